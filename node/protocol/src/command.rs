@@ -1,0 +1,325 @@
+//! Commands: what a log holds and a state machine applies.
+//!
+//! A command is complete. Names are resolved to ids, vectors are computed and the time is set before it is proposed, so that
+//! applying it gives the same state on every replica and at every replay. It is stored as MessagePack maps; a field may be added
+//! with a default, never renamed.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::association::{AssociationKey, Evidence};
+use crate::concept::{Attributes, Concept, Source};
+use crate::http::{NamespaceSettings, OnConflict};
+use crate::id::ConceptId;
+use crate::namespace::Namespace;
+use crate::time::{Timestamp, Validity};
+use crate::vocabulary::SemanticType;
+
+/// Position in a shard's log, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LogIndex(pub u64);
+
+/// What one write request does. Its operations stand or fall each on its own, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// Whose graph.
+    pub namespace: Namespace,
+    /// Who asks for it.
+    pub asserted_by: Arc<str>,
+    /// Set when the caller may repeat the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestKey>,
+    /// What to do.
+    pub operations: Vec<Operation>,
+}
+
+/// Recognises the repetition of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestKey {
+    /// The caller's `Idempotency-Key`, at most 255 bytes.
+    pub key: String,
+    /// First 16 bytes of BLAKE3 over method, path and body: the same key with another request is an error.
+    pub digest: u128,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Teach a concept and associations that rest on it.
+    Learn(Box<Learn>),
+    /// Teach an association between concepts that exist.
+    Associate(NewAssociation),
+    /// Retract an association, whatever its evidence.
+    Dissociate(AssociationKey),
+    /// Change a concept in place.
+    Amend(Box<Amend>),
+    /// Retract a concept and what rests on it alone.
+    Retract(ConceptId),
+    /// Create the namespace, or change its settings.
+    SetNamespace(NamespaceSettings),
+    /// Remove the namespace with everything in it.
+    DropNamespace,
+}
+
+/// Teaches a concept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Learn {
+    /// The concept.
+    pub concept: NewConcept,
+    /// What to do if its key already names another content, or its id already exists. `None`: refuse the first, merge the second.
+    #[serde(default)]
+    pub on_conflict: Option<OnConflict>,
+    /// Concepts to create, where they do not exist, because an association needs them.
+    #[serde(default)]
+    pub targets: Vec<NewConcept>,
+    /// Associations whose evidence is this concept. They end at living concepts or at `targets`.
+    #[serde(default)]
+    pub associations: Vec<NewAssociation>,
+}
+
+/// What is taught of a concept. Where it exists already, a field that is `None` or empty leaves what is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewConcept {
+    /// Derived from namespace, content and key.
+    pub id: ConceptId,
+    /// The caller's own id for it.
+    #[serde(default)]
+    pub key: Option<Arc<str>>,
+    /// The text, in normal form.
+    pub content: Arc<str>,
+    /// Other names.
+    #[serde(default)]
+    pub aliases: Vec<Arc<str>>,
+    /// Default: entity.
+    #[serde(default)]
+    pub semantic_type: Option<SemanticType>,
+    /// Default: 1.
+    #[serde(default)]
+    pub confidence: Option<f64>,
+    /// Default: 1.
+    #[serde(default)]
+    pub strength: Option<f64>,
+    /// Typed properties.
+    #[serde(default)]
+    pub attributes: Attributes,
+    /// Embedding.
+    #[serde(default)]
+    pub vector: Option<Arc<[f32]>>,
+    /// Where it was read.
+    #[serde(default)]
+    pub source: Option<Source>,
+    /// Default: always.
+    #[serde(default)]
+    pub validity: Option<Validity>,
+}
+
+impl NewConcept {
+    /// A concept of which only the content (in any form) and the key are known.
+    pub fn bare(namespace: &Namespace, content: &str, key: Option<&str>) -> Self {
+        Self {
+            id: ConceptId::derive(namespace, content, key),
+            key: key.map(Arc::from),
+            content: crate::id::normal_content(content).into(),
+            aliases: Vec::new(),
+            semantic_type: None,
+            confidence: None,
+            strength: None,
+            attributes: Attributes::new(),
+            vector: None,
+            source: None,
+            validity: None,
+        }
+    }
+}
+
+/// What is taught of an association.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewAssociation {
+    /// Its identity.
+    pub key: AssociationKey,
+    /// How strongly this evidence speaks for it, 0 to 1.
+    pub confidence: f64,
+    /// How strongly it is held, 0 to 1.
+    pub strength: f64,
+    /// The statements it rests on; none: the word of the command's `asserted_by`.
+    #[serde(default)]
+    pub evidence: Vec<ConceptId>,
+}
+
+/// Changes a concept in place; what is `None` stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Amend {
+    /// The concept.
+    pub id: ConceptId,
+    /// The version that the caller saw (`If-Match`): refused unless it is still the newest.
+    #[serde(default)]
+    pub expected: Option<Timestamp>,
+    /// The new aliases, all of them.
+    #[serde(default)]
+    pub aliases: Option<Vec<Arc<str>>>,
+    /// Attributes to set, and, with `None`, to remove.
+    #[serde(default)]
+    pub attributes: std::collections::BTreeMap<String, Option<crate::concept::AttributeValue>>,
+    /// The new confidence.
+    #[serde(default)]
+    pub confidence: Option<f64>,
+    /// The start of its validity.
+    #[serde(default)]
+    pub valid_from: Edit<Timestamp>,
+    /// The end of its validity.
+    #[serde(default)]
+    pub valid_to: Edit<Timestamp>,
+}
+
+/// What becomes of an optional field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Edit<T> {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It becomes absent.
+    Clear,
+    /// It becomes this.
+    Set(T),
+}
+
+/// What a command came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// Where in the log it stands.
+    pub index: LogIndex,
+    /// Its record time.
+    pub recorded_at: Timestamp,
+    /// Whether this is the remembered answer of an earlier, equal request.
+    pub repeated: bool,
+    /// One for each operation, in order.
+    pub outcomes: Vec<Result<Outcome, Rejection>>,
+}
+
+/// What one operation did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Of [`Operation::Learn`].
+    Learned {
+        /// The concept that now holds the content (another than the one taught after `on_conflict: merge` by key).
+        id: ConceptId,
+        /// Whether it did not exist before.
+        created: bool,
+        /// Its type.
+        semantic_type: SemanticType,
+        /// Its associations from this request, as they are now.
+        associations: Vec<LearnedAssociation>,
+    },
+    /// Of [`Operation::Associate`].
+    Associated {
+        /// Whether no such association was alive before.
+        created: bool,
+        /// What its confidence is now.
+        confidence: f64,
+    },
+    /// Of [`Operation::Dissociate`].
+    Dissociated {
+        /// Whether such an association was alive.
+        deleted: bool,
+    },
+    /// Of [`Operation::Amend`]: the new version.
+    Amended(Arc<Concept>),
+    /// Of [`Operation::Retract`].
+    Retracted {
+        /// How many associations went with it.
+        associations: u64,
+    },
+    /// Of [`Operation::SetNamespace`].
+    NamespaceSet {
+        /// Whether it did not exist before.
+        created: bool,
+    },
+    /// Of [`Operation::DropNamespace`].
+    NamespaceDropped {
+        /// How many living concepts it held.
+        concepts: u64,
+    },
+}
+
+/// An association as a learn request left it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LearnedAssociation {
+    /// Its identity.
+    pub key: AssociationKey,
+    /// The target's content.
+    pub target_content: Arc<str>,
+    /// Its confidence now.
+    pub confidence: f64,
+    /// What it rests on now.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Why an operation changed nothing.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    /// The key names another content.
+    #[error("key {key:?} already names concept {holder} with another content; set on_conflict to merge or replace it")]
+    KeyTaken {
+        /// The key.
+        key: Arc<str>,
+        /// The concept that has it.
+        holder: ConceptId,
+    },
+    /// `on_conflict: error`, and the concept is there.
+    #[error("concept {id} exists already and on_conflict is error")]
+    Exists {
+        /// The concept.
+        id: ConceptId,
+    },
+    /// A concept that the operation needs is not alive.
+    #[error("{role} {id} does not exist")]
+    NoConcept {
+        /// What the operation needs it for: "concept", "source", "target", "evidence".
+        role: &'static str,
+        /// The concept.
+        id: ConceptId,
+    },
+    /// The namespace holds vectors of another dimension.
+    #[error("vector has {found} dimensions; namespace holds vectors of {expected}")]
+    Dimension {
+        /// The namespace's.
+        expected: u32,
+        /// The vector's.
+        found: u32,
+    },
+    /// A merge would exceed a bound.
+    #[error("{field} would have {found} entries; at most {bound} are allowed")]
+    TooMany {
+        /// `aliases` or `attributes`.
+        field: &'static str,
+        /// After the merge.
+        found: usize,
+        /// The limit.
+        bound: usize,
+    },
+    /// The validity would end before it begins.
+    #[error("valid_to {to} is not after valid_from {from}")]
+    EmptyValidity {
+        /// The start it would have.
+        from: Timestamp,
+        /// The end it would have.
+        to: Timestamp,
+    },
+    /// `If-Match` names an older version.
+    #[error("concept {id} has changed since the version that If-Match names")]
+    Changed {
+        /// The concept.
+        id: ConceptId,
+    },
+    /// The same `Idempotency-Key` came with another request.
+    #[error("this Idempotency-Key was used for another request within the hour")]
+    KeyReused,
+    /// There is no such namespace.
+    #[error("namespace {namespace} does not exist")]
+    NoNamespace {
+        /// Its name.
+        namespace: Namespace,
+    },
+}
