@@ -1,0 +1,60 @@
+//! Who asks, until when, and for which time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use sutra_protocol::command::RequestKey;
+use sutra_protocol::{Namespace, Timestamp};
+
+use super::Token;
+
+/// Who makes a request, and what goes with it.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Whose word a write is.
+    pub asserted_by: Arc<str>,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// Set when the caller may repeat the request (`Idempotency-Key`).
+    pub request: Option<RequestKey>,
+    /// What the caller has to see (`Sutra-Token`).
+    pub token: Option<Token>,
+}
+
+impl Caller {
+    /// A caller without an account, who waits for `timeout`.
+    pub fn anonymous(timeout: Duration) -> Self {
+        Self { asserted_by: "anonymous".into(), deadline: Instant::now() + timeout, request: None, token: None }
+    }
+}
+
+/// What a read looks at.
+#[derive(Clone, Debug, Default)]
+pub struct Read {
+    /// Whose graph.
+    pub namespace: Namespace,
+    /// What held in the world then; default: now.
+    pub valid_at: Option<Timestamp>,
+    /// What was recorded by then; default: everything.
+    pub known_at: Option<Timestamp>,
+}
+
+/// The answer to a read of one thing that has versions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found<T> {
+    /// The answer.
+    pub body: T,
+    /// When the version was recorded: its `ETag` in microseconds.
+    pub version: Timestamp,
+}
+
+/// The answer to a write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written<T> {
+    /// The answer.
+    pub body: T,
+    /// With this, a read sees the write, and all that the caller's own token names.
+    pub token: Token,
+}
