@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::association::{AssociationKey, Evidence};
 use crate::concept::{Attributes, Concept, Source};
+use crate::error::ApiError;
 use crate::http::{NamespaceSettings, OnConflict};
 use crate::id::ConceptId;
 use crate::namespace::Namespace;
@@ -61,6 +62,9 @@ pub enum Operation {
     SetNamespace(NamespaceSettings),
     /// Remove the namespace with everything in it.
     DropNamespace,
+    /// Change nothing: an item of a batch that was refused before it could become an operation. Where the batch may be repeated
+    /// it stands in the log, so that the repetition is answered as the first time; its outcome is [`Rejection::Refused`].
+    Refuse(Box<ApiError>),
 }
 
 /// Teaches a concept.
@@ -322,4 +326,7 @@ pub enum Rejection {
         /// Its name.
         namespace: Namespace,
     },
+    /// Of [`Operation::Refuse`].
+    #[error("{0}")]
+    Refused(Box<ApiError>),
 }
