@@ -27,6 +27,9 @@ pub mod budget;
 pub mod path;
 pub mod view;
 
+#[cfg(test)]
+mod fixture;
+
 pub use answer::{Context, reason};
 pub use budget::Budget;
 pub use path::{Found, Path, PathQuery, find_paths, find_paths_where};

@@ -27,11 +27,9 @@ pub fn evidence_views(knowledge: &dyn Knowledge, association: &Association) -> V
                 confidence: evidence.confidence,
             }
         }
-        Ground::AssertedBy(who) => EvidenceView {
-            asserted_by: Some(who.to_string()),
-            confidence: evidence.confidence,
-            ..EvidenceView::default()
-        },
+        Ground::AssertedBy(who) => {
+            EvidenceView { asserted_by: Some(who.to_string()), confidence: evidence.confidence, ..EvidenceView::default() }
+        }
     };
     association.evidence.iter().map(quote).collect()
 }

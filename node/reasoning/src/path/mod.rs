@@ -2,10 +2,10 @@
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | [`search`] | one best path, from both ends at once |
-//! | [`layers`] | what one end has reached, layer by layer |
-//! | [`expansion`] | frontiers asked of the knowledge in batches, and remembered |
-//! | [`yen`] | the k best loop-free paths |
+//! | `search` | one best path, from both ends at once |
+//! | `layers` | what one end has reached, layer by layer |
+//! | `expansion` | frontiers asked of the knowledge in batches, and remembered |
+//! | `yen` | the k best loop-free paths |
 
 use std::cmp::Ordering;
 
@@ -13,6 +13,16 @@ use sutra_protocol::http::{PathDirection, PathStrategy};
 use sutra_protocol::{AssociationFilter, ConceptId, Knowledge, Step};
 
 use crate::budget::Budget;
+
+use self::expansion::Expansion;
+
+mod expansion;
+mod layers;
+mod search;
+mod yen;
+
+#[cfg(test)]
+mod tests;
 
 /// Which paths are wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,8 +99,15 @@ pub fn find_paths_where(
     admits: &dyn Fn(&Step) -> bool,
     budget: &Budget<'_>,
 ) -> Found {
-    let _ = (knowledge, start, end, query, admits, budget);
-    todo!()
+    if query.max_paths == 0 {
+        return Found { paths: Vec::new(), complete: true };
+    }
+    if start == end {
+        let here = knowledge.concept(start).map(|concept| Path { start, hops: Vec::new(), confidence: concept.confidence });
+        return Found { paths: here.into_iter().collect(), complete: true };
+    }
+    let expansion = Expansion::new(knowledge, query.direction, &query.filter, admits, budget, query.max_paths > 1);
+    yen::k_best(&expansion, start, end, query.max_depth, query.max_paths, query.strategy)
 }
 
 /// The order of a strategy; `Less` comes first.
