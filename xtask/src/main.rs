@@ -1,1 +1,90 @@
-fn main() {}
+//! `cargo xtask`: the project's own commands. It depends on nothing but the standard library, so that it builds in seconds.
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | [`demo`] | `cargo xtask demo`: a node, the corpus, questions and answers |
+//! | [`test`] | `cargo xtask test`: every check, in stages |
+//! | [`soak`] | `cargo xtask soak`: the long versions of the tests |
+//! | [`corpus`], [`wordnet`] | `cargo xtask corpus`: WordNet as an import file |
+//! | [`node`] | a `sutra-node` process of our own |
+//! | [`group`] | a child process that never outlives us |
+//! | [`workspace`], [`cache`], [`tools`], [`console`], [`arguments`], [`failure`] | cargo, kept files, what the machine has, the terminal, the command line, errors |
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
+
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use failure::{Failure, Result};
+
+mod arguments;
+mod cache;
+mod console;
+mod corpus;
+mod demo;
+mod failure;
+mod group;
+mod node;
+mod soak;
+mod test;
+mod tools;
+mod wordnet;
+mod workspace;
+
+const HELP: &str = "\
+The project's own commands.
+
+Usage: cargo xtask COMMAND [OPTIONS]
+
+  demo    start a node, teach it part of WordNet, ask, retract, look back
+  test    every check: format, lints, licences, tests, documents, the demo
+  soak    the long versions of the tests
+  corpus  make an import file from WordNet's data files
+  help    this text, or `cargo xtask help COMMAND`
+
+Fetched tools and data are kept in ~/.cache/sutra; SUTRA_CACHE names another directory.";
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::new(std::env::args().skip(1));
+    match run(&mut arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{} {failure}", console::red("error:"));
+            if failure.is_usage() {
+                eprintln!("`cargo xtask help` lists the commands; `cargo xtask help COMMAND` its options.");
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(arguments: &mut Arguments) -> Result<()> {
+    let command = arguments.word();
+    let asks_for_help = arguments.flag("--help") || arguments.flag("-h");
+    match command.as_deref() {
+        Some("help") => help(arguments.word().as_deref()),
+        _ if asks_for_help => help(command.as_deref()),
+        None => Err(Failure::usage("name a command: demo, test, soak, corpus or help")),
+        Some("demo") => demo::run(std::mem::take(arguments)),
+        Some("test") => test::run(std::mem::take(arguments)),
+        Some("soak") => soak::run(std::mem::take(arguments)),
+        Some("corpus") => corpus::run(std::mem::take(arguments)),
+        Some(other) => Err(unknown(other)),
+    }
+}
+
+fn help(command: Option<&str>) -> Result<()> {
+    let text = match command {
+        None | Some("help") => HELP,
+        Some("demo") => demo::HELP,
+        Some("test") => test::HELP,
+        Some("soak") => soak::HELP,
+        Some("corpus") => corpus::HELP,
+        Some(other) => return Err(unknown(other)),
+    };
+    println!("{text}");
+    Ok(())
+}
+
+fn unknown(command: &str) -> Failure {
+    Failure::usage(format!("there is no command {command:?}"))
+}

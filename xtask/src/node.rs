@@ -1,0 +1,158 @@
+//! A `sutra-node` process of our own.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::failure::{Failure, Result};
+use crate::group::{self, Group, Reach};
+
+/// How long a node may take to say that it is ready.
+const START: Duration = Duration::from_secs(30);
+/// How many of its last lines are kept for a failure's report.
+const KEPT_LINES: usize = 40;
+
+/// A node that serves; it ends when this is dropped, and when we end.
+#[derive(Debug)]
+pub(crate) struct Node {
+    group: Group,
+    /// `HOST:PORT`.
+    pub(crate) http: String,
+    /// `HOST:PORT`.
+    pub(crate) tcp: String,
+    said: Said,
+}
+
+/// The last lines that the node wrote.
+type Said = Arc<Mutex<VecDeque<String>>>;
+
+impl Node {
+    /// Starts `program ARGUMENTS… --http 127.0.0.1:PORT --tcp 127.0.0.1:PORT` and waits until it serves. A port that is taken
+    /// is replaced by a free one.
+    pub(crate) fn start<A: AsRef<OsStr>>(
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+        http: u16,
+        tcp: u16,
+    ) -> Result<Self> {
+        let mut command = group::command(Reach::Program, program);
+        command.args(arguments).args(["--http", &address(http), "--tcp", &address(tcp)]);
+        command.env("NO_COLOR", "1").stdout(Stdio::null()).stderr(Stdio::piped());
+        let cannot = |why: &str| Failure::new(format!("cannot start {}: {why}", program.display()));
+        let (mut group, pipes) = Group::spawn(&mut command).map_err(|error| cannot(&error.to_string()))?;
+        let said = Said::default();
+        let ready = listen(pipes.stderr.ok_or_else(|| cannot("its messages cannot be read"))?, Arc::clone(&said));
+        match ready.recv_timeout(START) {
+            Ok(Ready { http, tcp }) => Ok(Self { group, http, tcp, said }),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(Failure::new(format!("the node was not ready after {START:?}; it said:\n{}", last_lines(&said))))
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let status = group.wait(START).ok().flatten().map_or_else(|| "no status".into(), |status| status.to_string());
+                Err(Failure::new(format!("the node ended at once ({status}); it said:\n{}", last_lines(&said))))
+            }
+        }
+    }
+
+    /// Ends it with SIGTERM, as Kubernetes does, and expects that it ends well.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        match self.group.stop() {
+            Ok(Some(status)) if status.success() => Ok(()),
+            Ok(Some(status)) => Err(Failure::new(format!("the node ended with {status}; it said:\n{}", last_lines(&self.said)))),
+            Ok(None) => Err(Failure::new("the node did not end on SIGTERM and was killed")),
+            Err(error) => Err(Failure::new(format!("cannot end the node: {error}"))),
+        }
+    }
+
+    /// Waits until it ends by itself, which it should not.
+    pub(crate) fn outlast(mut self) -> Result<()> {
+        loop {
+            match self.group.wait(Duration::from_secs(3600)) {
+                Ok(None) => {}
+                Ok(Some(status)) => {
+                    return Err(Failure::new(format!("the node ended with {status}; it said:\n{}", last_lines(&self.said))));
+                }
+                Err(error) => return Err(Failure::new(format!("the node is lost: {error}"))),
+            }
+        }
+    }
+
+    /// What it said last, for the report of a failure.
+    pub(crate) fn said(&self) -> String {
+        last_lines(&self.said)
+    }
+}
+
+fn address(wanted: u16) -> String {
+    let free = TcpListener::bind(("127.0.0.1", wanted)).is_ok();
+    format!("127.0.0.1:{}", if free { wanted } else { 0 })
+}
+
+/// Where a node serves.
+#[derive(Debug, PartialEq, Eq)]
+struct Ready {
+    http: String,
+    tcp: String,
+}
+
+/// Reads the node's messages for as long as it runs: a full pipe would stop it.
+fn listen(messages: impl Read + Send + 'static, said: Said) -> Receiver<Ready> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut sender = Some(sender);
+        for line in BufReader::new(messages).lines().map_while(std::result::Result::ok) {
+            if let Some(ready) = ready(&line)
+                && let Some(sender) = sender.take()
+            {
+                // Whoever waited for it may have given up.
+                let _ = sender.send(ready);
+            }
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            if said.len() == KEPT_LINES {
+                said.pop_front();
+            }
+            said.push_back(line);
+        }
+    });
+    receiver
+}
+
+/// Reads `… ready http=HOST:PORT tcp=HOST:PORT …`.
+fn ready(line: &str) -> Option<Ready> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let value =
+        |name: &str| words.iter().find_map(|word| word.strip_prefix(name)).map(|value| value.trim_matches('"').to_owned());
+    if !words.contains(&"ready") {
+        return None;
+    }
+    Some(Ready { http: value("http=")?, tcp: value("tcp=")? })
+}
+
+fn last_lines(said: &Said) -> String {
+    let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.is_empty() { "  (nothing)".into() } else { said.iter().map(|line| format!("  {line}\n")).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_line_names_both_addresses() {
+        let line = "2026-03-01T12:00:00Z  INFO sutra_node: ready http=127.0.0.1:8000 tcp=127.0.0.1:50051 node=n1";
+        assert_eq!(ready(line), Some(Ready { http: "127.0.0.1:8000".into(), tcp: "127.0.0.1:50051".into() }));
+        assert_eq!(ready("INFO not yet: http=127.0.0.1:8000"), None);
+    }
+
+    #[test]
+    fn a_program_that_ends_at_once_is_reported_with_its_words() {
+        let failure = Node::start(Path::new("sh"), ["-c", "echo no disk >&2; exit 2", "sh"], 0, 0).unwrap_err().to_string();
+        assert!(failure.contains("no disk") && failure.contains("exit status: 2"), "{failure}");
+    }
+}
