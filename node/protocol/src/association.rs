@@ -11,7 +11,7 @@ use crate::time::Validity;
 use crate::vocabulary::AssociationType;
 
 /// The free name of an association ("hypernym", "treats"); may be empty. Cheap to clone and, between clones, to compare.
-#[derive(Clone, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Label(Arc<str>);
 
@@ -31,12 +31,6 @@ impl From<&str> for Label {
 impl Default for Label {
     fn default() -> Self {
         Self::from("")
-    }
-}
-
-impl PartialEq for Label {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
     }
 }
 

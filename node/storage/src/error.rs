@@ -1,0 +1,106 @@
+//! What can go wrong with a store.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sutra_protocol::{Namespace, Timestamp};
+
+use crate::wal::WalError;
+
+/// Why a data directory can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("data directory {dir} is in use by another process")]
+    InUse {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A newer release wrote it.
+    #[error("data directory {dir} has layout {found}; this release reads up to {supported}")]
+    Newer {
+        /// The directory.
+        dir: PathBuf,
+        /// Its layout.
+        found: u64,
+        /// The newest that is known here.
+        supported: u32,
+    },
+    /// Which store it is can't be told.
+    #[error("identity file {file} can't be used: {reason}")]
+    Identity {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Its log can't be used.
+    #[error(transparent)]
+    Wal(#[from] WalError),
+    /// The operating system refused.
+    #[error("{step} {path}")]
+    Io {
+        /// What was tried.
+        step: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Its answer.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn io(step: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { step, path, source }
+    }
+}
+
+/// Why a command was not taken. Nothing of it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// More waits than the write log holds.
+    #[error("the write log is full: {commands} commands of {bytes} bytes wait")]
+    Overloaded {
+        /// How many wait.
+        commands: usize,
+        /// Their size.
+        bytes: usize,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// It is larger than a log entry may be.
+    #[error("a command of {bytes} bytes is above the bound of {bound}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The largest that is taken.
+        bound: usize,
+    },
+    /// The store is being closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The log can't be written, because the disk is full for instance.
+    #[error("the write-ahead log refused the write: {reason}")]
+    Refused {
+        /// The operating system's answer.
+        reason: String,
+    },
+}
+
+/// Why there is no such view.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ViewError {
+    /// It would need history that the namespace does not keep.
+    #[error("known_at is {known_at}; namespace {namespace} keeps its history since {horizon}")]
+    BeforeHistory {
+        /// The namespace.
+        namespace: Namespace,
+        /// The time that was asked for.
+        known_at: Timestamp,
+        /// The earliest time that can be.
+        horizon: Timestamp,
+    },
+}

@@ -1,0 +1,385 @@
+//! The state machine: what a command does to the rows.
+//!
+//! Deterministic: everything that varies (time, ids, vectors) is in the command. An operation checks all that can be wrong before
+//! it changes anything, so that a rejected one leaves no trace.
+
+use std::sync::Arc;
+
+use sutra_protocol::association::AssociationKey;
+use sutra_protocol::command::{
+    Amend, Applied, Command, Edit, Learn, LearnedAssociation, LogIndex, NewAssociation, NewConcept, Operation, Outcome, Rejection,
+};
+use sutra_protocol::concept::Concept;
+use sutra_protocol::http::{NamespaceSettings, OnConflict};
+use sutra_protocol::limits;
+use sutra_protocol::{ConceptId, Ground, Namespace, SemanticType, Timestamp, Validity};
+
+use super::State;
+use super::graph::Graph;
+use super::liveness::Reader;
+use super::rows::{AssociationRow, EvidenceVersion};
+
+impl State {
+    /// Applies one command of the entry at `index`.
+    pub(crate) fn apply(&mut self, index: LogIndex, recorded_at: Timestamp, command: &Command) -> Applied {
+        if let Some(request) = &command.request
+            && let Some(session) = self.sessions.get(&command.namespace, &request.key, recorded_at)
+        {
+            if session.digest == request.digest {
+                return Applied { repeated: true, ..session.applied.clone() };
+            }
+            let outcomes = command.operations.iter().map(|_| Err(Rejection::KeyReused)).collect();
+            return Applied { index, recorded_at, repeated: false, outcomes };
+        }
+        let outcomes = command.operations.iter().map(|operation| self.operate(recorded_at, command, operation)).collect();
+        let applied = Applied { index, recorded_at, repeated: false, outcomes };
+        if let Some(request) = &command.request {
+            self.sessions.remember(&command.namespace, request, &applied);
+        }
+        applied
+    }
+
+    fn operate(&mut self, recorded_at: Timestamp, command: &Command, operation: &Operation) -> Result<Outcome, Rejection> {
+        let namespace = &command.namespace;
+        match operation {
+            Operation::SetNamespace(settings) => Ok(self.set_namespace(namespace, settings)),
+            Operation::DropNamespace => self.drop_namespace(namespace),
+            Operation::Refuse(error) => Err(Rejection::Refused(error.clone())),
+            Operation::Learn(learn) => self.change(recorded_at, command, |change| change.learn(learn)),
+            Operation::Associate(association) => self.change(recorded_at, command, |change| change.associate(association)),
+            Operation::Dissociate(key) => self.change(recorded_at, command, |change| Ok(change.dissociate(key))),
+            Operation::Amend(amend) => self.change(recorded_at, command, |change| change.amend(amend)),
+            Operation::Retract(id) => self.change(recorded_at, command, |change| change.retract(*id)),
+        }
+    }
+
+    fn change(
+        &mut self,
+        recorded_at: Timestamp,
+        command: &Command,
+        operation: impl FnOnce(&mut Change<'_>) -> Result<Outcome, Rejection>,
+    ) -> Result<Outcome, Rejection> {
+        let namespace = &command.namespace;
+        let created = !self.namespaces.contains_key(namespace);
+        let graph = self.namespaces.entry(namespace.clone()).or_insert_with(Graph::new);
+        let outcome = operation(&mut Change { graph, namespace, recorded_at, asserted_by: &command.asserted_by });
+        // Only teaching makes a namespace: a first write that taught nothing must not leave an empty one behind.
+        if created && graph.counts.concepts == 0 {
+            self.namespaces.remove(namespace);
+        }
+        outcome
+    }
+
+    fn set_namespace(&mut self, namespace: &Namespace, settings: &NamespaceSettings) -> Outcome {
+        let created = !self.namespaces.contains_key(namespace);
+        self.namespaces.entry(namespace.clone()).or_insert_with(Graph::new).settings = settings.clone();
+        Outcome::NamespaceSet { created }
+    }
+
+    fn drop_namespace(&mut self, namespace: &Namespace) -> Result<Outcome, Rejection> {
+        let graph = self.namespaces.remove(namespace).ok_or_else(|| Rejection::NoNamespace { namespace: namespace.clone() })?;
+        self.sessions.drop_namespace(namespace);
+        Ok(Outcome::NamespaceDropped { concepts: graph.counts.concepts })
+    }
+}
+
+/// A change of one namespace at one record time.
+struct Change<'a> {
+    graph: &'a mut Graph,
+    namespace: &'a Namespace,
+    recorded_at: Timestamp,
+    asserted_by: &'a Arc<str>,
+}
+
+impl Change<'_> {
+    fn learn(&mut self, learn: &Learn) -> Result<Outcome, Rejection> {
+        let taught = &learn.concept;
+        let holder = taught.key.as_deref().and_then(|key| self.graph.keyed(key, None)).cloned();
+        let mut retired = None;
+        let mut id = taught.id;
+        if let Some(holder) = holder.filter(|holder| holder.id != taught.id) {
+            match learn.on_conflict {
+                None | Some(OnConflict::Error) => {
+                    return Err(Rejection::KeyTaken { key: holder.key.clone().unwrap_or_default(), holder: holder.id });
+                }
+                Some(OnConflict::Merge) => id = holder.id,
+                Some(OnConflict::Replace) => retired = Some(holder),
+            }
+        }
+        let existing = self.graph.concept(id, None).cloned();
+        if learn.on_conflict == Some(OnConflict::Error) && existing.is_some() {
+            return Err(Rejection::Exists { id });
+        }
+        let dimension = self.dimension_with(taught)?;
+        let version = match &existing {
+            Some(existing) => self.merged(existing, taught, learn.on_conflict)?,
+            None => Some(self.created(taught)),
+        };
+        // An association of the taught concept is one of whatever holds it now.
+        let renamed = |given: ConceptId| if given == taught.id { id } else { given };
+        let associations: Vec<NewAssociation> = learn.associations.iter().map(|given| rename(given, renamed)).collect();
+        for association in &associations {
+            let known = |needed| needed == id || learn.targets.iter().any(|target| target.id == needed);
+            let alive =
+                |needed: ConceptId| known(needed) || retired.as_ref().is_none_or(|gone| gone.id != needed) && self.lives(needed);
+            self.check_ends(association, alive)?;
+        }
+
+        if let Some(retired) = retired {
+            self.retire(&retired);
+        }
+        self.graph.dimension = dimension;
+        let semantic_type = match version {
+            Some(version) => self.graph.put_concept(version, self.recorded_at).semantic_type,
+            None => existing.as_ref().map_or(SemanticType::Entity, |existing| existing.semantic_type),
+        };
+        for target in &learn.targets {
+            if !self.lives(target.id) {
+                let concept = self.created(target);
+                self.graph.put_concept(concept, self.recorded_at);
+            }
+        }
+        for association in &associations {
+            let grounds = std::iter::once(id).chain(association.evidence.iter().copied().filter(|ground| *ground != id));
+            let grounds: Vec<_> = grounds.map(Ground::Statement).collect();
+            self.put_association(association, &grounds);
+        }
+        let associations = associations.iter().filter_map(|association| self.learned(&association.key)).collect();
+        Ok(Outcome::Learned { id, created: existing.is_none(), semantic_type, associations })
+    }
+
+    fn associate(&mut self, association: &NewAssociation) -> Result<Outcome, Rejection> {
+        self.check_ends(association, |id| self.lives(id))?;
+        let grounds = match association.evidence.as_slice() {
+            [] => vec![Ground::AssertedBy(Arc::clone(self.asserted_by))],
+            statements => statements.iter().copied().map(Ground::Statement).collect(),
+        };
+        let created = self.put_association(association, &grounds);
+        let confidence = Reader::now(self.graph).association(&association.key).map_or(0.0, |now| now.confidence);
+        Ok(Outcome::Associated { created, confidence })
+    }
+
+    fn dissociate(&mut self, key: &AssociationKey) -> Outcome {
+        let Some(row) = self.graph.outgoing.get(key).filter(|row| self.graph.is_alive(key, row)) else {
+            return Outcome::Dissociated { deleted: false };
+        };
+        let mut row = AssociationRow::clone(row);
+        for piece in row.evidence.iter_mut().filter(|piece| piece.retracted_at.is_none()) {
+            piece.retracted_at = Some(self.recorded_at);
+        }
+        self.store(key, row);
+        self.graph.counts.associations -= 1;
+        Outcome::Dissociated { deleted: true }
+    }
+
+    fn amend(&mut self, amend: &Amend) -> Result<Outcome, Rejection> {
+        let Some(concept) = self.graph.concept(amend.id, None).cloned() else {
+            return Err(Rejection::NoConcept { role: "concept", id: amend.id });
+        };
+        if amend.expected.is_some_and(|expected| expected != concept.updated_at) {
+            return Err(Rejection::Changed { id: amend.id });
+        }
+        let mut version = Concept::clone(&concept);
+        if let Some(aliases) = &amend.aliases {
+            version.aliases.clone_from(aliases);
+        }
+        for (name, value) in &amend.attributes {
+            match value {
+                Some(value) => version.attributes.insert(name.clone(), value.clone()),
+                None => version.attributes.remove(name),
+            };
+        }
+        check_count("attributes", version.attributes.len(), limits::ATTRIBUTES)?;
+        version.confidence = amend.confidence.unwrap_or(version.confidence);
+        edit(&mut version.validity.from, amend.valid_from);
+        edit(&mut version.validity.to, amend.valid_to);
+        check_validity(version.validity)?;
+        if version == *concept {
+            return Ok(Outcome::Amended(concept));
+        }
+        version.updated_at = self.recorded_at;
+        Ok(Outcome::Amended(self.graph.put_concept(version, self.recorded_at)))
+    }
+
+    fn retract(&mut self, id: ConceptId) -> Result<Outcome, Rejection> {
+        let concept = self.graph.concept(id, None).cloned().ok_or(Rejection::NoConcept { role: "concept", id })?;
+        let associations = self.retire(&concept);
+        Ok(Outcome::Retracted { associations })
+    }
+
+    /// Retracts a living concept; answers how many associations went with it.
+    fn retire(&mut self, concept: &Concept) -> u64 {
+        let graph = &*self.graph;
+        let id = concept.id;
+        let out = graph.leaving(id).filter(|(key, row)| graph.is_alive(key, row)).count();
+        let into = graph.arriving(id).filter(|(key, row)| key.source != id && graph.is_alive(&key.association(), row)).count();
+        let sole = graph.supported_by(id).filter(|key| {
+            graph.outgoing.get(*key).is_some_and(|row| {
+                let mut alive = row.evidence.iter().filter(|piece| graph.counts_now(key, piece)).peekable();
+                alive.peek().is_some() && alive.all(|piece| piece.ground == Ground::Statement(id))
+            })
+        });
+        let associations = (out + into + sole.count()) as u64;
+        self.graph.remove_concept(concept, self.recorded_at);
+        self.graph.counts.associations -= associations;
+        associations
+    }
+
+    /// Records evidence for an association whose ends and statements are alive; answers whether it was not alive before.
+    fn put_association(&mut self, association: &NewAssociation, grounds: &[Ground]) -> bool {
+        let key = &association.key;
+        let stored = self.graph.outgoing.get(key);
+        let created = stored.is_none_or(|row| !self.graph.is_alive(key, row));
+        let mut row = stored.map_or_else(AssociationRow::default, |row| AssociationRow::clone(row));
+        let mut changed = false;
+        for ground in grounds {
+            let held = row.evidence.iter().position(|piece| piece.ground == *ground && self.graph.counts_now(key, piece));
+            if let Some(held) = held.and_then(|at| row.evidence.get_mut(at)) {
+                if held.confidence == association.confidence && held.strength == association.strength {
+                    continue;
+                }
+                held.retracted_at = Some(self.recorded_at);
+            }
+            changed = true;
+            row.evidence.push(EvidenceVersion {
+                ground: ground.clone(),
+                confidence: association.confidence,
+                strength: association.strength,
+                source_incarnation: self.incarnation(key.source),
+                target_incarnation: self.incarnation(key.target),
+                ground_incarnation: if let Ground::Statement(id) = ground { self.incarnation(*id) } else { 0 },
+                recorded_at: self.recorded_at,
+                retracted_at: None,
+            });
+        }
+        if changed {
+            self.store(key, row);
+        }
+        self.graph.counts.associations += u64::from(created);
+        created
+    }
+
+    fn store(&mut self, key: &AssociationKey, mut row: AssociationRow) {
+        if let Some(horizon) = self.graph.horizon(self.recorded_at) {
+            row.forget_before(horizon);
+        }
+        self.graph.put_association(key.clone(), row);
+    }
+
+    fn learned(&self, key: &AssociationKey) -> Option<LearnedAssociation> {
+        let target_content = Arc::clone(&self.graph.concept(key.target, None)?.content);
+        let now = Reader::now(self.graph).association(key)?;
+        Some(LearnedAssociation { key: key.clone(), target_content, confidence: now.confidence, evidence: now.evidence })
+    }
+
+    fn lives(&self, id: ConceptId) -> bool {
+        self.graph.concept(id, None).is_some()
+    }
+
+    fn incarnation(&self, id: ConceptId) -> u64 {
+        self.graph.concept(id, None).map_or(0, |concept| concept.incarnation)
+    }
+
+    fn check_ends(&self, association: &NewAssociation, alive: impl Fn(ConceptId) -> bool) -> Result<(), Rejection> {
+        let ends = [("source", association.key.source), ("target", association.key.target)];
+        let evidence = association.evidence.iter().map(|id| ("evidence", *id));
+        match ends.into_iter().chain(evidence).find(|(_, id)| !alive(*id)) {
+            Some((role, id)) => Err(Rejection::NoConcept { role, id }),
+            None => Ok(()),
+        }
+    }
+
+    /// The dimension of the namespace's vectors once `taught` is in it.
+    fn dimension_with(&self, taught: &NewConcept) -> Result<Option<u32>, Rejection> {
+        let Some(vector) = &taught.vector else { return Ok(self.graph.dimension) };
+        let found = vector.len() as u32;
+        match self.graph.dimension {
+            Some(expected) if expected != found => Err(Rejection::Dimension { expected, found }),
+            _ => Ok(Some(found)),
+        }
+    }
+
+    fn created(&self, taught: &NewConcept) -> Concept {
+        Concept {
+            id: taught.id,
+            namespace: self.namespace.clone(),
+            incarnation: self.graph.next_incarnation(taught.id),
+            key: taught.key.clone(),
+            content: Arc::clone(&taught.content),
+            aliases: taught.aliases.clone(),
+            semantic_type: taught.semantic_type.unwrap_or_default(),
+            confidence: taught.confidence.unwrap_or(1.0),
+            strength: taught.strength.unwrap_or(1.0),
+            attributes: taught.attributes.clone(),
+            vector: taught.vector.clone(),
+            source: taught.source.clone(),
+            validity: taught.validity.unwrap_or_default(),
+            asserted_by: Arc::clone(self.asserted_by),
+            created_at: self.recorded_at,
+            updated_at: self.recorded_at,
+        }
+    }
+
+    /// The version that a concept gets when it is taught again; `None` if that changes nothing.
+    fn merged(
+        &self,
+        existing: &Concept,
+        taught: &NewConcept,
+        conflict: Option<OnConflict>,
+    ) -> Result<Option<Concept>, Rejection> {
+        let mut version = existing.clone();
+        if conflict == Some(OnConflict::Replace) {
+            // Its identity, and with it its associations, stay; all else is as if it were taught for the first time.
+            let fresh = self.created(taught);
+            version = Concept { incarnation: existing.incarnation, created_at: existing.created_at, ..fresh };
+        } else {
+            let other_content = (taught.content != existing.content).then_some(&taught.content);
+            for alias in other_content.into_iter().chain(&taught.aliases) {
+                if !version.aliases.contains(alias) && *alias != version.content {
+                    version.aliases.push(Arc::clone(alias));
+                }
+            }
+            version.attributes.extend(taught.attributes.clone());
+            version.semantic_type = taught.semantic_type.unwrap_or(version.semantic_type);
+            version.confidence = taught.confidence.unwrap_or(version.confidence);
+            version.strength = taught.strength.unwrap_or(version.strength);
+            version.validity = taught.validity.unwrap_or(version.validity);
+            version.vector = taught.vector.clone().or(version.vector);
+            version.source = taught.source.clone().or(version.source);
+            check_count("aliases", version.aliases.len(), limits::ALIASES)?;
+            check_count("attributes", version.attributes.len(), limits::ATTRIBUTES)?;
+        }
+        let unchanged = Concept { updated_at: existing.updated_at, ..version.clone() } == *existing;
+        version.updated_at = self.recorded_at;
+        Ok((!unchanged).then_some(version))
+    }
+}
+
+fn rename(given: &NewAssociation, renamed: impl Fn(ConceptId) -> ConceptId) -> NewAssociation {
+    let mut association = given.clone();
+    association.key.source = renamed(given.key.source);
+    association.key.target = renamed(given.key.target);
+    for statement in &mut association.evidence {
+        *statement = renamed(*statement);
+    }
+    association
+}
+
+fn edit(field: &mut Option<Timestamp>, edit: Edit<Timestamp>) {
+    match edit {
+        Edit::Keep => {}
+        Edit::Clear => *field = None,
+        Edit::Set(value) => *field = Some(value),
+    }
+}
+
+fn check_count(field: &'static str, found: usize, bound: usize) -> Result<(), Rejection> {
+    if found > bound { Err(Rejection::TooMany { field, found, bound }) } else { Ok(()) }
+}
+
+fn check_validity(validity: Validity) -> Result<(), Rejection> {
+    match (validity.from, validity.to) {
+        (Some(from), Some(to)) if to <= from => Err(Rejection::EmptyValidity { from, to }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,132 @@
+//! Remembered requests: the repetition of one gets its first answer.
+
+use std::collections::hash_map::RandomState;
+use std::sync::Arc;
+
+use im::{HashMap, Vector};
+use sutra_protocol::command::{Applied, Outcome, RequestKey};
+use sutra_protocol::{Namespace, Timestamp};
+
+/// Most requests that are remembered.
+const REQUESTS: usize = 65_536;
+/// Most outcomes, of operations and their associations, that are remembered: an import in large batches must not fill the memory.
+const OUTCOMES: usize = 1 << 20;
+/// How long a request is remembered, in microseconds.
+const AGE_MICROS: i64 = 3_600_000_000;
+
+type Key = (Namespace, Arc<str>);
+
+/// Requests that came with an `Idempotency-Key`, the newest of the last hour.
+#[derive(Clone, Default)]
+pub(crate) struct Sessions {
+    requests: HashMap<Key, Arc<Session>, RandomState>,
+    /// By record time; a key that was used again after its hour stands here twice.
+    order: Vector<(Timestamp, Key)>,
+    /// Outcomes held by all of `requests`.
+    outcomes: usize,
+}
+
+/// A remembered request.
+pub(crate) struct Session {
+    pub(crate) digest: u128,
+    pub(crate) applied: Applied,
+}
+
+impl Session {
+    fn weight(&self) -> usize {
+        let outcomes = self.applied.outcomes.iter();
+        outcomes
+            .map(|outcome| 1 + if let Ok(Outcome::Learned { associations, .. }) = outcome { associations.len() } else { 0 })
+            .sum()
+    }
+}
+
+impl Sessions {
+    /// The request that used this key within the hour before `now`.
+    pub(crate) fn get(&self, namespace: &Namespace, key: &str, now: Timestamp) -> Option<&Arc<Session>> {
+        let session = self.requests.get(&(namespace.clone(), Arc::from(key)))?;
+        (now <= session.applied.recorded_at.plus_micros(AGE_MICROS)).then_some(session)
+    }
+
+    /// Remembers a request, and forgets the oldest ones beyond the bounds.
+    pub(crate) fn remember(&mut self, namespace: &Namespace, request: &RequestKey, applied: &Applied) {
+        let now = applied.recorded_at;
+        let key = (namespace.clone(), Arc::from(request.key.as_str()));
+        let session = Arc::new(Session { digest: request.digest, applied: applied.clone() });
+        self.outcomes += session.weight();
+        if let Some(old) = self.requests.insert(key.clone(), session) {
+            self.outcomes -= old.weight();
+        }
+        self.order.push_back((now, key));
+        while let Some((recorded_at, _)) = self.order.front() {
+            let expired = recorded_at.plus_micros(AGE_MICROS) < now;
+            let full = self.order.len() > REQUESTS || (self.outcomes > OUTCOMES && self.order.len() > 1);
+            if !expired && !full {
+                break;
+            }
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets the requests of a namespace that is no more.
+    pub(crate) fn drop_namespace(&mut self, namespace: &Namespace) {
+        let gone: Vec<Key> = self.requests.keys().filter(|(of, _)| of == namespace).cloned().collect();
+        for key in gone {
+            if let Some(session) = self.requests.remove(&key) {
+                self.outcomes -= session.weight();
+            }
+        }
+        self.order.retain(|(_, (of, _))| of != namespace);
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((recorded_at, key)) = self.order.pop_front() else { return };
+        let same = self.requests.get(&key).is_some_and(|session| session.applied.recorded_at == recorded_at);
+        if same && let Some(session) = self.requests.remove(&key) {
+            self.outcomes -= session.weight();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sutra_protocol::command::LogIndex;
+
+    use super::*;
+
+    fn remember(sessions: &mut Sessions, key: &str, micros: i64) {
+        let recorded_at = Timestamp::from_micros(micros);
+        let applied = Applied {
+            index: LogIndex(1),
+            recorded_at,
+            repeated: false,
+            outcomes: vec![Ok(Outcome::Dissociated { deleted: true })],
+        };
+        sessions.remember(&Namespace::default(), &RequestKey { key: key.into(), digest: 1 }, &applied);
+    }
+
+    #[test]
+    fn a_request_is_remembered_for_an_hour() {
+        let mut sessions = Sessions::default();
+        remember(&mut sessions, "order-7", 0);
+        let get = |sessions: &Sessions, micros| {
+            sessions.get(&Namespace::default(), "order-7", Timestamp::from_micros(micros)).is_some()
+        };
+        assert!(get(&sessions, AGE_MICROS));
+        assert!(!get(&sessions, AGE_MICROS + 1));
+        remember(&mut sessions, "order-8", AGE_MICROS + 1);
+        assert_eq!((sessions.requests.len(), sessions.order.len(), sessions.outcomes), (1, 1, 1));
+    }
+
+    #[test]
+    fn the_oldest_goes_when_there_are_too_many() {
+        let mut sessions = Sessions::default();
+        for at in 0..=REQUESTS {
+            remember(&mut sessions, &format!("order-{at}"), at as i64);
+        }
+        let now = Timestamp::from_micros(REQUESTS as i64);
+        assert!(sessions.get(&Namespace::default(), "order-0", now).is_none());
+        assert!(sessions.get(&Namespace::default(), "order-1", now).is_some());
+        assert_eq!(sessions.outcomes, REQUESTS);
+    }
+}

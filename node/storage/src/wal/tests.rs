@@ -1,0 +1,153 @@
+//! The log under torn, flipped, stale and missing bytes.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+const STORE: &str = "store-of-the-ward";
+
+/// Writes `entries` to the log in `dir`, each synced unless `unsynced` says from where on not.
+fn write(dir: &Path, entries: &[&[u8]], unsynced_from: usize, rotate_at: u64) {
+    let mut last = LogIndex(0);
+    let tail = replay(dir, STORE, |_, _| {
+        last.0 += 1;
+        Ok(())
+    })
+    .unwrap();
+    let mut writer = Writer::open(dir.into(), STORE.into(), tail, last, rotate_at).unwrap();
+    for (at, entry) in entries.iter().enumerate() {
+        last.0 += 1;
+        writer.append(last, entry).unwrap();
+        if at < unsynced_from {
+            writer.sync().unwrap();
+        }
+    }
+}
+
+fn read(dir: &Path) -> Result<Vec<Vec<u8>>, WalError> {
+    let mut entries = Vec::new();
+    replay(dir, STORE, |_, payload| {
+        entries.push(payload.to_vec());
+        Ok(())
+    })?;
+    Ok(entries)
+}
+
+fn only_file(dir: &Path) -> std::path::PathBuf {
+    file::path(dir, 1)
+}
+
+#[test]
+fn entries_read_back_over_several_files_and_openings() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[b"first", b"second", b"third"], 3, 150);
+    write(dir.path(), &[b"fourth"], 1, 150);
+    assert!(file::list(dir.path()).unwrap().len() > 1, "the log rotated");
+    assert_eq!(read(dir.path()).unwrap(), [b"first".to_vec(), b"second".to_vec(), b"third".to_vec(), b"fourth".to_vec()]);
+}
+
+#[test]
+fn torn_tail_is_cut_at_last_whole_frame() {
+    let whole = tempfile::tempdir().unwrap();
+    write(whole.path(), &[b"acknowledged", b"never synced"], 1, u64::MAX);
+    let bytes = fs::read(only_file(whole.path())).unwrap();
+    let last_frame = bytes.len() - (44 + b"never synced".len() + 4);
+    for cut in last_frame..bytes.len() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(only_file(dir.path()), &bytes[..cut]).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), [b"acknowledged".to_vec()], "cut at {cut}");
+        assert_eq!(fs::metadata(only_file(dir.path())).unwrap().len(), last_frame as u64);
+        write(dir.path(), &[b"after"], 1, u64::MAX);
+        assert_eq!(read(dir.path()).unwrap(), [b"acknowledged".to_vec(), b"after".to_vec()], "cut at {cut}");
+    }
+}
+
+#[test]
+fn garbage_and_zeroes_behind_the_last_frame_are_cut() {
+    for tail in [vec![0; 4096], vec![0xa5; 4096]] {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[b"acknowledged"], 1, u64::MAX);
+        let mut bytes = fs::read(only_file(dir.path())).unwrap();
+        bytes.extend_from_slice(&tail);
+        fs::write(only_file(dir.path()), bytes).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), [b"acknowledged".to_vec()]);
+    }
+}
+
+#[test]
+fn every_flipped_byte_below_the_durable_mark_is_named() {
+    let whole = tempfile::tempdir().unwrap();
+    write(whole.path(), &[b"first", b"second"], 2, u64::MAX);
+    write(whole.path(), &[], 0, u64::MAX); // opening marks all of it as durable
+    let bytes = fs::read(only_file(whole.path())).unwrap();
+    let mark = bytes.len() - (44 + 1 + 4);
+    for at in 0..mark {
+        let dir = tempfile::tempdir().unwrap();
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x40;
+        fs::write(only_file(dir.path()), &damaged).unwrap();
+        match read(dir.path()) {
+            Err(WalError::Damaged { file, offset, .. }) => {
+                assert_eq!(file, only_file(dir.path()));
+                assert!(offset <= at as u64, "flipped {at}, named {offset}");
+            }
+            other => panic!("flipped {at}: {other:?}"),
+        }
+        assert_eq!(fs::read(only_file(dir.path())).unwrap(), damaged, "a damaged file is left as it is");
+    }
+}
+
+#[test]
+fn damage_in_a_file_that_is_not_the_last_is_never_a_torn_tail() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[b"first", b"second", b"third"], 3, 100);
+    let bytes = fs::read(only_file(dir.path())).unwrap();
+    fs::write(only_file(dir.path()), &bytes[..bytes.len() - 1]).unwrap();
+    assert!(matches!(read(dir.path()), Err(WalError::Damaged { .. })));
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[b"first", b"second", b"third", b"fourth"], 4, 100);
+    assert!(file::list(dir.path()).unwrap().len() >= 3);
+    fs::remove_file(file::path(dir.path(), 2)).unwrap();
+    assert!(matches!(read(dir.path()), Err(WalError::Missing { file }) if file == file::path(dir.path(), 2)));
+}
+
+#[test]
+fn a_stale_frame_of_another_file_is_not_replayed() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[b"first", b"second"], 2, u64::MAX);
+    let stale = tempfile::tempdir().unwrap();
+    write(stale.path(), &[b"a", b"b", b"c", b"d"], 4, 100);
+    let id = *file::list(stale.path()).unwrap().last().unwrap();
+    assert_ne!(id, 1);
+    let mut bytes = fs::read(only_file(dir.path())).unwrap();
+    let frame_of_another_file = fs::read(file::path(stale.path(), id)).unwrap();
+    bytes.extend_from_slice(&frame_of_another_file);
+    fs::write(only_file(dir.path()), bytes).unwrap();
+    assert_eq!(read(dir.path()).unwrap(), [b"first".to_vec(), b"second".to_vec()]);
+}
+
+#[test]
+fn a_file_whose_creation_was_cut_short_is_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[b"first"], 1, u64::MAX);
+    fs::write(file::path(dir.path(), 2), b"").unwrap();
+    write(dir.path(), &[b"second"], 1, u64::MAX);
+    assert_eq!(read(dir.path()).unwrap(), [b"first".to_vec(), b"second".to_vec()]);
+    let half_started = fs::read(file::path(dir.path(), 2)).unwrap()[..20].to_vec();
+    let other = tempfile::tempdir().unwrap();
+    fs::write(only_file(other.path()), half_started).unwrap();
+    write(other.path(), &[b"first"], 1, u64::MAX);
+    assert_eq!(read(other.path()).unwrap(), [b"first".to_vec()]);
+}
+
+#[test]
+fn the_log_of_another_store_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[b"first"], 1, u64::MAX);
+    assert!(matches!(replay(dir.path(), "another-store", |_, _| Ok(())), Err(WalError::Foreign { .. })));
+}

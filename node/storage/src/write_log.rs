@@ -1,0 +1,206 @@
+//! The write log: the one place where writes wait, and where they are turned away.
+//!
+//! A command is admitted here *before* it goes to the log; what is admitted is written, applied and answered, never dropped.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sutra_protocol::command::{Applied, Command};
+use tokio::sync::oneshot;
+
+use crate::entry::COMMAND_OVERHEAD_BYTES;
+use crate::error::SubmitError;
+
+/// Most commands that one log entry packs.
+const ENTRY_COMMANDS: usize = 1_024;
+/// Most bytes that one log entry packs, unless its only command is larger.
+const ENTRY_BYTES: usize = 4 << 20;
+/// What a caller who is turned away is told to wait: a few times what writing a full entry takes.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// Who waits for a command.
+pub(crate) type Reply = oneshot::Sender<Result<Applied, SubmitError>>;
+
+/// A waiting command.
+pub(crate) struct Pending {
+    pub(crate) command: Command,
+    /// The command, encoded by who submitted it.
+    pub(crate) encoded: Vec<u8>,
+    pub(crate) reply: Reply,
+}
+
+/// A bounded queue between many callers and the one reconciler.
+pub(crate) struct WriteLog {
+    queue: Mutex<Queue>,
+    filled: Condvar,
+    bounds: Bounds,
+}
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) commands: usize,
+    /// A single command may exceed it, when it waits alone.
+    pub(crate) bytes: usize,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Item>,
+    /// Of the commands in `waiting`.
+    bytes: usize,
+    commands: usize,
+    closed: bool,
+}
+
+/// What stands in the queue.
+pub(crate) enum Item {
+    /// A command to write.
+    Command(Box<Pending>),
+    /// Somebody who wants to know when everything before is applied.
+    Flush(oneshot::Sender<()>),
+}
+
+/// How much waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Depth {
+    pub(crate) commands: usize,
+    pub(crate) bytes: usize,
+}
+
+impl WriteLog {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { queue: Mutex::default(), filled: Condvar::new(), bounds }
+    }
+
+    /// Admits a command, or turns it away at once.
+    pub(crate) fn admit(&self, pending: Pending) -> Result<(), SubmitError> {
+        let size = pending.encoded.len() + COMMAND_OVERHEAD_BYTES;
+        let mut queue = self.lock();
+        if queue.closed {
+            return Err(SubmitError::Closed);
+        }
+        let full = queue.commands >= self.bounds.commands || queue.bytes + size > self.bounds.bytes;
+        if full && queue.commands > 0 {
+            return Err(SubmitError::Overloaded { commands: queue.commands, bytes: queue.bytes, retry_after: RETRY_AFTER });
+        }
+        queue.bytes += size;
+        queue.commands += 1;
+        queue.waiting.push_back(Item::Command(Box::new(pending)));
+        drop(queue);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Asks to be told when everything admitted so far is applied.
+    pub(crate) fn flush(&self, done: oneshot::Sender<()>) -> Result<(), SubmitError> {
+        let mut queue = self.lock();
+        if queue.closed {
+            return Err(SubmitError::Closed);
+        }
+        queue.waiting.push_back(Item::Flush(done));
+        drop(queue);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Waits for something to write and takes as much as one entry packs. `None`: closed, and all is written.
+    pub(crate) fn take(&self) -> Option<Vec<Item>> {
+        let mut queue = self.lock();
+        while queue.waiting.is_empty() {
+            if queue.closed {
+                return None;
+            }
+            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let (mut commands, mut bytes) = (0, 0);
+        let mut taken = Vec::new();
+        while let Some(item) = queue.waiting.pop_front() {
+            if let Item::Command(pending) = &item {
+                let size = pending.encoded.len() + COMMAND_OVERHEAD_BYTES;
+                if commands == ENTRY_COMMANDS || (commands > 0 && bytes + size > ENTRY_BYTES) {
+                    queue.waiting.push_front(item);
+                    break;
+                }
+                commands += 1;
+                bytes += size;
+            }
+            taken.push(item);
+        }
+        queue.commands -= commands;
+        queue.bytes -= bytes;
+        Some(taken)
+    }
+
+    /// Turns everything away from now on; what was admitted is still written.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_all();
+    }
+
+    pub(crate) fn depth(&self) -> Depth {
+        let queue = self.lock();
+        Depth { commands: queue.commands, bytes: queue.bytes }
+    }
+
+    /// No code panics while it holds the lock, so what a poisoned lock guards is whole.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{aspirin, learn};
+
+    fn pending(bytes: usize) -> Pending {
+        Pending { command: learn(aspirin()), encoded: vec![0; bytes], reply: oneshot::channel().0 }
+    }
+
+    fn log(commands: usize, bytes: usize) -> WriteLog {
+        WriteLog::new(Bounds { commands, bytes })
+    }
+
+    #[test]
+    fn a_full_log_turns_away_and_keeps_what_it_has() {
+        let log = log(2, 1 << 20);
+        log.admit(pending(10)).unwrap();
+        log.admit(pending(10)).unwrap();
+        assert!(matches!(log.admit(pending(10)), Err(SubmitError::Overloaded { commands: 2, .. })));
+        assert_eq!(log.take().unwrap().len(), 2);
+        assert_eq!(log.depth(), Depth::default());
+        log.admit(pending(10)).unwrap();
+    }
+
+    #[test]
+    fn a_large_command_is_taken_only_when_it_waits_alone() {
+        let log = log(10, 1_000);
+        log.admit(pending(5_000)).unwrap();
+        assert!(matches!(log.admit(pending(1)), Err(SubmitError::Overloaded { .. })));
+        log.take().unwrap();
+        log.admit(pending(1)).unwrap();
+        assert!(matches!(log.admit(pending(5_000)), Err(SubmitError::Overloaded { .. })));
+    }
+
+    #[test]
+    fn an_entry_is_bounded_by_commands_and_bytes() {
+        let log = log(10_000, 1 << 30);
+        (0..ENTRY_COMMANDS + 1).for_each(|_| log.admit(pending(1)).unwrap());
+        assert_eq!(log.take().unwrap().len(), ENTRY_COMMANDS);
+        assert_eq!(log.take().unwrap().len(), 1);
+        (0..3).for_each(|_| log.admit(pending(ENTRY_BYTES / 2)).unwrap());
+        assert_eq!(log.take().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_closed_log_gives_out_what_it_has_and_takes_nothing() {
+        let log = log(10, 1_000);
+        log.admit(pending(1)).unwrap();
+        log.close();
+        assert_eq!(log.admit(pending(1)), Err(SubmitError::Closed));
+        assert_eq!(log.take().unwrap().len(), 1);
+        assert!(log.take().is_none());
+    }
+}
