@@ -10,22 +10,23 @@ use crate::console;
 use crate::failure::{Failure, Result};
 use crate::tools;
 use crate::wordnet::database::Database;
+use crate::wordnet::download;
 use crate::wordnet::line::{self, Counts};
 use crate::wordnet::selection;
 
 pub(crate) const HELP: &str = "\
 Makes an import file from WordNet 3.0: one synset a line, a body of POST /v1/learn.
 
-Usage: cargo xtask corpus --wordnet DIR --out FILE [--full]
+Usage: cargo xtask corpus --out FILE [--wordnet DIR] [--full]
 
-  --wordnet DIR  where data.noun, data.verb, data.adj and data.adv are
-                 (Debian: `apt-get install wordnet-base` puts them into /usr/share/wordnet)
   --out FILE     written; with a name that ends in .zst it is compressed by `zstd -19`
+  --wordnet DIR  where data.noun, data.verb, data.adj and data.adv are; without it they are
+                 fetched once from Debian's wordnet-base into ~/.cache/sutra, which needs no root
   --full         all 117,659 synsets; without it the demo's part, closed upwards:
                  animals, plants, the body, its states, food, substances and drugs
 
-demo/corpus.ndjson.zst is `cargo xtask corpus --wordnet DIR --out demo/corpus.ndjson.zst`.
-The same input gives the same output, byte for byte.";
+demo/corpus.ndjson.zst is `cargo xtask corpus --out demo/corpus.ndjson.zst`.
+The same input gives the same lines, byte for byte.";
 
 /// Which part of WordNet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +40,11 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
     let directory = arguments.value("--wordnet")?;
     let out = arguments.value("--out")?;
     arguments.finish()?;
-    let (Some(directory), Some(out)) = (directory, out) else {
-        return Err(Failure::usage("corpus needs --wordnet DIR and --out FILE"));
-    };
+    let Some(out) = out else { return Err(Failure::usage("corpus needs --out FILE")) };
+    let directory = directory.map_or_else(download::data_files, |directory| Ok(directory.into()))?;
     let part = if full { Part::Full } else { Part::Demo };
     let phase = console::phase("making the corpus");
-    let counts = make(part, Path::new(&directory), Path::new(&out))?;
+    let counts = make(part, &directory, Path::new(&out))?;
     phase.done();
     println!("{}", describe(&counts));
     Ok(())

@@ -13,18 +13,24 @@ use crate::tools;
 
 const PACKAGE: &str = "wordnet-base";
 
-/// The import file of all of WordNet, fetched and made once.
-pub(crate) fn full_corpus() -> Result<PathBuf> {
+/// The directory of the data files, fetched once.
+pub(crate) fn data_files() -> Result<PathBuf> {
     let home = cache::directory("wordnet-3.0")?;
-    let corpus = home.join("wordnet-3.0.ndjson");
-    if corpus.is_file() {
-        return Ok(corpus);
-    }
     let dict = home.join("dict");
     if !complete(&dict) {
         fetch(&home, &dict)?;
     }
-    let phase = console::phase("converting WordNet 3.0");
+    Ok(dict)
+}
+
+/// The import file of all of WordNet, fetched and made once.
+pub(crate) fn full_corpus() -> Result<PathBuf> {
+    let corpus = cache::directory("wordnet-3.0")?.join("wordnet-3.0.ndjson");
+    if corpus.is_file() {
+        return Ok(corpus);
+    }
+    let dict = data_files()?;
+    let phase = console::phase("converting WordNet 3.0 (once)");
     let counts = corpus::make(Part::Full, &dict, &corpus)?;
     phase.done();
     println!("  {}", corpus::describe(&counts));
