@@ -1,0 +1,31 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use super::limits::HttpLimits;
+use crate::metrics::Metrics;
+use crate::service::Service;
+
+/// The state of the router; cheap to clone.
+#[derive(Clone)]
+pub(super) struct App {
+    pub(super) service: Service,
+    pub(super) metrics: Metrics,
+    pub(super) limits: Arc<HttpLimits>,
+    /// The bytes of request bodies that may still be held, in KiB.
+    pub(super) body_memory: Arc<Semaphore>,
+    /// `/openapi.json`.
+    pub(super) document: Bytes,
+}
+
+impl App {
+    pub(super) fn new(service: Service, metrics: Metrics, limits: HttpLimits) -> Self {
+        let body_memory = Arc::new(Semaphore::new(limits.body_memory >> 10));
+        let version = service.info().version;
+        let document = super::openapi::document(&super::router::operations(), &version).to_string().into();
+        Self { service, metrics, limits: Arc::new(limits), body_memory, document }
+    }
+}

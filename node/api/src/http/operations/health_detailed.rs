@@ -1,0 +1,17 @@
+//! `GET /health/detailed`.
+
+use axum::extract::State;
+use axum::http::Method;
+use sutra_protocol::http::HealthDetail;
+
+use crate::http::app::App;
+use crate::http::openapi::{Operation, Tag};
+use crate::http::reply::{self, Reply};
+
+pub(in crate::http) fn describe() -> Operation {
+    Operation::new(Method::GET, "/health/detailed", "health_detailed", Tag::Node, "How the node is, part by part").answers::<HealthDetail>("How it is; the status is 200 whatever the body says.")
+}
+
+pub(in crate::http) async fn health_detailed(State(app): State<App>) -> Reply {
+    reply::json(app.service.health_detail())
+}

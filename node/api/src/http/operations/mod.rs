@@ -1,0 +1,29 @@
+//! One file an operation: what the document says about it, and its handler (extract, one call of the service, reply).
+
+pub(super) mod associate;
+pub(super) mod associate_batch;
+pub(super) mod concept_delete;
+pub(super) mod concept_get;
+pub(super) mod concept_patch;
+pub(super) mod dissociate;
+pub(super) mod docs;
+pub(super) mod document;
+pub(super) mod export;
+pub(super) mod health;
+pub(super) mod health_detailed;
+pub(super) mod import;
+pub(super) mod info;
+pub(super) mod learn;
+pub(super) mod learn_batch;
+pub(super) mod livez;
+pub(super) mod metrics;
+pub(super) mod namespace_delete;
+pub(super) mod namespace_get;
+pub(super) mod namespace_put;
+pub(super) mod namespaces;
+pub(super) mod neighbors;
+pub(super) mod path;
+pub(super) mod readyz;
+pub(super) mod reason;
+pub(super) mod search;
+pub(super) mod stats;

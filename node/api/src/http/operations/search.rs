@@ -1,0 +1,31 @@
+//! `POST /v1/search`.
+
+use axum::extract::State;
+use axum::http::Method;
+use sutra_protocol::ErrorCode;
+use sutra_protocol::http::{SearchRequest, SearchResponse};
+
+use crate::http::app::App;
+use crate::http::extract::{Json, Query, ReadParams, Reader};
+use crate::http::openapi::{Operation, Tag};
+use crate::http::reply::{self, Reply};
+
+pub(in crate::http) fn describe() -> Operation {
+    Operation::new(Method::POST, "/v1/search", "search", Tag::Read, "Search by words")
+        .about("Okapi BM25 over content and aliases.")
+        .reads()
+        .bounded()
+        .takes::<SearchRequest>()
+        .answers::<SearchResponse>("What was found, best first.")
+        .errors(&[ErrorCode::NotFound, ErrorCode::Conflict])
+}
+
+pub(in crate::http) async fn search(
+    State(app): State<App>,
+    Query(read): Query<ReadParams>,
+    Reader(caller): Reader,
+    Json(mut body): Json<SearchRequest>,
+) -> Reply {
+    read.fill(&mut body.namespace, &mut body.valid_at, &mut body.known_at)?;
+    reply::json(app.service.search(&caller, body).await?)
+}
