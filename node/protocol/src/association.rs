@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +29,10 @@ impl From<&str> for Label {
 }
 
 impl Default for Label {
+    /// The empty label, shared: ranges over associations begin with it.
     fn default() -> Self {
-        Self::from("")
+        static EMPTY: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
+        Self(Arc::clone(&EMPTY))
     }
 }
 

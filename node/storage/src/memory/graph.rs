@@ -26,6 +26,8 @@ pub(crate) struct Graph {
     names: HashMap<u128, Ids, RandomState>,
     pub(crate) outgoing: OrdMap<AssociationKey, Arc<AssociationRow>>,
     pub(crate) incoming: OrdMap<IncomingKey, Arc<AssociationRow>>,
+    /// Every label in use, by its text, so that equal ones share it.
+    labels: OrdMap<Label, Label>,
     /// Associations that rest on a statement that is neither of their ends.
     pub(crate) supports: OrdSet<(ConceptId, AssociationKey)>,
     /// By the time of their first recording.
@@ -102,6 +104,7 @@ impl Graph {
             names: HashMap::default(),
             outgoing: OrdMap::new(),
             incoming: OrdMap::new(),
+            labels: OrdMap::new(),
             supports: OrdSet::new(),
             by_time: OrdSet::new(),
             counts: Counts::default(),
@@ -205,7 +208,13 @@ impl Graph {
     }
 
     /// Stores the row of an association under both its ends.
-    pub(crate) fn put_association(&mut self, key: AssociationKey, row: AssociationRow) {
+    pub(crate) fn put_association(&mut self, mut key: AssociationKey, row: AssociationRow) {
+        match self.labels.get(&key.label) {
+            Some(shared) => key.label = shared.clone(),
+            None => {
+                self.labels.insert(key.label.clone(), key.label.clone());
+            }
+        }
         for piece in &row.evidence {
             if let Ground::Statement(statement) = piece.ground
                 && statement != key.source

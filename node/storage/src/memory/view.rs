@@ -1,5 +1,6 @@
 //! A pinned namespace.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sutra_protocol::http::Degree;
@@ -66,7 +67,8 @@ impl View {
         drop(keywords);
         found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.concept.id.cmp(&b.concept.id)));
         let reader = self.reader();
-        let mut hits: Vec<Hit> = Vec::new();
+        let mut hits = Vec::new();
+        let mut found_already = HashSet::new();
         for hit in found {
             // The index is shared with the writer and keeps older texts: only the text that this view sees counts.
             let seen = reader
@@ -75,7 +77,7 @@ impl View {
             if let Some(seen) = seen
                 && passes(seen)
                 // A text that left and came back is in the index twice.
-                && hits.iter().all(|earlier| earlier.concept.id != seen.id)
+                && found_already.insert(seen.id)
             {
                 hits.push(Hit { concept: Arc::clone(seen), score: hit.score });
                 if hits.len() == k {
