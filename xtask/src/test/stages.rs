@@ -61,10 +61,15 @@ fn integration(run: &mut Run) -> Result<()> {
 
 fn docs(run: &mut Run) -> Result<()> {
     tools::require(&[tools::LINKER, tools::CPP])?;
+    let links = markdown(run);
     let refuse_warnings = [("RUSTDOCFLAGS", OsString::from("-D warnings"))];
     let private = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
-    run.check(workspace::cargo_path(), private, &refuse_warnings)?;
-    run.tests(workspace::cargo_path(), ["test", "--workspace", "--doc", "--locked"], &[])?;
+    let rustdoc = run.check(workspace::cargo_path(), private, &refuse_warnings);
+    let examples = run.tests(workspace::cargo_path(), ["test", "--workspace", "--doc", "--locked"], &[]);
+    links.and(rustdoc).and(examples)
+}
+
+fn markdown(run: &mut Run) -> Result<()> {
     let broken = links::broken(workspace::root())?;
     run.count(broken.is_empty());
     match broken.len() {
