@@ -29,13 +29,6 @@ pub(crate) enum Expect<'a> {
     Refusal(&'a str),
 }
 
-/// What a command printed.
-#[derive(Debug)]
-pub(crate) struct Printed {
-    pub(crate) text: String,
-    pub(crate) time: Duration,
-}
-
 impl Client {
     pub(crate) fn new(program: PathBuf, server: String) -> Self {
         Self { program, server }
@@ -46,8 +39,8 @@ impl Client {
         format!("{} --server {}", self.program.display(), self.server)
     }
 
-    /// Echoes the command, runs it, shows what it prints, and fails if it ends in another way than expected.
-    pub(crate) fn run(&self, arguments: &[&str], expect: Expect<'_>) -> Result<Printed> {
+    /// Echoes the command, runs it, shows and yields what it prints, and fails if it ends in another way than expected.
+    pub(crate) fn run(&self, arguments: &[&str], expect: Expect<'_>) -> Result<String> {
         let line = arguments.iter().fold("sutra".to_owned(), |line, word| format!("{line} {}", shell_word(word)));
         println!("\n{}", console::bold(&format!("$ {line}")));
         let cannot = |error: std::io::Error| Failure::new(format!("cannot run {line}: {error}"));
@@ -82,7 +75,7 @@ impl Client {
         if !text.contains(needed) {
             return Err(Failure::new(format!("`{line}` did not say {needed:?}")));
         }
-        Ok(Printed { text, time })
+        Ok(text)
     }
 }
 
