@@ -1,0 +1,37 @@
+//! `LearnConceptV2`, `LearnBatch`, `LearnConcept`, `LearnWithEmbedding`.
+
+use sutra_protocol::ApiError;
+use sutra_protocol::http::{LearnBatchRequest, LearnRequest, LearnResult};
+use sutra_protocol::tcp::{BatchError, ConceptIdOk, LearnBatchOk, LearnConceptV2Ok, SequenceOk};
+
+use crate::tcp::answer::Asked;
+
+pub(in crate::tcp) async fn concept_v2(asked: &Asked, learn: LearnRequest) -> Result<LearnConceptV2Ok, ApiError> {
+    let learned = asked.service.learn(&asked.caller, learn).await?.body;
+    Ok(LearnConceptV2Ok { concept_id: learned.id, shard: learned.shard, index: learned.index, created: learned.created })
+}
+
+pub(in crate::tcp) async fn batch(asked: &Asked, batch: LearnBatchRequest) -> Result<LearnBatchOk, ApiError> {
+    let results = asked.service.learn_batch(&asked.caller, batch).await?.body.results;
+    let mut reply = LearnBatchOk { concept_ids: Vec::with_capacity(results.len()), errors: Vec::new() };
+    for (at, result) in results.into_iter().enumerate() {
+        reply.concept_ids.push(match result {
+            LearnResult::Learned(learned) => Some(learned.id),
+            LearnResult::Refused { error } => {
+                reply.errors.push(BatchError { at, code: error.code, message: error.message });
+                None
+            }
+        });
+    }
+    Ok(reply)
+}
+
+pub(in crate::tcp) async fn concept(asked: &Asked, learn: LearnRequest) -> Result<SequenceOk, ApiError> {
+    let learned = asked.service.learn(&asked.caller, learn).await?.body;
+    Ok(SequenceOk { sequence: learned.index })
+}
+
+pub(in crate::tcp) async fn with_embedding(asked: &Asked, learn: LearnRequest) -> Result<ConceptIdOk, ApiError> {
+    let learned = asked.service.learn(&asked.caller, learn).await?.body;
+    Ok(ConceptIdOk { concept_id: learned.id })
+}

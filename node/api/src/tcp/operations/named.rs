@@ -1,0 +1,57 @@
+//! Which concept a name stands for.
+
+use sutra_protocol::http::{ConceptRef, PathRequest};
+use sutra_protocol::{ApiError, ConceptId, ErrorCode};
+
+use crate::tcp::answer::Asked;
+
+/// The concept that a name of 32 hexadecimal digits stands for: the one with that id, and only if there is none the one with that
+/// key, because clients of the original protocol made such keys for themselves.
+pub(super) async fn locate(asked: &Asked, reference: ConceptRef) -> Result<ConceptRef, ApiError> {
+    match reference {
+        ConceptRef::Id(id) if optional(asked.service.concept(&asked.caller, &asked.read, id).await)?.is_none() => {
+            let key = ConceptRef::Key { key: id.to_string() };
+            let keyed = optional(resolve(asked, &key).await)?;
+            Ok(keyed.map_or(reference, ConceptRef::Id))
+        }
+        other => Ok(other),
+    }
+}
+
+/// The id of the concept that a name stands for; `not_found` if there is none.
+pub(super) async fn id(asked: &Asked, reference: ConceptRef) -> Result<ConceptId, ApiError> {
+    match locate(asked, reference).await? {
+        ConceptRef::Id(id) => Ok(id),
+        other => resolve(asked, &other).await,
+    }
+}
+
+/// The concept at both ends of the path of no hops.
+async fn resolve(asked: &Asked, reference: &ConceptRef) -> Result<ConceptId, ApiError> {
+    let to_itself = PathRequest {
+        start: reference.clone(),
+        end: reference.clone(),
+        max_depth: Some(1),
+        max_paths: Some(1),
+        direction: None,
+        types: None,
+        labels: None,
+        min_confidence: None,
+        strategy: None,
+        namespace: Some(asked.read.namespace.clone()),
+        valid_at: asked.read.valid_at,
+        known_at: asked.read.known_at,
+    };
+    let found = asked.service.path(&asked.caller, to_itself).await?;
+    let concept = found.paths.first().and_then(|path| path.concepts.first()).map(|concept| concept.id);
+    concept.ok_or_else(|| ApiError::not_found("there is no such concept"))
+}
+
+/// An answer whose absence is an answer too.
+pub(super) fn optional<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.code == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

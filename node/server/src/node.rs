@@ -1,0 +1,118 @@
+//! A running node.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use sutra_api::http::{self, HttpLimits};
+use sutra_api::metrics::Metrics;
+use sutra_api::service::{Service, ServiceConfig};
+use sutra_api::tcp::{self, TcpLimits};
+use sutra_storage::{Store, StoreConfig};
+
+use crate::config::Config;
+use crate::signals::Signals;
+
+/// Status of a process that a second signal ended.
+const INTERRUPTED: i32 = 1;
+
+/// A node that serves.
+pub(crate) struct Node {
+    /// The address that serves HTTP.
+    pub(crate) http: SocketAddr,
+    /// The address that serves TCP.
+    pub(crate) tcp: SocketAddr,
+    store: Store,
+    service: Service,
+    listeners: JoinSet<()>,
+    stop: CancellationToken,
+    config: Config,
+}
+
+/// Runs a node until a signal ends it.
+pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut signals = Signals::catch()?;
+    let node = Node::start(config).await?;
+    node.until_stopped(&mut signals).await;
+    Ok(())
+}
+
+impl Node {
+    /// Opens the ports, then the data directory, then serves. What can't work is an error, before anything is written to a
+    /// directory that another process uses.
+    pub(crate) async fn start(config: Config) -> anyhow::Result<Self> {
+        for (name, address) in config.exposed() {
+            warn!(%address, "--{name}: everybody who reaches this address may read and write");
+        }
+        let http = bind("http", config.http).await?;
+        let tcp = bind("tcp", config.tcp).await?;
+        let (http_address, tcp_address) = (http.local_addr()?, tcp.local_addr()?);
+        let opening = StoreConfig::at(&config.data_dir);
+        let store = tokio::task::spawn_blocking(move || Store::open(opening)).await.context("open the data directory")??;
+        let service = Service::new(
+            store.clone(),
+            ServiceConfig {
+                node: config.node_name.clone(),
+                http: http_address.to_string(),
+                tcp: tcp_address.to_string(),
+                version: env!("CARGO_PKG_VERSION"),
+                embedder: "none".into(),
+                edition: "none".into(),
+            },
+        );
+        let (metrics, stop) = (Metrics::new(), CancellationToken::new());
+        let mut listeners = JoinSet::new();
+        listeners.spawn(http::serve(http, service.clone(), metrics.clone(), HttpLimits::default(), stop.clone()));
+        listeners.spawn(tcp::serve(tcp, service.clone(), metrics, TcpLimits::default(), stop.clone()));
+        info!(
+            node = %config.node_name,
+            data_dir = %config.data_dir.display(),
+            peer = %config.peer,
+            advertise = config.advertise.as_deref().unwrap_or_default(),
+            "one node, one shard; the peer port opens with the first grid of several nodes"
+        );
+        info!(http = %http_address, tcp = %tcp_address, "ready");
+        Ok(Self { http: http_address, tcp: tcp_address, store, service, listeners, stop, config })
+    }
+
+    /// Serves until the first signal, then drains and closes; a second signal ends the process at once.
+    pub(crate) async fn until_stopped(self, signals: &mut Signals) {
+        let signal = signals.next().await;
+        info!(signal, "stopping");
+        tokio::select! {
+            () = self.stop() => info!("stopped"),
+            signal = signals.next() => {
+                warn!(signal, "ended at once; what was acknowledged is on disk");
+                std::process::exit(INTERRUPTED);
+            }
+        }
+    }
+
+    /// Turns unready, keeps accepting for the drain delay, finishes what is in flight, closes the store.
+    async fn stop(mut self) {
+        self.service.set_draining();
+        tokio::time::sleep(self.config.drain_delay).await;
+        self.stop.cancel();
+        let finish = async {
+            while let Some(ended) = self.listeners.join_next().await {
+                if let Err(fault) = ended {
+                    error!(%fault, "a listener failed");
+                }
+            }
+        };
+        if timeout(self.config.shutdown_timeout, finish).await.is_err() {
+            warn!(timeout = ?self.config.shutdown_timeout, "some requests were not finished in time");
+            self.listeners.shutdown().await;
+        }
+        self.store.close().await;
+    }
+}
+
+async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("--{name} {address}: the address can't be listened on"))
+}

@@ -1,0 +1,27 @@
+//! When to stop.
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGTERM and SIGINT.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on the signals no longer end the process by themselves.
+    pub(crate) fn catch() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("catch SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("catch SIGINT")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits for one; its name.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
