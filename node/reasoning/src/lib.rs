@@ -24,7 +24,11 @@
 
 pub mod answer;
 pub mod budget;
+pub mod linking;
 pub mod path;
+pub mod question;
+pub mod relation;
+pub mod verbalise;
 pub mod view;
 
 #[cfg(test)]

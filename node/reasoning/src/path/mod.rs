@@ -5,6 +5,7 @@
 //! | `search` | one best path, from both ends at once |
 //! | `layers` | what one end has reached, layer by layer |
 //! | `expansion` | frontiers asked of the knowledge in batches, and remembered |
+//! | `reach` | everything that can be reached |
 //! | `yen` | the k best loop-free paths |
 
 use std::cmp::Ordering;
@@ -18,8 +19,11 @@ use self::expansion::Expansion;
 
 mod expansion;
 mod layers;
+mod reach;
 mod search;
 mod yen;
+
+pub(crate) use self::reach::reach;
 
 #[cfg(test)]
 mod tests;

@@ -260,7 +260,7 @@ fn a_spent_budget_makes_the_answer_incomplete() {
     let query = PathQuery { max_paths: 3, ..PathQuery::default() };
     let find = |from, to, budget: &Budget<'_>| find_paths(&graph, from, to, &query, budget);
     assert!(find(leaf, other, &Budget::until(&never)).complete);
-    let found = find(leaf, other, &Budget::new(2, &never));
+    let found = find(leaf, other, &Budget::new(10, &never));
     assert_eq!((found.paths.len(), found.complete), (1, false));
     let late = || true;
     assert_eq!(find(leaf, hub, &Budget::until(&late)), Found { paths: vec![], complete: false });
