@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(
     untagged,
+    deny_unknown_fields,
     expecting = "a filter is {all: […]}, {any: […]}, {not: …}, or {field: NAME} with exactly one of eq, ne, in, lt, lte, gt, gte, exists and prefix"
 )]
 #[schema(no_recursion)]
@@ -38,6 +39,7 @@ pub enum Filter {
 
 /// A comparison of one field. A concept without the field passes only `ne` and `exists: false`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Leaf {
     /// `type`, `confidence`, `created_at`, `key` or `attributes.NAME`.
     pub field: String,
@@ -242,6 +244,13 @@ mod tests {
         assert!(!passes(r#"{"field":"attributes.dose","gt":0}"#));
         assert!(passes(r#"{"field":"attributes.dose","exists":false}"#));
         assert!(passes(r#"{"field":"attributes.dose","ne":200}"#));
+    }
+
+    #[test]
+    fn a_mistyped_operator_is_not_taken_for_none() {
+        for bad in [r#"{"field":"key","exists":true,"equals":1}"#, r#"{"all":[],"any":[]}"#] {
+            assert!(serde_json::from_str::<Filter>(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

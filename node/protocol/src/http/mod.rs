@@ -43,7 +43,7 @@ pub use transfer::*;
 /// How a request names a concept: by its id, as text; by `{"key": …}`; or by `{"content": …}`, which also finds aliases and has
 /// to be unambiguous.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "a concept is named by its id (32 lowercase hexadecimal digits), {\"key\": …} or {\"content\": …}")]
+#[serde(untagged, deny_unknown_fields, expecting = "a concept is named by its id (32 lowercase hexadecimal digits), {\"key\": …} or {\"content\": …}")]
 pub enum ConceptRef {
     /// By its id.
     Id(ConceptId),

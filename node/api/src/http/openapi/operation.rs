@@ -169,6 +169,12 @@ impl Operation {
         operation
     }
 
+    /// A schema that others refer to without bringing it along.
+    pub(in crate::http) fn knows<T: ToSchema>(mut self) -> Self {
+        self.refer::<T>();
+        self
+    }
+
     /// A body of NDJSON, each line a `T`.
     pub(in crate::http) fn takes_lines<T: ToSchema>(mut self) -> Self {
         let line = self.refer::<T>();

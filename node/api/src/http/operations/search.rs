@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::Method;
 use sutra_protocol::ErrorCode;
+use sutra_protocol::filter::Leaf;
 use sutra_protocol::http::{SearchRequest, SearchResponse};
 
 use crate::http::app::App;
@@ -16,6 +17,7 @@ pub(in crate::http) fn describe() -> Operation {
         .reads()
         .bounded()
         .takes::<SearchRequest>()
+        .knows::<Leaf>()
         .answers::<SearchResponse>("What was found, best first.")
         .errors(&[ErrorCode::NotFound, ErrorCode::Conflict])
 }
