@@ -1,0 +1,25 @@
+"""Learns three statements from a node, asks a question, finds a path: python client.py [HOST:PORT]"""
+import socket, struct, sys
+import msgpack  # from PyPI
+
+host, port = (sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:50051").rsplit(":", 1)
+node = socket.create_connection((host, int(port))).makefile("rwb")
+
+def call(name, **fields):
+    payload = msgpack.packb({name: fields})
+    node.write(struct.pack(">I", len(payload)) + payload)
+    node.flush()
+    reply = msgpack.unpackb(node.read(*struct.unpack(">I", node.read(4))))
+    return reply[name + "Ok"] if "Error" not in reply else sys.exit(f"{name}: {reply['Error']['message']}")
+
+kind = {"type": "hierarchical", "label": "hypernym"}
+dog = call("LearnConceptV2", content="dog: a domesticated canine", associations=[{"target_content": "canine", **kind}])
+canine = call("LearnConceptV2", content="canine", associations=[{"target_content": "mammal", **kind}])
+mammal = call("LearnConceptV2", content="mammal")
+
+answer = call("Reason", query="Is a dog a mammal?")
+print(answer["answer"], f"(confidence {answer['confidence']:.2f})")
+found = call("FindPath", start_id=dog["concept_id"], end_id=mammal["concept_id"])
+path = [call("QueryConcept", concept_id=id)["content"] for id in found["path"]]
+print(" -> ".join(path))
+sys.exit(0 if answer["known"] and path == ["dog: a domesticated canine", "canine", "mammal"] else "it is not what was learned")

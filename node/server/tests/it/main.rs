@@ -1,0 +1,12 @@
+//! A real `sutra-node` process, driven over real sockets, killed and started again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a fixture that fails is a test that fails")]
+
+mod client;
+mod crash;
+mod damage;
+mod dev;
+mod frames;
+mod node;
+mod requests;
+mod start;
+mod stop;
