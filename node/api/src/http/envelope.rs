@@ -77,9 +77,8 @@ fn operation(request: &Request) -> &'static str {
 
 /// The caller's id if it is 1 to 128 visible ASCII characters, else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let sane = |value: &&HeaderValue| {
-        (1..=REQUEST_ID_BYTES).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
-    };
+    let sane =
+        |value: &&HeaderValue| (1..=REQUEST_ID_BYTES).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic);
     headers.get(REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| {
         let id = uuid::Uuid::new_v4().to_string();
         // Hexadecimal digits and dashes are always a header value.

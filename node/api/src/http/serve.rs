@@ -21,13 +21,7 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
 /// Serves HTTP/1.1 on `listener` until `shutdown` is cancelled; then accepts nothing more, ends idle connections, finishes the
 /// requests in flight, and returns.
-pub async fn serve(
-    listener: TcpListener,
-    service: Service,
-    metrics: Metrics,
-    limits: HttpLimits,
-    shutdown: CancellationToken,
-) {
+pub async fn serve(listener: TcpListener, service: Service, metrics: Metrics, limits: HttpLimits, shutdown: CancellationToken) {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let app = App::new(service, metrics.clone(), limits.clone());
     let router = router::router(app);

@@ -91,7 +91,11 @@ fn strict<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     match unknown.first() {
         None => Ok(value),
         Some(first) => {
-            let more = if unknown_total > unknown.len() { format!(" and {} more", unknown_total - unknown.len()) } else { String::new() };
+            let more = if unknown_total > unknown.len() {
+                format!(" and {} more", unknown_total - unknown.len())
+            } else {
+                String::new()
+            };
             let plural = if unknown_total == 1 { "field" } else { "fields" };
             Err(ApiError::invalid(first.clone(), format!("unknown {plural} {}{more}", unknown.join(", "))))
         }
@@ -199,7 +203,8 @@ mod tests {
 
     #[test]
     fn every_unknown_field_is_named() {
-        let (param, message) = refusal::<LearnRequest>(br#"{"content": "a", "contnet": 1, "associations": [{"target_key": "k", "lable": ""}]}"#);
+        let (param, message) =
+            refusal::<LearnRequest>(br#"{"content": "a", "contnet": 1, "associations": [{"target_key": "k", "lable": ""}]}"#);
         assert_eq!((param.as_str(), message.as_str()), ("contnet", "unknown fields contnet, associations[0].lable"));
     }
 

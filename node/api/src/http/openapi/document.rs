@@ -173,7 +173,8 @@ mod tests {
     fn request_bodies_have_no_fields_beside_those_listed_and_replies_may_grow() {
         let document = whole();
         let schemas = &document["components"]["schemas"];
-        for request in ["LearnRequest", "LearnAssociation", "AssociateRequest", "SearchRequest", "PatchRequest", "ReasonRequest"] {
+        for request in ["LearnRequest", "LearnAssociation", "AssociateRequest", "SearchRequest", "PatchRequest", "ReasonRequest"]
+        {
             assert_eq!(schemas[request]["additionalProperties"], false, "{request}");
         }
         assert!(schemas["LearnResponse"].get("additionalProperties").is_none());

@@ -118,7 +118,8 @@ impl Operation {
 
     /// Ends at a deadline.
     pub(in crate::http) fn bounded(self) -> Self {
-        let timeout = json!({ "type": "integer", "minimum": 1, "maximum": limits::TIMEOUT_MS, "default": limits::DEFAULT_TIMEOUT_MS });
+        let timeout =
+            json!({ "type": "integer", "minimum": 1, "maximum": limits::TIMEOUT_MS, "default": limits::DEFAULT_TIMEOUT_MS });
         self.query("timeout_ms", timeout, "How long the caller waits, in milliseconds.").errors(&[ErrorCode::DeadlineExceeded])
     }
 

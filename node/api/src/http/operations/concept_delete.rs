@@ -22,7 +22,9 @@ impl FromParams for DeleteParams {
     fn from_params(params: &mut Params) -> Result<Self, ApiError> {
         match params.one::<String>("mode")?.as_deref() {
             None | Some("retract") => Ok(Self { namespace: params.one("namespace")? }),
-            Some("erase") => Err(ApiError::invalid("mode", "mode is erase, which this version does not have; retract is allowed")),
+            Some("erase") => {
+                Err(ApiError::invalid("mode", "mode is erase, which this version does not have; retract is allowed"))
+            }
             Some(other) => {
                 let other = sutra_protocol::limits::excerpt(other);
                 Err(ApiError::invalid("mode", format!("mode is {other}; retract is allowed")))

@@ -33,11 +33,8 @@ pub(in crate::http) async fn concept(
     headers: HeaderMap,
 ) -> Reply {
     let found = app.service.concept(&caller, &read.into_read(), id).await?;
-    let mut response = if is_known(&headers, found.version)? {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        reply::json(found.body)?
-    };
+    let mut response =
+        if is_known(&headers, found.version)? { StatusCode::NOT_MODIFIED.into_response() } else { reply::json(found.body)? };
     response.headers_mut().insert(ETAG, etag(found.version));
     Ok(response)
 }

@@ -13,7 +13,11 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
     img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(in crate::http) fn describe() -> Operation {
-    Operation::new(Method::GET, "/docs", "docs", Tag::Node, "A page for this document").answers_text(200, "text/html", "The page.")
+    Operation::new(Method::GET, "/docs", "docs", Tag::Node, "A page for this document").answers_text(
+        200,
+        "text/html",
+        "The page.",
+    )
 }
 
 pub(in crate::http) async fn docs() -> Reply {

@@ -11,8 +11,11 @@ use crate::http::openapi::{Operation, Tag};
 use crate::http::reply::Reply;
 
 pub(in crate::http) fn describe() -> Operation {
-    Operation::new(Method::GET, "/openapi.json", "openapi", Tag::Node, "This document")
-        .answers_json(200, json!({ "type": "object" }), "The document, OpenAPI 3.1.")
+    Operation::new(Method::GET, "/openapi.json", "openapi", Tag::Node, "This document").answers_json(
+        200,
+        json!({ "type": "object" }),
+        "The document, OpenAPI 3.1.",
+    )
 }
 
 pub(in crate::http) async fn document(State(app): State<App>) -> Reply {

@@ -9,7 +9,8 @@ use crate::http::openapi::{Operation, Tag};
 use crate::http::reply::{self, Reply};
 
 pub(in crate::http) fn describe() -> Operation {
-    Operation::new(Method::GET, "/health", "health", Tag::Node, "How the node is").answers::<HealthResponse>("How it is; the status is 200 whatever the body says.")
+    Operation::new(Method::GET, "/health", "health", Tag::Node, "How the node is")
+        .answers::<HealthResponse>("How it is; the status is 200 whatever the body says.")
 }
 
 pub(in crate::http) async fn health(State(app): State<App>) -> Reply {

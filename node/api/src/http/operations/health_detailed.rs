@@ -9,7 +9,8 @@ use crate::http::openapi::{Operation, Tag};
 use crate::http::reply::{self, Reply};
 
 pub(in crate::http) fn describe() -> Operation {
-    Operation::new(Method::GET, "/health/detailed", "health_detailed", Tag::Node, "How the node is, part by part").answers::<HealthDetail>("How it is; the status is 200 whatever the body says.")
+    Operation::new(Method::GET, "/health/detailed", "health_detailed", Tag::Node, "How the node is, part by part")
+        .answers::<HealthDetail>("How it is; the status is 200 whatever the body says.")
 }
 
 pub(in crate::http) async fn health_detailed(State(app): State<App>) -> Reply {

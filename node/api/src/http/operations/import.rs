@@ -87,8 +87,13 @@ pub(in crate::http) async fn import(
 fn is_ndjson(essence: &str) -> bool {
     matches!(
         essence,
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" | "application/json"
-            | "application/octet-stream" | "text/plain"
+        "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/x-jsonlines"
+            | "application/json"
+            | "application/octet-stream"
+            | "text/plain"
     )
 }
 

@@ -13,7 +13,11 @@ use crate::metrics::WalSync;
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(in crate::http) fn describe() -> Operation {
-    Operation::new(Method::GET, "/metrics", "metrics", Tag::Node, "Numbers for Prometheus").answers_text(200, "text/plain", "The numbers.")
+    Operation::new(Method::GET, "/metrics", "metrics", Tag::Node, "Numbers for Prometheus").answers_text(
+        200,
+        "text/plain",
+        "The numbers.",
+    )
 }
 
 pub(in crate::http) async fn metrics(State(app): State<App>) -> Reply {

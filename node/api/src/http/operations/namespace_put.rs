@@ -11,14 +11,20 @@ use crate::http::openapi::{Operation, Tag};
 use crate::http::reply::{self, Reply};
 
 pub(in crate::http) fn describe() -> Operation {
-    Operation::new(Method::PUT, "/v1/namespaces/{ns}", "put_namespace", Tag::Namespaces, "Create a namespace, or change its settings")
-        .about("The settings replace those that are there. The first write to a namespace creates it, too.")
-        .of_namespace()
-        .writes_named()
-        .bounded()
-        .may_take::<NamespaceSettings>()
-        .answers::<NamespaceView>("The namespace as it is now.")
-        .hands_out_token()
+    Operation::new(
+        Method::PUT,
+        "/v1/namespaces/{ns}",
+        "put_namespace",
+        Tag::Namespaces,
+        "Create a namespace, or change its settings",
+    )
+    .about("The settings replace those that are there. The first write to a namespace creates it, too.")
+    .of_namespace()
+    .writes_named()
+    .bounded()
+    .may_take::<NamespaceSettings>()
+    .answers::<NamespaceView>("The namespace as it is now.")
+    .hands_out_token()
 }
 
 pub(in crate::http) async fn set_namespace(

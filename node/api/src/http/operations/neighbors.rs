@@ -46,17 +46,23 @@ impl FromParams for NeighborsParams {
 pub(in crate::http) fn describe() -> Operation {
     let list = |item| json!({ "type": "array", "items": item, "maxItems": limits::FILTER_ITEMS });
     let number = |greatest, default| json!({ "type": "integer", "minimum": 1, "maximum": greatest, "default": default });
-    Operation::new(Method::GET, "/v1/concept/{id}/neighbors", "get_neighbors", Tag::Read, "List what a concept is associated with")
-        .of_concept()
-        .query("direction", schema::<Direction>(), "Which way associations are followed. Default: `both`.")
-        .query("type", list(schema::<AssociationType>()), "The types that may be followed; repeat it for several. Default: all.")
-        .query("label", list(json!({ "type": "string" })), "The labels that may be followed; repeat it for several. Default: all.")
-        .query("hops", number(limits::NEIGHBOR_HOPS, 1), "Greatest distance.")
-        .query("limit", number(limits::K, 100), "Most neighbours of a page.")
-        .query("cursor", json!({ "type": "string" }), "From the page before.")
-        .reads()
-        .bounded()
-        .answers::<NeighborsResponse>("A page of neighbours.")
+    Operation::new(
+        Method::GET,
+        "/v1/concept/{id}/neighbors",
+        "get_neighbors",
+        Tag::Read,
+        "List what a concept is associated with",
+    )
+    .of_concept()
+    .query("direction", schema::<Direction>(), "Which way associations are followed. Default: `both`.")
+    .query("type", list(schema::<AssociationType>()), "The types that may be followed; repeat it for several. Default: all.")
+    .query("label", list(json!({ "type": "string" })), "The labels that may be followed; repeat it for several. Default: all.")
+    .query("hops", number(limits::NEIGHBOR_HOPS, 1), "Greatest distance.")
+    .query("limit", number(limits::K, 100), "Most neighbours of a page.")
+    .query("cursor", json!({ "type": "string" }), "From the page before.")
+    .reads()
+    .bounded()
+    .answers::<NeighborsResponse>("A page of neighbours.")
 }
 
 pub(in crate::http) async fn neighbors(

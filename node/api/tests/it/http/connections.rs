@@ -1,0 +1,198 @@
+use std::time::Duration;
+
+use serde_json::json;
+use sutra_api::http::HttpLimits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::grid::Node;
+
+const SOON: Duration = Duration::from_millis(100);
+/// Longer than any of these tests takes, unless what it waits for never comes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn impatient() -> Node {
+    let limits = HttpLimits {
+        head_timeout: SOON,
+        body_idle_timeout: SOON,
+        import_idle_timeout: SOON,
+        write_stall_timeout: SOON,
+        linger: SOON,
+        ..HttpLimits::default()
+    };
+    Node::with_limits(limits).await
+}
+
+async fn connect(node: &Node) -> TcpStream {
+    TcpStream::connect(node.address).await.unwrap()
+}
+
+async fn send(node: &Node, text: &str) -> TcpStream {
+    let mut stream = connect(node).await;
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Everything until the node closes the connection.
+async fn to_end(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut text)).await.expect("the connection is closed in time").unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+/// One reply with a `Content-Length`.
+async fn reply(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    loop {
+        let whole = String::from_utf8_lossy(&text).into_owned();
+        if let Some((head, body)) = whole.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .map(|length| length.parse::<usize>().unwrap());
+            if body.len() >= length.unwrap_or(0) {
+                return whole;
+            }
+        }
+        let mut more = [0; 4096];
+        let read = timeout(PATIENCE, stream.read(&mut more)).await.expect("a reply comes in time").unwrap();
+        assert!(read > 0, "the connection was closed after {whole:?}");
+        text.extend_from_slice(&more[..read]);
+    }
+}
+
+#[tokio::test]
+async fn silence_and_half_a_head_end_the_connection() {
+    let node = impatient().await;
+    for beginning in ["", "POST /v1/learn HTT", "GET /livez HTTP/1.1\r\nHost: x\r\n"] {
+        assert_eq!(to_end(&mut send(&node, beginning).await).await, "", "{beginning:?}");
+    }
+    let mut kept = send(&node, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(to_end(&mut kept).await.starts_with("HTTP/1.1 200"), "a reply, and then the idle connection is closed");
+}
+
+#[tokio::test]
+async fn half_a_body_is_answered_and_the_connection_ended() {
+    let node = impatient().await;
+    for path in ["/v1/learn", "/v1/import"] {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{\"content\"");
+        let text = to_end(&mut send(&node, &head).await).await;
+        assert!(text.starts_with("HTTP/1.1 504") && text.contains("deadline_exceeded") && text.contains("outcome"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_meets_the_requests_deadline() {
+    let node = Node::with_limits(HttpLimits { head_timeout: SOON, ..HttpLimits::default() }).await;
+    let head = "POST /v1/learn?timeout_ms=100 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
+    let (mut read, mut write) = send(&node, head).await.into_split();
+    let trickle = tokio::spawn(async move {
+        let mut clock = tokio::time::interval(Duration::from_millis(10));
+        while write.write_all(b" ").await.is_ok() {
+            clock.tick().await;
+        }
+    });
+    let mut text = vec![0; 12];
+    timeout(PATIENCE, read.read_exact(&mut text)).await.unwrap().unwrap();
+    assert_eq!(text, b"HTTP/1.1 504");
+    trickle.abort();
+}
+
+#[tokio::test]
+async fn an_oversize_body_is_refused_before_it_is_sent() {
+    let node = Node::start().await;
+    let head = format!("POST /v1/learn HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", (64 << 20) + 1);
+    let text = reply(&mut send(&node, &head).await).await;
+    assert!(text.starts_with("HTTP/1.1 413") && text.contains("body has 67108865 bytes; at most 67108864 are allowed"), "{text}");
+}
+
+#[tokio::test]
+async fn an_oversize_body_without_a_declared_length_is_cut_off() {
+    let node = Node::start().await;
+    let (mut read, mut write) =
+        send(&node, "POST /v1/learn HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").await.into_split();
+    let sender = tokio::spawn(async move {
+        let mut chunk = b"100000\r\n".to_vec();
+        chunk.resize(chunk.len() + (1 << 20), b' ');
+        chunk.extend_from_slice(b"\r\n");
+        while write.write_all(&chunk).await.is_ok() {}
+    });
+    let mut text = vec![0; 12];
+    timeout(PATIENCE, read.read_exact(&mut text)).await.unwrap().unwrap();
+    assert_eq!(text, b"HTTP/1.1 413");
+    sender.abort();
+}
+
+#[tokio::test]
+async fn more_bodies_than_the_node_may_hold_are_turned_away() {
+    let node = Node::with_limits(HttpLimits { body_memory: 64 << 10, ..HttpLimits::default() }).await;
+    let answer = node.post("/v1/learn", json!({"content": "x".repeat(100 << 10)})).await;
+    answer.refused("overloaded");
+    assert_eq!(answer.header("retry-after"), "1");
+    node.post("/v1/learn", json!({"content": "x".repeat(10 << 10)})).await.ok();
+}
+
+#[tokio::test]
+async fn after_a_refusal_the_connection_goes_on() {
+    let node = Node::start().await;
+    let mut stream = connect(&node).await;
+    for (head, body, status) in [
+        ("POST /v1/learn HTTP/1.1\r\nHost: x\r\n", "{\"content\": ", "400"),
+        ("POST /v1/learn HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\n", "<a/>", "400"),
+        ("POST /v1/learn?x=1 HTTP/1.1\r\nHost: x\r\n", "{\"content\": \"a\"}", "400"),
+        ("POST /nowhere HTTP/1.1\r\nHost: x\r\n", "{\"content\": \"a\"}", "404"),
+        ("PUT /v1/learn HTTP/1.1\r\nHost: x\r\n", "{\"content\": \"a\"}", "405"),
+        ("DELETE /v1/concept/abc HTTP/1.1\r\nHost: x\r\n", "{\"content\": \"a\"}", "400"),
+        ("POST /v1/learn HTTP/1.1\r\nHost: x\r\n", "{\"content\": \"a\"}", "200"),
+    ] {
+        // In two segments, as many clients send head and body.
+        stream.write_all(format!("{head}Content-Length: {}\r\n\r\n", body.len()).as_bytes()).await.unwrap();
+        tokio::task::yield_now().await;
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let text = reply(&mut stream).await;
+        assert!(text.starts_with(&format!("HTTP/1.1 {status}")), "{head}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_wait_for_their_turn() {
+    let node = Node::with_limits(HttpLimits { connections: 1, ..HttpLimits::default() }).await;
+    let ask = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut first = send(&node, ask).await;
+    reply(&mut first).await;
+    let mut second = send(&node, ask).await;
+    assert!(timeout(SOON, second.read_u8()).await.is_err(), "the first still holds the slot");
+    drop(first);
+    assert!(reply(&mut second).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_reply_loses_its_connection() {
+    let node = impatient().await;
+    for at in 0..16 {
+        node.learn(json!({"content": format!("{at}{}", "x".repeat(2 << 20))})).await;
+    }
+    let silent = send(&node, "GET /v1/export HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let ended = async { while !node.get("/metrics").await.text.contains("\nsutra_http_connections 1\n") {} };
+    timeout(PATIENCE, ended).await.expect("only the connection that asks is left");
+    drop(silent);
+}
+
+#[tokio::test]
+async fn shutting_down_ends_what_idles_and_finishes_what_runs() {
+    let mut node = Node::start().await;
+    let mut idle = send(&node, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    reply(&mut idle).await;
+    let mut busy = send(&node, "POST /v1/import HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 17\r\n\r\n").await;
+    assert!(reply(&mut busy).await.starts_with("HTTP/1.1 100"), "the request has begun");
+    node.shutdown.cancel();
+    assert_eq!(to_end(&mut idle).await, "");
+    let serving = node.serving.take().unwrap();
+    assert!(!serving.is_finished());
+    busy.write_all(b"{\"content\": \"a\"}\n").await.unwrap();
+    let text = to_end(&mut busy).await;
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains("\"concepts\":1"), "{text}");
+    timeout(PATIENCE, serving).await.expect("serving ends").unwrap();
+    assert!(TcpStream::connect(node.address).await.is_err());
+}

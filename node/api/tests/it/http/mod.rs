@@ -1,0 +1,10 @@
+mod associations;
+mod concepts;
+mod connections;
+mod envelope;
+mod limits;
+mod namespaces;
+mod node;
+mod questions;
+mod teaching;
+mod transfer;

@@ -1,0 +1,65 @@
+use serde_json::json;
+
+use crate::grid::Node;
+
+#[tokio::test]
+async fn the_node_tells_about_itself() {
+    let node = Node::start().await;
+    node.learn(json!({"content": "a", "associations": [{"target_content": "b"}]})).await;
+    let stats = node.get("/stats").await.ok();
+    assert_eq!((&stats["concepts"], &stats["edges"], &stats["dropped"]), (&json!(2), &json!(1), &json!(0)));
+    assert_eq!(node.get("/info").await.ok()["node"], "test");
+    assert_eq!(node.get("/health").await.ok()["status"], "serving");
+    assert_eq!(node.get("/health/detailed").await.ok()["shards"][0]["role"], "leader");
+    assert_eq!(node.get("/livez").await.text, "ok\n");
+    assert_eq!(node.get("/readyz").await.ok()["status"], "serving");
+}
+
+#[tokio::test]
+async fn a_draining_node_is_alive_but_not_ready() {
+    let node = Node::start().await;
+    node.service.set_draining();
+    let ready = node.get("/readyz").await;
+    let body: serde_json::Value = serde_json::from_str(&ready.text).unwrap();
+    assert_eq!((ready.status, &body["status"]), (503, &json!("draining")));
+    assert!(body["reason"].is_string());
+    assert_eq!(node.get("/livez").await.status, 200);
+    node.post("/v1/learn", json!({"content": "still served"})).await.ok();
+}
+
+#[tokio::test]
+async fn prometheus_reads_the_numbers() {
+    let node = Node::start().await;
+    node.learn(json!({"content": "a"})).await;
+    node.post("/v1/learn", json!({})).await.refused("invalid_argument");
+    node.get("/no/such/path").await.refused("not_found");
+    let metrics = node.get("/metrics").await;
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    for line in [
+        "sutra_concepts_total 1",
+        "sutra_commands_total 1",
+        "sutra_requests_total{code=\"ok\",operation=\"learn\"} 1",
+        "sutra_requests_total{code=\"invalid_argument\",operation=\"learn\"} 1",
+        "sutra_requests_total{code=\"not_found\",operation=\"unknown\"} 1",
+        "sutra_request_seconds_count{operation=\"learn\"} 2",
+        "sutra_http_connections 1",
+    ] {
+        assert!(metrics.text.lines().any(|found| found == line), "{line} is missing in\n{}", metrics.text);
+    }
+    for name in ["sutra_associations_total", "sutra_wal_size_bytes", "sutra_wal_sync_seconds_sum", "sutra_write_log_pending"] {
+        assert!(metrics.text.contains(&format!("\n{name} ")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_document_and_its_page_are_served() {
+    let node = Node::start().await;
+    let document = node.get("/openapi.json").await.ok();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["paths"]["/v1/learn"]["post"]["operationId"], "learn");
+    let page = node.get("/docs").await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    assert!(!page.text.contains("https://") && !page.text.contains("http://"), "the page asks nobody else");
+}

@@ -1,0 +1,4 @@
+//! Whole interfaces over real sockets and a real store.
+
+mod grid;
+mod http;
