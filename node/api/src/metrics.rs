@@ -52,7 +52,10 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counters that all stand at zero, in a registry of their own.
-    #[expect(clippy::expect_used, reason = "it fails on a malformed or repeated name only, and the names are literals under test")]
+    #[expect(
+        clippy::expect_used,
+        reason = "it fails on a malformed or repeated name only, and the names are literals under test"
+    )]
     pub fn new() -> Self {
         Self(Arc::new(Inner::new().expect("metric names are well formed")))
     }
