@@ -128,6 +128,8 @@ fn sentence(error: &ApiError, retry_after: Option<u64>) -> String {
             ("outcome", Some("none")) => told.push_str("; nothing was stored"),
             ("outcome", Some("unknown")) => told.push_str("; whether it was stored is not known: repeating it does no harm"),
             ("retry_after_ms", _) => {}
+            // The sentence has it already.
+            (_, Some(text)) if message.contains(text) => {}
             _ => told.push_str(&format!("\n  {name}: {value}")),
         }
     }
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_refusal_names_code_and_request() {
-        let body = json!({"error": {"code": "not_found", "message": "there is no concept 07", "request_id": "r-1"}});
+        let body = json!({"error": {"code": "not_found", "message": "there is no concept 07", "request_id": "r-1", "details": {"id": "07"}}});
         assert_eq!(sentence(StatusCode::NOT_FOUND, None, &body.to_string()), "there is no concept 07 (not_found, request r-1)");
     }
 

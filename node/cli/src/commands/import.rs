@@ -10,14 +10,14 @@ use sutra_protocol::http::ImportReport;
 use super::Session;
 use crate::client::{ClientError, Reply};
 use crate::exit::Outcome;
-use crate::output::number::{count, counted};
+use crate::output::number::{count, counted, milliseconds};
 use crate::output::table::Rows;
 use crate::transfer::{Input, Progress, rate, until};
 
 /// How long nothing may move, unless the caller says otherwise; the server's own bound is the same.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// Failed lines shown.
-const ERRORS_SHOWN: usize = 20;
+const ERRORS_SHOWN: usize = 10;
 
 /// Flags of `sutra import`.
 #[derive(Debug, Args)]
@@ -89,11 +89,11 @@ fn take_lines(buffer: &mut Vec<u8>, ended: bool) -> Vec<Vec<u8>> {
 fn render(report: &ImportReport, width: usize) -> String {
     let elapsed = Duration::try_from_secs_f64(report.elapsed_ms / 1000.0).unwrap_or_default();
     let mut out = format!(
-        "imported {} and {} from {} in {:.1} s ({} lines/s)\n",
+        "imported {} and {} from {} in {} ({} lines/s)\n",
         counted(report.concepts, "concept"),
         counted(report.associations, "association"),
         counted(report.lines, "line"),
-        elapsed.as_secs_f64(),
+        milliseconds(report.elapsed_ms),
         count(rate(report.lines, elapsed)),
     );
     if report.errors_total == 0 {

@@ -9,7 +9,7 @@ use sutra_protocol::http::{ConceptRef, PathDirection, PathRequest, PathResponse,
 use super::Session;
 use crate::arguments::{AsOf, association_type, concept_ref, unit_interval};
 use crate::exit::Outcome;
-use crate::output::chain;
+use crate::output::chain::Chains;
 use crate::output::number::{confidence, counted, milliseconds};
 
 /// Flags of `sutra path`.
@@ -93,10 +93,11 @@ impl Path {
 
 fn render(found: &PathResponse, width: usize) -> String {
     let mut out = String::new();
+    let mut chains = Chains::new(&[], width);
     for (at, path) in found.paths.iter().enumerate() {
         let hops = counted(path.hops.len() as u64, "hop");
         let _ = writeln!(out, "Path {} of {}, {hops}, confidence {}:", at + 1, found.paths.len(), confidence(path.confidence));
-        chain::push(&mut out, path, &[], width);
+        chains.push(&mut out, path);
         out.push('\n');
     }
     if !found.found {

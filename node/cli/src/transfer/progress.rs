@@ -26,7 +26,7 @@ impl Progress {
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5));
             let template = match total {
-                Some(_) => "{bar:24} {percent:>3}% of {binary_total_bytes} · {msg} · {eta} left",
+                Some(_) => "{wide_bar} {percent:>3}% of {binary_total_bytes} · {msg} · {eta} left",
                 None => "{spinner} {binary_bytes} · {msg} · {elapsed}",
             };
             bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));

@@ -31,7 +31,7 @@ fn an_import_streams_a_compressed_file_and_tells_its_report() {
     let reply = format!("{CHUNKED}{}{}{}{}", chunk(&first), chunk(&last[..30]), chunk(&last[30..]), chunk(""));
     let node = Node::saying(reply);
     let (stdout, stderr) = ended(&run(&node.url, &["import", file.to_str().unwrap(), "-n", "words"]), 0);
-    assert_eq!(stdout, "imported 20,000 concepts and 0 associations from 20,000 lines in 0.5 s (40,000 lines/s)\n");
+    assert_eq!(stdout, "imported 20,000 concepts and 0 associations from 20,000 lines in 500 ms (40,000 lines/s)\n");
     assert_eq!(stderr, "");
     let request = node.request();
     assert_eq!(request.line, "POST /v1/import?namespace=words");
@@ -126,11 +126,11 @@ fn a_file_that_ends_too_early_is_never_sent_as_if_whole() {
     let mut packed = ruzstd::encoding::compress_to_vec(&corpus()[..], ruzstd::encoding::CompressionLevel::Fastest);
     packed.truncate(packed.len() - 5);
     std::fs::write(&file, packed).unwrap();
-    let node = Node::acting(|stream| {
-        let mut reader = BufReader::new(stream);
-        let mut request = node::head(&mut reader);
-        reader.read_to_end(&mut request.body).unwrap();
-        request
+    // The client may notice so early that not even the head is sent.
+    let node = Node::acting(|mut stream| {
+        let mut body = Vec::new();
+        let _ = stream.read_to_end(&mut body);
+        node::Request { line: String::new(), headers: String::new(), body }
     });
     let (_, stderr) = ended(&run(&node.url, &["import", file.to_str().unwrap()]), 1);
     assert!(stderr.contains("can't read ") && stderr.contains("corpus.ndjson.zst beyond its line"), "{stderr}");

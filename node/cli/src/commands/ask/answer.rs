@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use sutra_protocol::http::{AnswerView, Gate, GateReport, ReasonResponse};
 
+use crate::output::chain::{self, Chains};
 use crate::output::number::{confidence, milliseconds};
-use crate::output::{chain, text};
+use crate::output::text;
 
 /// Alternatives and objections shown.
 const SHOWN: usize = 5;
@@ -41,13 +42,14 @@ pub(super) fn gate(report: &GateReport) -> String {
 
 /// Every chain, under a heading of its own if there are several.
 pub(super) fn push_paths(out: &mut String, reason: &ReasonResponse, width: usize) {
+    let mut chains = Chains::new(&reason.sources, width);
     for (at, path) in reason.paths.iter().enumerate() {
         let heading = match reason.paths.len() {
             1 => "Because:".into(),
             several => format!("Because ({} of {several}, confidence {}):", at + 1, confidence(path.confidence)),
         };
         let _ = writeln!(out, "\n{heading}");
-        chain::push(out, path, &reason.sources, width);
+        chains.push(out, path);
     }
 }
 

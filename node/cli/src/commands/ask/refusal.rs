@@ -13,6 +13,13 @@ use crate::output::text;
 /// Candidates and near answers shown, and commands offered.
 const SHOWN: usize = 10;
 
+/// What listed concepts are to a name of the question.
+#[derive(Clone, Copy)]
+enum Relation {
+    MayBe,
+    Nearest,
+}
+
 /// The whole refusal. `invocation` is the command line that asked.
 pub(super) fn render(reason: &ReasonResponse, because: &Refusal, invocation: &[String], width: usize) -> String {
     let message = text::line(&because.message);
@@ -24,25 +31,42 @@ pub(super) fn render(reason: &ReasonResponse, because: &Refusal, invocation: &[S
     }
     facts.push(milliseconds(reason.elapsed_ms));
     out.push_str(&text::wrap(&facts.join(" · "), width, 0));
-    push_candidates(&mut out, "It may be one of these:", &because.candidates, width);
+    push_candidates(&mut out, Relation::MayBe, &because.candidates, width);
     push_commands(&mut out, &because.candidates, invocation);
-    push_candidates(&mut out, "What comes nearest:", &because.nearest, width);
+    push_candidates(&mut out, Relation::Nearest, &because.nearest, width);
     answer::push_paths(&mut out, reason, width);
     answer::push_objections(&mut out, reason, width);
     out
 }
 
-fn push_candidates(out: &mut String, heading: &str, candidates: &[Candidate], width: usize) {
-    if candidates.is_empty() {
-        return;
+fn push_candidates(out: &mut String, relation: Relation, candidates: &[Candidate], width: usize) {
+    let Some(first) = candidates.first() else { return };
+    // One name, the usual case, stands in the heading.
+    let single = candidates.iter().all(|candidate| candidate.name == first.name);
+    let name = if single { format!("“{}”", text::line(&first.name)) } else { "A name".into() };
+    let heading = match relation {
+        Relation::MayBe => format!("{name} may be one of these:"),
+        Relation::Nearest if single => format!("What comes nearest to {name}:"),
+        Relation::Nearest => "What comes nearest:".into(),
+    };
+    let _ = write!(out, "\n{}", text::wrap(&heading, width, 0));
+    let cells = |candidate: &Candidate| {
+        let content = text::cut(&text::line(&candidate.content), 120);
+        [candidate.id.to_string(), candidate.key.clone().unwrap_or_default(), content]
+    };
+    let shown = candidates.iter().take(SHOWN);
+    if single {
+        let mut rows = Rows::new(width, ["ID", "KEY", "CONTENT"], &["ID"]);
+        shown.for_each(|candidate| rows.push(cells(candidate)));
+        out.push_str(&rows.render());
+    } else {
+        let mut rows = Rows::new(width, ["NAME", "ID", "KEY", "CONTENT"], &["ID"]);
+        for candidate in shown {
+            let [id, key, content] = cells(candidate);
+            rows.push([candidate.name.clone(), id, key, content]);
+        }
+        out.push_str(&rows.render());
     }
-    let _ = writeln!(out, "\n{heading}");
-    let mut rows = Rows::new(width, ["NAME", "ID", "KEY", "CONTENT"], &["ID"]);
-    for candidate in candidates.iter().take(SHOWN) {
-        let key = candidate.key.clone().unwrap_or_default();
-        rows.push([candidate.name.clone(), candidate.id.to_string(), key, text::cut(&text::line(&candidate.content), 120)]);
-    }
-    out.push_str(&rows.render());
     if candidates.len() > SHOWN {
         let _ = writeln!(out, "… and {} more (-o json shows all)", candidates.len() - SHOWN);
     }
@@ -116,10 +140,10 @@ mod tests {
             "I don't know: “bank” may stand for 2 concepts.
 ambiguous_entity · 0.4 ms
 
-It may be one of these:
-NAME  ID                                KEY            CONTENT
-bank  {slope}  wn:09213565-n  bank: sloping land
-bank  {money}                 bank: a financial institution
+“bank” may be one of these:
+ID                                KEY            CONTENT
+{slope}  wn:09213565-n  bank: sloping land
+{money}                 bank: a financial institution
 
 Ask again with the one you mean:
   kubectl sutra -n words ask 'What is a bank?' --bind bank={slope}
@@ -139,6 +163,7 @@ Ask again with the one you mean:
         let told = rendered(because, 0.0, &["sutra", "ask", "--", "-what?"]);
         let expected = format!("  sutra ask --bind 'ash tree={tree}' --bind bank={slope} -- '-what?'\n");
         assert!(told.ends_with(&expected), "{told}");
+        assert!(told.contains("\nA name may be one of these:\nNAME      ID  "), "{told}");
     }
 
     #[test]
@@ -149,7 +174,7 @@ Ask again with the one you mean:
         assert!(told.starts_with(
             "I don't know: the best path is not sure enough\nbelow_gate · confidence 0.44 · gate strict: at least 0.80 · 0.4 ms\n"
         ));
-        assert!(told.contains("\nWhat comes nearest:\nNAME  ID"), "{told}");
+        assert!(told.contains("\nWhat comes nearest to “dog”:\nID  "), "{told}");
         assert!(!told.contains("--bind"));
     }
 }
