@@ -70,7 +70,8 @@ impl FromStr for Token {
     type Err = ApiError;
 
     fn from_str(text: &str) -> Result<Self, ApiError> {
-        let malformed = || ApiError::invalid("Sutra-Token", format!("Sutra-Token {} is none that a write returned", limits::excerpt(text)));
+        let malformed =
+            || ApiError::invalid("Sutra-Token", format!("Sutra-Token {} is none that a write returned", limits::excerpt(text)));
         if text.len() > limits::TOKEN_BYTES {
             let message = format!("Sutra-Token has {} bytes; at most {} are allowed", text.len(), limits::TOKEN_BYTES);
             return Err(ApiError::invalid("Sutra-Token", message));

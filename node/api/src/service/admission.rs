@@ -1,0 +1,78 @@
+//! Who may read now, from which state, and for how long.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use sutra_protocol::{ApiError, AsOf, Namespace, Timestamp};
+use sutra_storage::View;
+
+use super::fault::{self, Fate};
+use super::{Caller, Read, SHARD, Service};
+
+/// Bounds how many heavy reads run at once, so that they neither crowd out the runtime's blocking threads nor each other's caches.
+#[derive(Clone, Debug)]
+pub(super) struct Admission(Arc<Semaphore>);
+
+impl Admission {
+    /// Twice as many as there are cores.
+    pub(super) fn for_this_machine() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Semaphore::new(2 * cores)))
+    }
+}
+
+impl Service {
+    /// Waits until the caller may see what its token names.
+    pub(super) async fn ready(&self, caller: &Caller) -> Result<(), ApiError> {
+        if caller.deadline <= Instant::now() {
+            return Err(fault::deadline(Fate::None));
+        }
+        for (shard, index) in caller.token.iter().flat_map(super::Token::positions) {
+            if shard != SHARD {
+                let message = format!("Sutra-Token names shard {shard}, which this grid does not have");
+                return Err(ApiError::invalid("Sutra-Token", message));
+            }
+            let reached = timeout_at(caller.deadline, self.store.wait_applied(index)).await;
+            reached.map_err(|_| fault::deadline(Fate::None))?;
+        }
+        Ok(())
+    }
+
+    /// The state that a read asks for.
+    pub(super) fn view(&self, read: &Read) -> Result<View, ApiError> {
+        let valid_at = read.valid_at.unwrap_or_else(|| self.store.now());
+        let as_of = AsOf { valid_at, known_at: read.known_at };
+        self.store.view(&read.namespace, as_of).map_err(|error| fault::view(&error))
+    }
+
+    /// The state that names in a write are looked up in: all that is recorded.
+    pub(super) fn recorded(&self, namespace: &Namespace, known_at: Option<Timestamp>) -> Result<View, ApiError> {
+        let as_of = AsOf { valid_at: known_at.unwrap_or_else(|| self.store.now()), known_at };
+        self.store.view(namespace, as_of).map_err(|error| fault::view(&error))
+    }
+
+    /// Runs a heavy read off the runtime's own threads, when its turn comes and within the caller's time.
+    pub(super) async fn heavy<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.ready(caller).await?;
+        let turn = timeout_at(caller.deadline, Arc::clone(&self.admission.0).acquire_owned()).await;
+        let permit = turn.map_err(|_| fault::deadline(Fate::None))?.map_err(|_| fault::internal("reads are closed"))?;
+        let running = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        match timeout_at(caller.deadline, running).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a read panicked");
+                Err(fault::internal("the read failed"))
+            }
+            Err(_) => Err(fault::deadline(Fate::None)),
+        }
+    }
+}

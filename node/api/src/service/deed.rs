@@ -1,0 +1,65 @@
+//! A write that names concepts: what a batch holds, and what a single request is.
+
+use sutra_learning::{Planner, Refusal};
+use sutra_protocol::command::{Operation, Rejection};
+use sutra_protocol::http::{AssociateRequest, ConceptRef, DissociateRequest, LearnRequest};
+use sutra_protocol::limits::Violation;
+use sutra_protocol::{ConceptId, Namespace};
+use sutra_storage::View;
+
+/// A write that names concepts.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Deed {
+    Learn(Box<LearnRequest>),
+    Associate(Box<AssociateRequest>),
+    Dissociate(Box<DissociateRequest>),
+}
+
+impl Deed {
+    pub(super) fn namespace(&self) -> Option<&Namespace> {
+        match self {
+            Self::Learn(request) => request.namespace.as_ref(),
+            Self::Associate(request) => request.namespace.as_ref(),
+            Self::Dissociate(request) => request.namespace.as_ref(),
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<(), Violation> {
+        match self {
+            Self::Learn(request) => request.validate(),
+            Self::Associate(request) => request.validate(),
+            Self::Dissociate(request) => request.validate(),
+        }
+    }
+
+    /// How many names have to be looked up.
+    pub(super) fn names(&self) -> usize {
+        match self {
+            Self::Learn(request) => 1 + request.associations.len() + request.mentions.len(),
+            Self::Associate(request) => 2 + request.evidence.len(),
+            Self::Dissociate(_) => 2,
+        }
+    }
+
+    pub(super) fn plan(&self, planner: &mut Planner<'_, View>) -> Result<Operation, Refusal> {
+        match self {
+            Self::Learn(request) => planner.learn(request).map(|learn| Operation::Learn(Box::new(learn))),
+            Self::Associate(request) => planner.associate(request).map(Operation::Associate),
+            Self::Dissociate(request) => planner.dissociate(request).map(Operation::Dissociate),
+        }
+    }
+
+    /// Whether looking names up again may help: a concept vanished that the caller did not name by its id.
+    pub(super) fn may_retry(&self, rejection: &Rejection) -> bool {
+        let Rejection::NoConcept { id, .. } = rejection else { return false };
+        !match self {
+            Self::Learn(request) => request.associations.iter().any(|association| association.target == Some(*id)),
+            Self::Associate(request) => is(&request.source, *id) || is(&request.target, *id) || request.evidence.contains(id),
+            Self::Dissociate(_) => true,
+        }
+    }
+}
+
+fn is(reference: &ConceptRef, id: ConceptId) -> bool {
+    matches!(reference, ConceptRef::Id(named) if *named == id)
+}

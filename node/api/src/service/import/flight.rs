@@ -1,0 +1,46 @@
+//! A command of an import that the store has, but has not answered.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use sutra_protocol::command::{Applied, Command};
+use sutra_storage::{Store, SubmitError};
+
+use super::open::Loose;
+
+/// What an operation of an import is for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Origin {
+    /// The concept of a line.
+    Concept { line: u64 },
+    /// A concept that an association needs.
+    Target,
+    /// An association of a line.
+    Association(Box<Loose>),
+}
+
+/// A command's way through the store.
+pub(super) type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
+
+/// A command that is through.
+pub(super) struct Landed {
+    /// One for each operation.
+    pub(super) origins: Vec<Origin>,
+    /// What came of it.
+    pub(super) applied: Result<Applied, SubmitError>,
+    /// The overlay's generation that is applied with this command.
+    pub(super) generation: Option<u64>,
+}
+
+/// Submits a command, again and again while the store has no room: an import waits where a request would be turned away.
+pub(super) fn depart(store: Store, command: Command, origins: Vec<Origin>, generation: Option<u64>) -> Flight {
+    Box::pin(async move {
+        let applied = loop {
+            match store.submit(command.clone()).await {
+                Err(SubmitError::Overloaded { retry_after, .. }) => tokio::time::sleep(retry_after).await,
+                applied => break applied,
+            }
+        };
+        Landed { origins, applied, generation }
+    })
+}

@@ -1,0 +1,123 @@
+//! One line of an import.
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use sutra_protocol::http::{LearnRequest, TransferLine};
+use sutra_protocol::{ApiError, ErrorCode, limits};
+
+/// How our own export begins the line of an association.
+const ASSOCIATE: &[u8] = b"{\"source\":\"";
+
+/// Reads a line: a learn body if it has `content`, else an associate body if it has `source`. `None`: the line is blank.
+pub(super) fn parse(line: &[u8]) -> Result<Option<TransferLine>, ApiError> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.len() > limits::IMPORT_LINE_BYTES {
+        let message = format!("the line has {} bytes; at most {} are allowed", line.len(), limits::IMPORT_LINE_BYTES);
+        return Err(ApiError::new(ErrorCode::TooLarge, message));
+    }
+    // Most lines are read once. Only one that is neither what it begins like, nor right, is looked at again.
+    if line.starts_with(ASSOCIATE)
+        && let Ok(request) = read(line)
+    {
+        return Ok(Some(TransferLine::Associate(Box::new(request))));
+    }
+    let learned = read::<LearnRequest>(line);
+    if let Ok(request) = &learned
+        && !request.content.is_empty()
+    {
+        return learned.map(|request| Some(TransferLine::Learn(Box::new(request))));
+    }
+    match keys(line)? {
+        Keys { content: Some(_), .. } => learned.map(|request| Some(TransferLine::Learn(Box::new(request)))),
+        Keys { source: Some(_), .. } => read(line).map(|request| Some(TransferLine::Associate(Box::new(request)))),
+        Keys { .. } => Err(ApiError::new(
+            ErrorCode::InvalidArgument,
+            "the line has neither content, as what is to be learned has, nor source, as an association has",
+        )),
+    }
+}
+
+/// Which kind a line is of.
+#[derive(Deserialize)]
+struct Keys {
+    content: Option<IgnoredAny>,
+    source: Option<IgnoredAny>,
+}
+
+fn keys(line: &[u8]) -> Result<Keys, ApiError> {
+    serde_json::from_slice(line)
+        .map_err(|error| ApiError::new(ErrorCode::InvalidArgument, format!("the line is not JSON: {error}")))
+}
+
+/// Reads a body; a field that it does not have is refused, for a misspelt one would be lost without a word.
+fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(line);
+    let mut unknown = None;
+    let value = serde_ignored::deserialize(&mut json, |path| {
+        unknown.get_or_insert_with(|| path.to_string());
+    });
+    let value = value.and_then(|value| json.end().map(|()| value));
+    match (value, unknown) {
+        (Ok(value), None) => Ok(value),
+        (Ok(_), Some(field)) => {
+            let message = format!("{} is no field of this request", limits::excerpt(&field));
+            Err(ApiError::invalid(field, message))
+        }
+        (Err(error), _) => Err(explain::<T>(line, &error)),
+    }
+}
+
+/// Reads a bad body again, to name the field.
+fn explain<T: DeserializeOwned>(line: &[u8], error: &serde_json::Error) -> ApiError {
+    let mut json = serde_json::Deserializer::from_slice(line);
+    match serde_path_to_error::deserialize::<_, T>(&mut json).map(drop) {
+        Err(error) if error.path().iter().next().is_some() => {
+            let field = error.path().to_string();
+            let message = format!("{field}: {}", error.inner());
+            ApiError::invalid(field, message)
+        }
+        _ => ApiError::new(ErrorCode::InvalidArgument, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_told_by_its_fields() {
+        let learn = r#"{"source": {"uri": "label.pdf"}, "content": "aspirin treats pain"}"#;
+        assert!(matches!(parse(learn.as_bytes()), Ok(Some(TransferLine::Learn(_)))));
+        for associate in [
+            r#"{"source":"00000000000000000000000000000007","target":{"key":"k"}}"#,
+            r#" {"target":{"content":"a"},"source":{"key":"k"}} "#,
+        ] {
+            assert!(matches!(parse(associate.as_bytes()), Ok(Some(TransferLine::Associate(_)))), "{associate}");
+        }
+        assert_eq!(parse(b" \r"), Ok(None));
+    }
+
+    #[test]
+    fn a_bad_line_says_what_is_wrong() {
+        let table: [(&[u8], Option<&str>, &str); 8] = [
+            (br#"{"content": "a", "kind": 1}"#, Some("kind"), "\"kind\" is no field of this request"),
+            (br#"{"content": "a", "associations": [{"targt": "b"}]}"#, Some("associations.0.targt"), "no field"),
+            (br#"{"content": "a", "confidence": "high"}"#, Some("confidence"), "confidence: invalid type"),
+            (br#"{"source":"xyz","target":"b"}"#, Some("source"), "32 lowercase hexadecimal digits"),
+            (br#"{"key": "k"}"#, None, "neither content"),
+            (br#"{"content": "a"} x"#, None, "trailing characters"),
+            (b"{\"content\": \"\xff\"}", None, "invalid unicode"),
+            (b"[1, 2", None, "not JSON"),
+        ];
+        for (line, field, message) in table {
+            let error = parse(line).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidArgument);
+            assert!(error.message.contains(message), "{} lacks {message}", error.message);
+            assert!(field.is_none() || error.param.as_deref() == field, "{:?} is not {field:?}", error.param);
+        }
+    }
+}

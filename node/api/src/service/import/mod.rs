@@ -1,0 +1,355 @@
+//! `POST /v1/import`.
+//!
+//! ```text
+//!   line ─→ concept ──────────────────────────────→ outbox ─ 1000 operations ─→ ≤ 4 commands in flight ─→ store
+//!      └──→ associations ─→ both ends known? ─ yes ─→ ↑                                │
+//!                              │ no                  │                                 │ an end is gone after all
+//!                              └─→ open, until its concept comes, else at the end ←────┘
+//! ```
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | `line` | parses a line |
+//! | `open` | associations that wait for a concept |
+//! | `flight` | commands on their way |
+//! | `tally` | counts and errors |
+
+use std::collections::HashSet;
+use std::future::poll_fn;
+use std::task::Poll;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
+
+use sutra_learning::{Draft, Outline, Overlay, Planner, Reference, Refusal};
+use sutra_protocol::command::{Applied, Learn, LogIndex, NewConcept, Operation, Outcome, Rejection};
+use sutra_protocol::http::{ImportReport, LearnRequest, TransferLine};
+use sutra_protocol::{ApiError, ErrorCode, Namespace};
+use sutra_storage::{SubmitError, View};
+
+use self::flight::{Flight, Landed, Origin};
+use self::open::{Loose, Open};
+use self::tally::Tally;
+use super::{Caller, Service, Token, fault, submit};
+
+mod flight;
+mod line;
+mod open;
+mod tally;
+
+/// Most operations of a command.
+const OPERATIONS: usize = 1_000;
+/// Operations with which a command departs; a line adds several, so it leaves some room.
+const DEPARTURE: usize = 900;
+/// Bytes of lines with which a command departs.
+const BYTES: usize = 2 << 20;
+/// Most commands in flight: while one is written, others are applied, and others prepared.
+const FLIGHTS: usize = 4;
+/// How often an association is looked up again after the store found one of its ends gone.
+const SETBACKS: u8 = 3;
+
+/// A running import. Lines go in one by one; a `push` that waits for the store is the back-pressure.
+pub struct Importer {
+    service: Service,
+    caller: Caller,
+    namespace: Namespace,
+    /// Newest state; together with `overlay` it shows all that was planned so far.
+    view: Option<View>,
+    overlay: Overlay,
+    generation: u64,
+    /// Targets that this generation's operations create.
+    targets: HashSet<sutra_protocol::ConceptId>,
+    operations: Vec<Operation>,
+    /// One for each of `operations`.
+    origins: Vec<Origin>,
+    /// About the size of `operations`.
+    bytes: usize,
+    flights: FuturesOrdered<Flight>,
+    open: Open,
+    tally: Tally,
+    last: LogIndex,
+}
+
+impl Service {
+    /// Begins an import into `namespace`. An `Idempotency-Key` is not needed, nor looked at: ids come from content, so importing the
+    /// same lines again changes nothing.
+    pub fn import(&self, caller: Caller, namespace: Namespace) -> Importer {
+        let mut overlay = Overlay::default();
+        overlay.begin(1);
+        Importer {
+            service: self.clone(),
+            caller,
+            namespace,
+            view: None,
+            overlay,
+            generation: 1,
+            targets: HashSet::new(),
+            operations: Vec::new(),
+            origins: Vec::new(),
+            bytes: 0,
+            flights: FuturesOrdered::new(),
+            open: Open::default(),
+            tally: Tally::new(),
+            last: LogIndex::default(),
+        }
+    }
+}
+
+impl Importer {
+    /// Takes the next line, without its line feed. A bad line is an error in the report.
+    ///
+    /// # Errors
+    /// `unavailable` if the store takes nothing any more: the import is over.
+    pub async fn push(&mut self, line: &[u8]) -> Result<(), ApiError> {
+        self.tally.lines += 1;
+        let at = self.tally.lines;
+        match self.take(at, line) {
+            Ok(()) => {}
+            Err(error) => self.tally.fail(at, &error),
+        }
+        while self.open.is_full()
+            && let Some(oldest) = self.open.oldest()
+        {
+            self.settle_or_fail(oldest);
+        }
+        if self.operations.len() >= DEPARTURE || self.bytes >= BYTES {
+            self.depart().await?;
+        }
+        Ok(())
+    }
+
+    /// Counts the next line as failed without reading it: one that is longer than a line may be, for instance.
+    pub fn refuse(&mut self, code: ErrorCode, message: impl Into<String>) {
+        self.tally.lines += 1;
+        self.tally.fail(self.tally.lines, &ApiError::new(code, message));
+    }
+
+    /// What has been done so far (`done: false`).
+    pub fn report(&self) -> ImportReport {
+        self.tally.report(false)
+    }
+
+    /// Waits for what is in flight, looks up what is still open, and ends with the last report (`done: true`).
+    ///
+    /// # Errors
+    /// `unavailable` if the store takes nothing any more.
+    pub async fn finish(mut self) -> Result<(ImportReport, Token), ApiError> {
+        loop {
+            self.depart().await?;
+            while let Some(landed) = self.flights.next().await {
+                self.land(landed)?;
+            }
+            if self.operations.is_empty() && self.open.is_empty() {
+                break;
+            }
+            for loose in self.open.take() {
+                self.settle_or_fail(loose);
+            }
+        }
+        let token = self.service.token(&self.caller, self.last.max(self.service.store.applied()));
+        Ok((self.tally.report(true), token))
+    }
+
+    /// Plans what a line teaches.
+    fn take(&mut self, at: u64, line: &[u8]) -> Result<(), ApiError> {
+        match line::parse(line)? {
+            None => Ok(()),
+            Some(TransferLine::Learn(request)) => {
+                self.check(request.namespace.as_ref())?;
+                request.validate()?;
+                self.bytes += line.len();
+                self.learn(at, &request)
+            }
+            Some(TransferLine::Associate(request)) => {
+                self.check(request.namespace.as_ref())?;
+                request.validate()?;
+                self.bytes += line.len();
+                self.settle(Loose { line: at, draft: Draft::from(&*request), setbacks: 0 })
+            }
+        }
+    }
+
+    fn check(&self, named: Option<&Namespace>) -> Result<(), ApiError> {
+        match named {
+            Some(named) if *named != self.namespace => {
+                let message =
+                    format!("namespace is {named}, but this import is into {}; leave it out or import it apart", self.namespace);
+                Err(ApiError::invalid("namespace", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Plans a concept, then what waited for it, then its own associations.
+    fn learn(&mut self, at: u64, request: &LearnRequest) -> Result<(), ApiError> {
+        let outline = self.plan(|planner| planner.outline(request))?;
+        let Outline { concept, subject, on_conflict, drafts, .. } = outline;
+        let mut woken = Vec::new();
+        if !self.open.is_empty() {
+            woken = self.open.wake(&Reference::Id(subject));
+            if let Some(key) = &concept.key {
+                woken.extend(self.open.wake(&Reference::Key(key.clone())));
+            }
+        }
+        let learn = Learn { concept, on_conflict, targets: Vec::new(), associations: Vec::new() };
+        self.put(Operation::Learn(Box::new(learn)), Origin::Concept { line: at });
+        let own = drafts.into_iter().map(|draft| Loose { line: at, draft, setbacks: 0 });
+        for loose in woken.into_iter().chain(own) {
+            let line = loose.line;
+            if let Err(error) = self.settle(loose) {
+                self.tally.fail(line, &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans an association, or lets it wait for what it lacks.
+    fn settle(&mut self, loose: Loose) -> Result<(), ApiError> {
+        match self.complete(&loose.draft)? {
+            Ok(association) => {
+                self.bytes += size_of_val(&association);
+                self.put(Operation::Associate(association), Origin::Association(Box::new(loose)));
+            }
+            Err(missing) => self.open.wait(missing, loose),
+        }
+        Ok(())
+    }
+
+    /// Plans an association, or fails its line.
+    fn settle_or_fail(&mut self, loose: Loose) {
+        let line = loose.line;
+        match self.complete(&loose.draft) {
+            Ok(Ok(association)) => self.put(Operation::Associate(association), Origin::Association(Box::new(loose))),
+            Ok(Err(missing)) => {
+                let message = format!("an association of this line lacks {missing}, which does not exist");
+                self.tally.fail(line, &ApiError::not_found(message));
+            }
+            Err(error) => self.tally.fail(line, &error),
+        }
+    }
+
+    /// The association of a draft, or what it lacks. A target that has to be created is planned.
+    fn complete(&mut self, draft: &Draft) -> Result<Result<sutra_protocol::command::NewAssociation, Reference>, ApiError> {
+        let (association, target) = match self.plan_raw(|planner| planner.complete(draft))? {
+            Ok(complete) => complete,
+            Err((Refusal::NotFound { reference, .. }, _)) => return Ok(Err(reference)),
+            Err((_, error)) => return Err(error),
+        };
+        if let Some(concept) = target.filter(|concept| self.targets.insert(concept.id)) {
+            let concept: NewConcept = *concept;
+            let learn = Learn { concept, on_conflict: None, targets: Vec::new(), associations: Vec::new() };
+            self.put(Operation::Learn(Box::new(learn)), Origin::Target);
+        }
+        Ok(Ok(association))
+    }
+
+    fn plan<T>(&mut self, plan: impl FnOnce(&mut Planner<'_, View>) -> Result<T, Refusal>) -> Result<T, ApiError> {
+        self.plan_raw(plan)?.map_err(|(_, error)| error)
+    }
+
+    fn plan_raw<T>(
+        &mut self,
+        plan: impl FnOnce(&mut Planner<'_, View>) -> Result<T, Refusal>,
+    ) -> Result<Result<T, (Refusal, ApiError)>, ApiError> {
+        let view = match self.view.take() {
+            Some(view) => view,
+            None => self.service.recorded(&self.namespace, None)?,
+        };
+        let planned = plan(&mut Planner::new(&self.namespace, &view, &mut self.overlay));
+        let planned = planned.map_err(|refusal| {
+            let error = fault::refusal(&refusal, &view, &self.overlay);
+            (refusal, error)
+        });
+        self.view = Some(view);
+        Ok(planned)
+    }
+
+    fn put(&mut self, operation: Operation, origin: Origin) {
+        self.operations.push(operation);
+        self.origins.push(origin);
+    }
+
+    /// Submits everything planned, waiting until there is room in the air.
+    async fn depart(&mut self) -> Result<(), ApiError> {
+        let mut operations = std::mem::take(&mut self.operations);
+        let mut origins = std::mem::take(&mut self.origins);
+        let generation = self.generation;
+        if operations.is_empty() {
+            return Ok(());
+        }
+        self.bytes = 0;
+        self.targets.clear();
+        self.generation += 1;
+        self.overlay.begin(self.generation);
+        while !operations.is_empty() {
+            while self.flights.len() >= FLIGHTS
+                && let Some(landed) = self.flights.next().await
+            {
+                self.land(landed)?;
+            }
+            let later = operations.split_off(operations.len().min(OPERATIONS));
+            let later_origins = origins.split_off(operations.len());
+            let last = later.is_empty().then_some(generation);
+            let command = submit::command(&self.caller, &self.namespace, None, operations);
+            self.flights.push_back(flight::depart(self.service.store.clone(), command, origins, last));
+            // A command is queued when it is first polled; left alone, it would wait behind the lines still to come.
+            while let Some(landed) = poll_fn(|context| match self.flights.poll_next_unpin(context) {
+                Poll::Ready(landed) => Poll::Ready(landed),
+                Poll::Pending => Poll::Ready(None),
+            })
+            .await
+            {
+                self.land(landed)?;
+            }
+            (operations, origins) = (later, later_origins);
+        }
+        Ok(())
+    }
+
+    /// Counts what a command came to, and looks again where an end was gone.
+    fn land(&mut self, landed: Landed) -> Result<(), ApiError> {
+        let Landed { origins, applied, generation } = landed;
+        if let Some(generation) = generation {
+            self.overlay.forget(generation);
+        }
+        self.view = None;
+        let Applied { index, outcomes, .. } = match applied {
+            Ok(applied) => applied,
+            Err(error @ SubmitError::TooLarge { .. }) => {
+                let error = fault::submit(&error);
+                origins.iter().filter_map(line_of).for_each(|line| self.tally.fail(line, &error));
+                return Ok(());
+            }
+            // What departed before is stored, so this is no refusal of the whole.
+            Err(error) => return Err(fault::submit(&error).with_details(serde_json::json!({ "outcome": "unknown" }))),
+        };
+        self.last = self.last.max(index);
+        for (origin, outcome) in origins.into_iter().zip(outcomes) {
+            match (origin, outcome) {
+                (Origin::Target, _) => {}
+                (Origin::Concept { .. }, Ok(Outcome::Learned { .. })) => self.tally.concepts += 1,
+                (Origin::Association(_), Ok(Outcome::Associated { .. })) => self.tally.associations += 1,
+                (Origin::Association(mut loose), Err(Rejection::NoConcept { .. })) if loose.setbacks < SETBACKS => {
+                    loose.setbacks += 1;
+                    let line = loose.line;
+                    if let Err(error) = self.settle(*loose) {
+                        self.tally.fail(line, &error);
+                    }
+                }
+                (Origin::Association(loose), Err(rejection)) => self.tally.fail(loose.line, &fault::rejection(&rejection)),
+                (Origin::Concept { line }, Err(rejection)) => self.tally.fail(line, &fault::rejection(&rejection)),
+                (Origin::Concept { line }, Ok(outcome)) => self.tally.fail(line, &submit::unexpected(&outcome)),
+                (Origin::Association(loose), Ok(outcome)) => self.tally.fail(loose.line, &submit::unexpected(&outcome)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn line_of(origin: &Origin) -> Option<u64> {
+    match origin {
+        Origin::Concept { line } => Some(*line),
+        Origin::Association(loose) => Some(loose.line),
+        Origin::Target => None,
+    }
+}

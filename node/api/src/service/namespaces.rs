@@ -1,0 +1,64 @@
+//! `/v1/namespaces`.
+
+use sutra_protocol::command::{Operation, Outcome};
+use sutra_protocol::http::{NamespaceDropped, NamespaceSettings, NamespaceView, NamespacesResponse};
+use sutra_protocol::{ApiError, Namespace, limits};
+
+use super::submit::{Done, unexpected};
+use super::{Caller, Service, Written, fault};
+
+impl Service {
+    /// Every namespace, by name.
+    ///
+    /// # Errors
+    /// `deadline_exceeded`.
+    pub async fn namespaces(&self, caller: &Caller) -> Result<NamespacesResponse, ApiError> {
+        self.ready(caller).await?;
+        Ok(NamespacesResponse { namespaces: self.store.namespaces() })
+    }
+
+    /// A namespace.
+    ///
+    /// # Errors
+    /// `not_found`, `deadline_exceeded`.
+    pub async fn namespace(&self, caller: &Caller, namespace: &Namespace) -> Result<NamespaceView, ApiError> {
+        self.ready(caller).await?;
+        let missing = || fault::rejection(&sutra_protocol::command::Rejection::NoNamespace { namespace: namespace.clone() });
+        self.store.namespaces().into_iter().find(|view| view.name == *namespace).ok_or_else(missing)
+    }
+
+    /// Creates a namespace or replaces its settings.
+    ///
+    /// # Errors
+    /// `invalid_argument`, and what every write may meet.
+    pub async fn set_namespace(
+        &self,
+        caller: &Caller,
+        namespace: &Namespace,
+        settings: NamespaceSettings,
+    ) -> Result<Written<NamespaceView>, ApiError> {
+        if let Some(seconds) = settings.history_retention_seconds {
+            limits::in_range("history_retention_seconds", seconds, 1, i64::MAX as u64 / 1_000_000)?;
+        }
+        let Done { outcome, index, .. } = self.once(caller, namespace, Operation::SetNamespace(settings.clone())).await?;
+        let Outcome::NamespaceSet { .. } = outcome else { return Err(unexpected(&outcome)) };
+        let stored = self.store.namespaces().into_iter().find(|view| view.name == *namespace);
+        let body = match stored {
+            Some(view) => NamespaceView { settings, ..view },
+            // It was dropped in between.
+            None => NamespaceView { name: namespace.clone(), settings, concepts: 0, associations: 0, dimension: None },
+        };
+        Ok(Written { body, token: self.token(caller, index) })
+    }
+
+    /// Removes a namespace with everything in it.
+    ///
+    /// # Errors
+    /// `not_found`, and what every write may meet.
+    pub async fn drop_namespace(&self, caller: &Caller, namespace: &Namespace) -> Result<Written<NamespaceDropped>, ApiError> {
+        let Done { outcome, index, recorded_at } = self.once(caller, namespace, Operation::DropNamespace).await?;
+        let Outcome::NamespaceDropped { concepts } = outcome else { return Err(unexpected(&outcome)) };
+        let body = NamespaceDropped { deleted: true, concepts, index, recorded_at };
+        Ok(Written { body, token: self.token(caller, index) })
+    }
+}

@@ -1,0 +1,99 @@
+//! `/stats`, `/info`, `/health`, and the life of a node.
+
+use std::sync::atomic::Ordering;
+
+use tokio::time::timeout_at;
+
+use sutra_protocol::ApiError;
+use sutra_protocol::http::{HealthDetail, HealthResponse, InfoResponse, ShardHealth, StatsResponse};
+use sutra_storage::StoreStats;
+
+use super::fault::{self, Fate};
+use super::{Caller, SHARD, Service};
+
+impl Service {
+    /// Numbers about the node.
+    pub fn stats(&self) -> StatsResponse {
+        let stats = self.store.stats();
+        StatsResponse {
+            concepts: stats.concepts,
+            edges: stats.associations,
+            vectors: stats.vectors,
+            namespaces: stats.namespaces,
+            written: stats.commands_written,
+            dropped: 0,
+            pending: stats.commands_pending,
+            pending_bytes: stats.bytes_pending,
+            reconciliations: stats.entries,
+            index: stats.applied,
+            wal_bytes: stats.wal_bytes,
+            durability: "fsync".into(),
+            uptime_seconds: self.uptime_seconds(),
+        }
+    }
+
+    /// The store's own numbers, for metrics.
+    pub fn store_stats(&self) -> StoreStats {
+        self.store.stats()
+    }
+
+    /// What the node is.
+    pub fn info(&self) -> InfoResponse {
+        let config = &self.config;
+        InfoResponse {
+            version: config.version.into(),
+            node: config.node.clone(),
+            grid_id: self.store.grid_id(),
+            shards: 1,
+            embedder: config.embedder.clone(),
+            edition: config.edition.clone(),
+            http: config.http.clone(),
+            tcp: config.tcp.clone(),
+        }
+    }
+
+    /// How the node is. A store that is open serves; opening it comes before the service, so nobody sees `starting`.
+    pub fn health(&self) -> HealthResponse {
+        let reason = self.store.failure();
+        let status = match (&reason, self.draining.load(Ordering::Relaxed)) {
+            (Some(_), _) => "failed",
+            (None, true) => "draining",
+            (None, false) => "serving",
+        };
+        HealthResponse { healthy: reason.is_none(), status: status.into(), uptime_seconds: self.uptime_seconds(), reason }
+    }
+
+    /// How the node is, shard by shard.
+    pub fn health_detail(&self) -> HealthDetail {
+        let StoreStats { durable, applied, .. } = self.store.stats();
+        HealthDetail {
+            health: self.health(),
+            shards: vec![ShardHealth { shard: SHARD, role: "leader".into(), durable, applied }],
+        }
+    }
+
+    /// Ends when everything submitted before it is durable and applied.
+    ///
+    /// # Errors
+    /// `unavailable`, `deadline_exceeded`.
+    pub async fn flush(&self, caller: &Caller) -> Result<(), ApiError> {
+        match timeout_at(caller.deadline, self.store.flush()).await {
+            Ok(flushed) => flushed.map_err(|error| fault::submit(&error)),
+            Err(_) => Err(fault::deadline(Fate::None)),
+        }
+    }
+
+    /// From now on the node says that it is going away (`/readyz` 503); it keeps serving.
+    pub fn set_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether new clients should come here: open, healthy and not draining (`/readyz`).
+    pub fn is_ready(&self) -> bool {
+        !self.draining.load(Ordering::Relaxed) && self.store.failure().is_none()
+    }
+
+    fn uptime_seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+}

@@ -1,0 +1,45 @@
+//! `POST /v1/path`.
+
+use sutra_protocol::http::{PathRequest, PathResponse};
+use sutra_protocol::{ApiError, AssociationFilter, Label};
+use sutra_reasoning::{Budget, PathQuery, find_paths, path_view};
+
+use super::association::find;
+use super::{Caller, Read, Service, clock};
+
+impl Service {
+    /// The paths between two concepts. If the time runs out before the search is complete, what was found so far, with `partial`.
+    ///
+    /// # Errors
+    /// `invalid_argument`, `not_found` and `conflict` for the two ends, `deadline_exceeded`.
+    pub async fn path(&self, caller: &Caller, request: PathRequest) -> Result<PathResponse, ApiError> {
+        request.validate()?;
+        let (service, clock) = (self.clone(), clock::Stopwatch::until(caller.deadline));
+        self.heavy(caller, move || {
+            let namespace = request.namespace.clone().unwrap_or_default();
+            let view = service.view(&Read { namespace, valid_at: request.valid_at, known_at: request.known_at })?;
+            let (start, end) = (find(&view, "start", &request.start)?, find(&view, "end", &request.end)?);
+            let over = || clock.is_over();
+            let found = find_paths(&view, start, end, &query(request), &Budget::until(&over));
+            let paths: Vec<_> = found.paths.iter().map(|path| path_view(&view, path)).collect();
+            let elapsed_ms = clock.elapsed_ms();
+            Ok(PathResponse { found: !paths.is_empty(), paths, shards_accessed: 1, elapsed_ms, partial: !found.complete })
+        })
+        .await
+    }
+}
+
+fn query(request: PathRequest) -> PathQuery {
+    let defaults = PathQuery::default();
+    PathQuery {
+        max_depth: request.max_depth.map_or(defaults.max_depth, |depth| depth as usize),
+        max_paths: request.max_paths.map_or(defaults.max_paths, |paths| paths as usize),
+        direction: request.direction.unwrap_or(defaults.direction),
+        filter: AssociationFilter {
+            types: request.types.unwrap_or_default(),
+            labels: request.labels.unwrap_or_default().iter().map(|label| Label::from(label.as_str())).collect(),
+            min_confidence: request.min_confidence.unwrap_or(0.0),
+        },
+        strategy: request.strategy.unwrap_or(defaults.strategy),
+    }
+}

@@ -1,0 +1,40 @@
+//! `POST /v1/reason`.
+
+use sutra_protocol::ApiError;
+use sutra_protocol::http::{ReasonRequest, ReasonResponse};
+use sutra_reasoning::{Budget, Context, reason};
+
+use super::{Caller, Read, Service, clock};
+
+/// Concepts to suggest where a name is unknown.
+const SUGGESTIONS: usize = 5;
+
+impl Service {
+    /// Answers a question with its chain of evidence, or says why there is no answer.
+    ///
+    /// # Errors
+    /// `invalid_argument`, `deadline_exceeded`. A question that can't be answered is no error.
+    pub async fn reason(&self, caller: &Caller, request: ReasonRequest) -> Result<ReasonResponse, ApiError> {
+        request.validate()?;
+        if request.stream == Some(true) {
+            let message = "stream is true, but this version answers in one piece; leave it out or set it to false";
+            return Err(ApiError::invalid("stream", message));
+        }
+        let (service, clock) = (self.clone(), clock::Stopwatch::until(caller.deadline));
+        self.heavy(caller, move || {
+            let namespace = request.namespace.clone().unwrap_or_default();
+            let view = service.view(&Read { namespace, valid_at: request.valid_at, known_at: request.known_at })?;
+            let over = || clock.is_over();
+            let elapsed_ms = || clock.elapsed_ms();
+            let suggest = |name: &str| view.search(name, SUGGESTIONS, &|_| true).iter().map(|hit| hit.concept.id).collect();
+            let context = Context {
+                id: uuid::Uuid::new_v4().to_string(),
+                budget: &Budget::until(&over),
+                elapsed_ms: &elapsed_ms,
+                suggest: Some(&suggest),
+            };
+            Ok(reason(&view, &request, context))
+        })
+        .await
+    }
+}

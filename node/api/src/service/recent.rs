@@ -1,0 +1,22 @@
+//! The most recently recorded concepts.
+
+use sutra_protocol::http::ConceptView;
+use sutra_protocol::{ApiError, limits};
+
+use super::{Caller, Read, Service, render};
+
+impl Service {
+    /// The most recently recorded concepts, newest first; `limit` is 1 to 1000.
+    ///
+    /// # Errors
+    /// `invalid_argument`, `deadline_exceeded`.
+    pub async fn recent(&self, caller: &Caller, read: &Read, limit: usize) -> Result<Vec<ConceptView>, ApiError> {
+        limits::in_range("limit", limit as u64, 1, limits::K as u64)?;
+        let (service, read) = (self.clone(), read.clone());
+        self.heavy(caller, move || {
+            let view = service.view(&read)?;
+            Ok(view.recent(limit).iter().map(|concept| render::concept(concept, &view)).collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,85 @@
+//! Stored knowledge as the interfaces show it.
+
+use sutra_protocol::command::{LearnedAssociation, Outcome};
+use sutra_protocol::http::{AssociateResponse, ConceptView, DissociateResponse, LearnResponse, LearnedAssociationView};
+use sutra_protocol::{ApiError, Association, Concept, ConceptId, Knowledge, Namespace};
+use sutra_reasoning::view::evidence_views;
+use sutra_storage::View;
+
+use super::submit::{Done, unexpected};
+use super::{SHARD, Service};
+
+/// A concept as `view` sees it.
+pub(super) fn concept(concept: &Concept, view: &View) -> ConceptView {
+    ConceptView {
+        id: concept.id,
+        key: concept.key.as_deref().map(str::to_owned),
+        content: concept.content.to_string(),
+        namespace: concept.namespace.clone(),
+        semantic_type: concept.semantic_type,
+        aliases: concept.aliases.iter().map(ToString::to_string).collect(),
+        confidence: concept.confidence,
+        strength: concept.strength,
+        attributes: concept.attributes.clone(),
+        source: concept.source.clone(),
+        valid_from: concept.validity.from,
+        valid_to: concept.validity.to,
+        created_at: concept.created_at,
+        updated_at: concept.updated_at,
+        retracted_at: view.retracted_at(concept.id),
+        asserted_by: concept.asserted_by.to_string(),
+        degree: view.degree(concept.id),
+    }
+}
+
+/// The content of a concept, empty if the view does not see it.
+pub(super) fn content(id: ConceptId, view: &View) -> String {
+    view.concept(id).map(|concept| concept.content.to_string()).unwrap_or_default()
+}
+
+impl Service {
+    /// The answer to a learn request. Made from what was applied and from the state at that time, so that a repeated request
+    /// gets the same one.
+    pub(super) fn learned(&self, namespace: &Namespace, done: Done) -> Result<LearnResponse, ApiError> {
+        let Done { outcome, index, recorded_at } = done;
+        let Outcome::Learned { id, created, semantic_type, associations } = outcome else { return Err(unexpected(&outcome)) };
+        let associations = if associations.is_empty() {
+            Vec::new()
+        } else {
+            let view = self.recorded(namespace, Some(recorded_at)).or_else(|_| self.recorded(namespace, None))?;
+            associations.into_iter().map(|association| learned_association(association, &view)).collect()
+        };
+        Ok(LearnResponse { id, created, shard: SHARD, index, recorded_at, semantic_type, associations })
+    }
+}
+
+fn learned_association(learned: LearnedAssociation, view: &View) -> LearnedAssociationView {
+    let LearnedAssociation { key, target_content, confidence, evidence } = learned;
+    let association = Association { key, confidence, strength: 1.0, evidence };
+    let evidence = evidence_views(view, &association);
+    let Association { key, confidence, .. } = association;
+    LearnedAssociationView {
+        source: key.source,
+        source_content: content(key.source, view),
+        target: key.target,
+        target_content: target_content.to_string(),
+        kind: key.kind,
+        label: key.label.to_string(),
+        confidence,
+        evidence,
+    }
+}
+
+/// The answer to an associate request.
+pub(super) fn associated(done: Done) -> Result<AssociateResponse, ApiError> {
+    let Done { outcome, index, recorded_at } = done;
+    let Outcome::Associated { created, confidence } = outcome else { return Err(unexpected(&outcome)) };
+    Ok(AssociateResponse { shard: SHARD, index, recorded_at, created, confidence })
+}
+
+/// The answer to a dissociate request.
+pub(super) fn dissociated(done: Done) -> Result<DissociateResponse, ApiError> {
+    let Done { outcome, index, recorded_at } = done;
+    let Outcome::Dissociated { deleted } = outcome else { return Err(unexpected(&outcome)) };
+    Ok(DissociateResponse { deleted, index, recorded_at })
+}
