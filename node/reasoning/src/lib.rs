@@ -34,7 +34,7 @@ pub mod view;
 #[cfg(test)]
 mod fixture;
 
-pub use answer::{Context, reason};
+pub use answer::{Context, Suggest, reason};
 pub use budget::Budget;
 pub use path::{Found, Path, PathQuery, find_paths, find_paths_where};
 pub use view::path_view;

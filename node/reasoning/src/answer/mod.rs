@@ -39,6 +39,9 @@ mod tests;
 /// Most answers of a question.
 pub const ANSWERS: usize = 1_000;
 
+/// Finds concepts whose names resemble an unknown name, best first. See [`nearest`](crate::linking::nearest).
+pub type Suggest<'a> = &'a dyn Fn(&str) -> Vec<ConceptId>;
+
 /// What answering needs besides the knowledge and the question.
 pub struct Context<'a> {
     /// Names the answer.
@@ -48,7 +51,7 @@ pub struct Context<'a> {
     /// Milliseconds since the request arrived; asked once, when the answer is ready.
     pub elapsed_ms: &'a dyn Fn() -> f64,
     /// Concepts whose names resemble an unknown name, best first; `None` suggests nothing.
-    pub suggest: Option<&'a dyn Fn(&str) -> Vec<ConceptId>>,
+    pub suggest: Option<Suggest<'a>>,
 }
 
 /// A question under consideration.

@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use sutra_protocol::http::{AskedEntity, Candidate, Intent, ReasonRequest, Refusal, RefusalCode};
 use sutra_protocol::{ConceptId, Knowledge, limits};
 
+use super::Suggest;
 use super::thought::refusal;
 use crate::linking::{Bindings, Link, link_spoken, spellings};
 use crate::question::{self, Reading};
@@ -59,11 +60,7 @@ impl Linked {
     }
 }
 
-pub(super) fn understand(
-    knowledge: &dyn Knowledge,
-    request: &ReasonRequest,
-    suggest: Option<&dyn Fn(&str) -> Vec<ConceptId>>,
-) -> Understood {
+pub(super) fn understand(knowledge: &dyn Knowledge, request: &ReasonRequest, suggest: Option<Suggest<'_>>) -> Understood {
     let bindings = Bindings::new(&request.bind);
     let mut links: HashMap<String, Link> = HashMap::new();
     let mut linked: Vec<Linked> = Vec::new();
@@ -128,7 +125,7 @@ fn several_readings(knowledge: &dyn Knowledge, chosen: &[&(&Linked, Vec<ConceptI
 }
 
 /// The refusal of the reading that comes nearest to being understood.
-fn fail(knowledge: &dyn Knowledge, linked: Vec<Linked>, suggest: Option<&dyn Fn(&str) -> Vec<ConceptId>>) -> Understood {
+fn fail(knowledge: &dyn Knowledge, linked: Vec<Linked>, suggest: Option<Suggest<'_>>) -> Understood {
     let mut nearest: Option<Linked> = None;
     for linked in linked.into_iter().filter(|linked| !linked.reading.weak || linked.is_known()) {
         let score = |linked: &Linked| (linked.is_known(), linked.known());
@@ -144,34 +141,45 @@ fn fail(knowledge: &dyn Knowledge, linked: Vec<Linked>, suggest: Option<&dyn Fn(
         AskedEntity { name: name.clone(), id, content: id.map(|id| content(knowledge, id)) }
     };
     let entities = reading.entities.iter().zip(&links).map(asked).collect();
+    let troubles = || reading.entities.iter().zip(&links);
     // What is not known at all first: no choice among candidates mends that.
-    let mut troubles: Vec<(&String, &Link)> =
-        reading.entities.iter().zip(&links).filter(|(_, link)| !matches!(link, Link::One(_))).collect();
-    troubles.sort_by_key(|(_, link)| matches!(link, Link::Several(_)));
-    let refusal = match troubles.first() {
-        Some((name, Link::Several(ids))) => ambiguous(knowledge, name, ids),
-        Some((name, Link::Dead(id))) => refusal(
-            RefusalCode::UnknownEntity,
-            format!("{} is bound to {id}, which is not a known concept.", limits::excerpt(name)),
-        ),
-        Some((name, _)) => unknown(knowledge, name, suggest),
-        None => unsupported(),
-    };
+    let refusal = troubles()
+        .find_map(|(name, link)| match link {
+            Link::Dead(id) => {
+                let message = format!("{} is bound to {id}, which is not a known concept.", limits::excerpt(name));
+                Some(refusal(RefusalCode::UnknownEntity, message))
+            }
+            Link::Unknown => Some(unknown(knowledge, name, suggest)),
+            Link::One(_) | Link::Several(_) => None,
+        })
+        .unwrap_or_else(|| {
+            let mut several: Vec<(&String, &[ConceptId])> = Vec::new();
+            for (name, link) in troubles() {
+                if let Link::Several(ids) = link {
+                    several.push((name, ids));
+                }
+            }
+            several.dedup_by_key(|(name, _)| *name);
+            ambiguous(knowledge, &several)
+        });
     Understood::Refused { intent: reading.intent, entities, refusal }
 }
 
-fn ambiguous(knowledge: &dyn Knowledge, name: &str, ids: &[ConceptId]) -> Refusal {
-    let shown = if ids.len() > CANDIDATES { format!(", of which {CANDIDATES} are shown") } else { String::new() };
-    let message = format!(
-        "{} may stand for {} concepts{shown}. Repeat the question with `bind`: {{name: id}} for the one that is meant.",
-        limits::excerpt(name),
-        ids.len()
-    );
-    let candidates = ids.iter().take(CANDIDATES).map(|id| candidate(knowledge, name, *id)).collect();
-    Refusal { candidates, ..refusal(RefusalCode::AmbiguousEntity, message) }
+/// Every ambiguous name with its candidates, so that one repetition settles all of them.
+fn ambiguous(knowledge: &dyn Knowledge, names: &[(&String, &[ConceptId])]) -> Refusal {
+    let tell = |(name, ids): &(&String, &[ConceptId])| {
+        let shown = if ids.len() > CANDIDATES { format!(" ({CANDIDATES} are shown)") } else { String::new() };
+        format!("{} may stand for {} concepts{shown}", limits::excerpt(name), ids.len())
+    };
+    let told = names.iter().map(tell).collect::<Vec<_>>().join("; ");
+    let message = format!("{told}. Repeat the question with `bind`: {{name: id}} for what is meant.");
+    let of_name = |(name, ids): &(&String, &[ConceptId])| {
+        ids.iter().take(CANDIDATES).map(|id| candidate(knowledge, name, *id)).collect::<Vec<_>>()
+    };
+    Refusal { candidates: names.iter().flat_map(of_name).collect(), ..refusal(RefusalCode::AmbiguousEntity, message) }
 }
 
-fn unknown(knowledge: &dyn Knowledge, name: &str, suggest: Option<&dyn Fn(&str) -> Vec<ConceptId>>) -> Refusal {
+fn unknown(knowledge: &dyn Knowledge, name: &str, suggest: Option<Suggest<'_>>) -> Refusal {
     let suggested = suggest.map(|suggest| suggest(name)).unwrap_or_default();
     let nearest = suggested.into_iter().filter(|id| knowledge.concept(*id).is_some()).take(NEAREST);
     let nearest = nearest.map(|id| candidate(knowledge, name, id)).collect();

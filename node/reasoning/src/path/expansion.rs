@@ -47,8 +47,13 @@ pub(super) enum End {
 
 /// Most concepts asked about in one call; what one message between shards may hold.
 const PAGE: u64 = 65_536;
+/// Fewest concepts asked about in one call: with less, the calls would cost more than the work.
+const LEAST_PAGE: u64 = 16;
 /// How many associations one call should bring at most, as far as the degrees seen so far foretell it: they are in memory at once.
 const PAGE_ASSOCIATIONS: u64 = 262_144;
+
+/// The steps of concepts that were asked about.
+type Memory = RefCell<IdMap<Rc<[Step]>>>;
 
 /// The part of the knowledge that a search may walk on.
 pub(super) struct Expansion<'a> {
@@ -58,7 +63,7 @@ pub(super) struct Expansion<'a> {
     admits: &'a dyn Fn(&Step) -> bool,
     budget: &'a Budget<'a>,
     /// What was asked before, for searches that come by again; by the end they come from.
-    known: Option<[RefCell<IdMap<Rc<[Step]>>>; 2]>,
+    known: Option<[Memory; 2]>,
     /// Concepts and associations seen, for the mean degree.
     seen: Cell<(u64, u64)>,
 }
@@ -99,14 +104,7 @@ impl<'a> Expansion<'a> {
         true
     }
 
-    fn recall(
-        &self,
-        known: &RefCell<IdMap<Rc<[Step]>>>,
-        end: End,
-        page: &[ConceptId],
-        at: usize,
-        visit: &mut dyn FnMut(usize, &Step),
-    ) {
+    fn recall(&self, known: &Memory, end: End, page: &[ConceptId], at: usize, visit: &mut dyn FnMut(usize, &Step)) {
         let missing: Vec<ConceptId> = page.iter().copied().filter(|id| !known.borrow().contains_key(id)).collect();
         if !missing.is_empty() {
             let answers = self.ask(end, &missing);
@@ -128,7 +126,8 @@ impl<'a> Expansion<'a> {
         };
         let mut answers = self.knowledge.expand(page, direction, self.filter);
         let associations: usize = answers.iter().map(Vec::len).sum();
-        self.budget.charge(associations);
+        // A concept without associations is work too.
+        self.budget.charge(associations + page.len());
         let (concepts, seen) = self.seen.get();
         self.seen.set((concepts + page.len() as u64, seen + associations as u64));
         for steps in &mut answers {
@@ -145,6 +144,6 @@ impl<'a> Expansion<'a> {
         let (concepts, associations) = self.seen.get();
         let degree = associations.div_ceil(concepts).max(1);
         let wanted = self.budget.left().min(PAGE_ASSOCIATIONS) / degree;
-        wanted.clamp(1, PAGE) as usize
+        wanted.clamp(LEAST_PAGE, PAGE) as usize
     }
 }

@@ -267,6 +267,7 @@ fn a_spent_budget_makes_the_answer_incomplete() {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "its result is a time to read")]
 #[ignore = "a measurement: cargo test --release -- --ignored --nocapture"]
 fn how_long_a_path_takes_on_a_hundred_thousand_concepts() {
     let mut state = 1u64;
@@ -290,10 +291,11 @@ fn how_long_a_path_takes_on_a_hundred_thousand_concepts() {
         let query = PathQuery { strategy, max_paths, max_depth: 8, ..PathQuery::default() };
         let began = std::time::Instant::now();
         let mut hops = 0;
-        for _ in 0..20 {
+        let pairs = 20;
+        for _ in 0..pairs {
             let found = find_paths(&graph, id(random(100_000)), id(random(100_000)), &query, &Budget::until(&never));
             hops += found.paths.first().map_or(0, |path| path.hops.len());
         }
-        eprintln!("{strategy:?}, {max_paths} paths: {:?} each, {hops} hops in 20 first paths", began.elapsed() / 20);
+        eprintln!("{strategy:?}, {max_paths} paths: {:?} each, {hops} hops in {pairs} first paths", began.elapsed() / pairs);
     }
 }

@@ -87,8 +87,8 @@ fn family_phrases(relation: Relation, label: &str) -> (&'static str, &'static st
     match (relation.family, relation.negated) {
         (Family::KindOf, true) if relation.instance => ("{a} is not an instance of {b}", "{b} is not an instance of {a}"),
         (Family::KindOf, true) => ("{a} is not a kind of {b}", "{b} is not a kind of {a}"),
-        (Family::KindOf, false) if relation.instance => ("{a} is an instance of {b}", "an instance of {a} is {b}"),
-        (Family::KindOf, false) => ("{a} is a kind of {b}", "a kind of {a} is {b}"),
+        (Family::KindOf, false) if relation.instance => ("{a} is an instance of {b}", "{b} is an instance of {a}"),
+        (Family::KindOf, false) => ("{a} is a kind of {b}", "{b} is a kind of {a}"),
         (Family::PartOf, true) => ("{a} is not a part of {b}", "{a} does not have {b} as a part"),
         (Family::PartOf, false) if substance => ("{a} is a substance in {b}", "{a} contains {b}"),
         (Family::PartOf, false) => ("{a} is a part of {b}", "{a} has {b} as a part"),
@@ -114,7 +114,7 @@ mod tests {
     fn a_step_reads_from_the_side_it_comes_from() {
         use AssociationType::{Causal, Compositional, Hierarchical, Semantic};
         assert_eq!(say("aspirin", Hierarchical, "hypernym", "NSAID", false), "aspirin is a kind of NSAID");
-        assert_eq!(say("aspirin", Hierarchical, "hypernym", "NSAID", true), "a kind of NSAID is aspirin");
+        assert_eq!(say("aspirin", Hierarchical, "hypernym", "NSAID", true), "aspirin is a kind of NSAID");
         assert_eq!(say("NSAID", Hierarchical, "hyponym", "aspirin", true), "aspirin is a kind of NSAID");
         assert_eq!(say("heart", Compositional, "has_part", "aorta", false), "heart has aorta as a part");
         assert_eq!(say("dog", Hierarchical, "is_not_a", "cat", false), "dog is not a kind of cat");
