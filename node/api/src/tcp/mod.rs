@@ -23,6 +23,8 @@ pub mod limits;
 mod operations;
 mod reader;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use limits::TcpLimits;

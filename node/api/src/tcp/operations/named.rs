@@ -1,7 +1,7 @@
 //! Which concept a name stands for.
 
 use sutra_protocol::http::{ConceptRef, PathRequest};
-use sutra_protocol::{ApiError, ConceptId, ErrorCode};
+use sutra_protocol::{ApiError, ConceptId, ErrorCode, limits};
 
 use crate::tcp::answer::Asked;
 
@@ -22,7 +22,7 @@ pub(super) async fn locate(asked: &Asked, reference: ConceptRef) -> Result<Conce
 pub(super) async fn id(asked: &Asked, reference: ConceptRef) -> Result<ConceptId, ApiError> {
     match locate(asked, reference).await? {
         ConceptRef::Id(id) => Ok(id),
-        other => resolve(asked, &other).await,
+        other => optional(resolve(asked, &other).await)?.ok_or_else(|| unknown(&other)),
     }
 }
 
@@ -44,7 +44,16 @@ async fn resolve(asked: &Asked, reference: &ConceptRef) -> Result<ConceptId, Api
     };
     let found = asked.service.path(&asked.caller, to_itself).await?;
     let concept = found.paths.first().and_then(|path| path.concepts.first()).map(|concept| concept.id);
-    concept.ok_or_else(|| ApiError::not_found("there is no such concept"))
+    concept.ok_or_else(|| unknown(reference))
+}
+
+fn unknown(reference: &ConceptRef) -> ApiError {
+    ApiError::not_found(match reference {
+        ConceptRef::Id(id) => format!("concept {id} does not exist"),
+        ConceptRef::Key { key: name } | ConceptRef::Content { content: name } => {
+            format!("no concept has the id or key {}", limits::excerpt(name))
+        }
+    })
 }
 
 /// An answer whose absence is an answer too.
