@@ -12,6 +12,8 @@ use crate::path::Path;
 use crate::relation::{Family, Relation};
 use crate::verbalise::{LISTED, list};
 
+/// From how many words on a content is taken for a sentence rather than a name.
+const SENTENCE: usize = 5;
 /// Longest quotation in a sentence, in characters; `answers` holds the whole.
 const QUOTED: usize = 1_000;
 
@@ -84,13 +86,22 @@ pub(super) fn think(question: &Question<'_>, x: &Entity) -> Thought {
     }
 }
 
-/// What a content says about what it is called: the words after its first colon; else the whole, unless that is but a name.
+/// What a content says about what it is called. Of an entry ("dog, domestic dog: a canine"), the words after the colon; of a
+/// sentence that was found by an alias or a key, the whole; a name of a few words says nothing.
 fn definition<'a>(content: &'a str, asked: &str) -> Option<&'a str> {
-    let after = content.split_once(':').map(|(_, gloss)| gloss.trim()).filter(|gloss| !gloss.is_empty());
-    let is_its_name = || spellings(asked).iter().any(|name| normal_name(name) == normal_name(content));
-    // A statement that was found by an alias or a key says something; a name of a few words does not.
-    let says = || leading_words(content).is_some() || content.split_whitespace().count() > 4;
-    after.or_else(|| (!is_its_name() && says()).then_some(content))
+    let spellings: Vec<String> = spellings(asked).iter().map(|name| normal_name(name)).collect();
+    let is_asked = |name: &str| spellings.contains(&normal_name(name));
+    // A colon inside a sentence, a time or an address does not make an entry.
+    if let Some((head, gloss)) =
+        content.split_once(':').filter(|(_, gloss)| gloss.is_empty() || gloss.starts_with(char::is_whitespace))
+    {
+        let mut names = head.split(',');
+        if names.clone().any(is_asked) || names.all(|name| name.split_whitespace().count() < SENTENCE) {
+            return Some(gloss.trim()).filter(|gloss| !gloss.is_empty());
+        }
+    }
+    let says = leading_words(content).is_some() || content.split_whitespace().count() >= SENTENCE;
+    (says && !is_asked(content)).then_some(content)
 }
 
 fn shorten(text: &str) -> String {
@@ -115,5 +126,9 @@ mod tests {
         let statement = "Basel III sets capital requirements for banks";
         assert_eq!(definition(statement, "BCBS-189"), Some(statement));
         assert_eq!(definition("aspirin:", "aspirin"), None);
+        let notice = "The committee decided as follows: rates stay at 5:30 levels";
+        assert_eq!(definition(notice, "FOMC-7"), Some(notice));
+        let link = "Dosage tables are kept at https://example.org/dosage";
+        assert_eq!(definition(link, "dosage tables"), Some(link));
     }
 }

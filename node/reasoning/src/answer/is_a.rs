@@ -5,6 +5,8 @@
 //!
 //! No: only by a stored negation. "A is not a B" is read as "no A is a B". It refutes "X is a Y" if X is an A and every Y is a
 //! B: then an X that were a Y would be an A that is a B. Nothing weaker refutes, and silence never does.
+//!
+//! Both yes and no pass the gate: `contradicted`. Only one does: it is the answer, and the other is told in `against`.
 
 use std::collections::BTreeSet;
 
