@@ -76,7 +76,7 @@ pub(in crate::http) async fn import(
     }
     let run = Run::new(&app, caller, params.namespace.unwrap_or_default(), body);
     if !wants_progress(&headers) {
-        let (report, token) = run.to_end(|_| {}).await?;
+        let (report, token) = run.complete(|_| {}).await?;
         let mut response = reply::json(report)?;
         reply::set_token(&mut response, &token);
         return Ok(response);

@@ -39,7 +39,7 @@ async fn bodies_are_read_strictly() {
     let send = |body: &'static [u8]| {
         Answer::of(node.ask(Method::POST, "/v1/learn").header("Content-Type", "application/json").body(body))
     };
-    assert!(send(b"{\"content\": ").await.blames("body").contains("not JSON"));
+    assert!(send(b"{\"content\": ").await.blames("content").contains("not JSON"));
     assert!(send(b"").await.blames("body").contains("empty"));
     assert_eq!(send(b"{\"content\": \"\xff\"}").await.blames("body"), "the body is not UTF-8 at byte 13");
     assert!(send(b"{\"content\": \"a\", \"confidence\": NaN}").await.blames("confidence").contains("not JSON"));

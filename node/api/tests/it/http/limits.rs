@@ -124,7 +124,8 @@ async fn what_stands_at_its_bound_is_taken() {
         (0..100).map(|at| (format!("a{at}"), json!("x".repeat(100)))).collect::<serde_json::Map<_, _>>().into();
     let aliases: Vec<_> = (0..100).map(|at| format!("{at}{}", "x".repeat(4090))).collect();
     let body = json!({"content": "é".repeat(5 << 20), "key": "k".repeat(512), "aliases": aliases, "attributes": attributes});
-    node.post("/v1/learn", body).await.ok();
+    // Normalising 10 MiB takes an unoptimised build a while.
+    node.post("/v1/learn?timeout_ms=120000", body).await.ok();
     let items = vec![json!({"content": "a"}); 1000];
     let results = node.post("/v1/learn/batch", json!({"items": items})).await.ok();
     assert_eq!(results["results"].as_array().unwrap().len(), 1000);

@@ -70,14 +70,15 @@ async fn an_export_is_taken_back_by_import() {
         .await;
     let exported = node.get("/v1/export").await;
     assert_eq!((exported.status, exported.header("content-type")), (200, "application/x-ndjson"));
-    let report = Answer::of(import(&node, "/v1/import?namespace=copy", exported.text.clone())).await.ok();
+    let copy = Node::start().await;
+    let report = Answer::of(import(&copy, "/v1/import", exported.text.clone())).await.ok();
     assert_eq!(
         (&report["concepts"], &report["associations"], &report["errors_total"]),
         (&json!(2), &json!(1), &json!(0)),
         "{report}"
     );
-    let path = json!({"start": {"key": "d"}, "end": {"content": "canine"}, "namespace": "copy"});
-    assert_eq!(node.post("/v1/path", path).await.ok()["paths"][0]["confidence"], 0.5);
+    let path = json!({"start": {"key": "d"}, "end": {"content": "canine"}});
+    assert_eq!(copy.post("/v1/path", path).await.ok()["paths"][0]["confidence"], 0.5);
     assert_eq!(node.get("/export?namespace=empty").await.text, "");
 }
 

@@ -50,7 +50,7 @@ impl Run {
     }
 
     /// Imports every line; `each` is shown a report about once a second.
-    pub(super) async fn to_end(mut self, mut each: impl FnMut(ImportReport)) -> Result<(ImportReport, Token), ApiError> {
+    pub(super) async fn complete(mut self, mut each: impl FnMut(ImportReport)) -> Result<(ImportReport, Token), ApiError> {
         let mut due = Instant::now() + REPORT_EVERY;
         loop {
             match timeout_at(due.min(self.patience), body::frame(&mut self.body)).await {
@@ -97,7 +97,7 @@ impl Run {
         tokio::spawn(async move {
             let progress = sender.clone();
             // A report that the client has no room for is not missed: the next one says more.
-            let end = self.to_end(|report| drop(progress.try_send(Progress::Running(report)))).await;
+            let end = self.complete(|report| drop(progress.try_send(Progress::Running(report)))).await;
             // Nobody is left to tell if this fails.
             let _ = sender.send(Progress::Ended(end.map(|(report, _)| report))).await;
         });
