@@ -12,6 +12,8 @@ use crate::failure::{Failure, Result};
 use crate::tools;
 
 const PACKAGE: &str = "wordnet-base";
+/// What decides how a synset is written.
+const CONVERTER: &str = concat!(include_str!("synset.rs"), include_str!("relation.rs"), include_str!("line.rs"));
 
 /// The directory of the data files, fetched once.
 pub(crate) fn data_files() -> Result<PathBuf> {
@@ -25,7 +27,8 @@ pub(crate) fn data_files() -> Result<PathBuf> {
 
 /// The import file of all of WordNet, fetched and made once.
 pub(crate) fn full_corpus() -> Result<PathBuf> {
-    let corpus = cache::directory("wordnet-3.0")?.join("wordnet-3.0.ndjson");
+    // Another converter makes other lines: a file that an older one made is not found under this name.
+    let corpus = cache::directory("wordnet-3.0")?.join(format!("wordnet-{}.ndjson", cache::fingerprint(CONVERTER)));
     if corpus.is_file() {
         return Ok(corpus);
     }

@@ -37,9 +37,9 @@ pub(crate) fn relation(symbol: &str, pos: Pos) -> Option<Relation> {
         ";c" => ("semantic", "domain_topic"),
         ";r" => ("semantic", "domain_region"),
         ";u" => ("semantic", "domain_usage"),
-        "-c" => ("semantic", "member_of_domain_topic"),
-        "-r" => ("semantic", "member_of_domain_region"),
-        "-u" => ("semantic", "member_of_domain_usage"),
+        "-c" => ("semantic", "domain_member_topic"),
+        "-r" => ("semantic", "domain_member_region"),
+        "-u" => ("semantic", "domain_member_usage"),
         _ => return None,
     };
     Some(Relation { kind, label })
