@@ -58,8 +58,7 @@ pub(super) async fn envelope(State(app): State<App>, request: Request, next: Nex
 fn unexplained(response: &Response, method: &Method, path: &str) -> Option<Problem> {
     match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => {
-            let allowed = response.headers().get(axum::http::header::ALLOW).and_then(|allow| allow.to_str().ok());
-            let message = format!("{method} is not a method of this path; it has {}", allowed.unwrap_or("no other"));
+            let message = format!("{method} is not a method of this path; the header Allow lists those that it has");
             Some(Problem(ApiError::new(ErrorCode::MethodNotAllowed, message)))
         }
         StatusCode::NOT_FOUND => {

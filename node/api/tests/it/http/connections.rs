@@ -170,10 +170,17 @@ async fn connections_beyond_the_bound_wait_for_their_turn() {
 #[tokio::test]
 async fn a_client_that_takes_no_reply_loses_its_connection() {
     let node = impatient().await;
-    for at in 0..16 {
-        node.learn(json!({"content": format!("{at}{}", "x".repeat(2 << 20))})).await;
+    // Attributes, because their bytes cost the least to learn.
+    let value = "x".repeat(sutra_protocol::limits::ATTRIBUTE_VALUE_BYTES);
+    let attributes: serde_json::Map<_, _> = (0..100).map(|at| (format!("a{at}"), json!(value))).collect();
+    for at in 0..2 {
+        node.learn(json!({"content": format!("{at}"), "attributes": attributes})).await;
     }
-    let silent = send(&node, "GET /v1/export HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    // With a small buffer here, the node's own is full before the export ends.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut silent = socket.connect(node.address).await.unwrap();
+    silent.write_all(b"GET /v1/export HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let ended = async { while !node.get("/metrics").await.text.contains("\nsutra_http_connections 1\n") {} };
     timeout(PATIENCE, ended).await.expect("only the connection that asks is left");
     drop(silent);
