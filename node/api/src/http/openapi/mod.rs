@@ -3,7 +3,7 @@
 //! | module | responsibility |
 //! |---|---|
 //! | [`operation`] | one operation: parameters, body, replies |
-//! | [`document`] | all of them and the schemas they use, as JSON |
+//! | [`mod@document`] | all of them and the schemas they use, as JSON |
 
 mod document;
 mod operation;
