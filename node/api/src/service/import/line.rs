@@ -58,7 +58,7 @@ fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(line);
     let mut unknown = None;
     let value = serde_ignored::deserialize(&mut json, |path| {
-        unknown.get_or_insert_with(|| path.to_string());
+        unknown.get_or_insert_with(|| field(&path));
     });
     let value = value.and_then(|value| json.end().map(|()| value));
     match (value, unknown) {
@@ -68,6 +68,20 @@ fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, ApiError> {
             Err(ApiError::invalid(field, message))
         }
         (Err(error), _) => Err(explain::<T>(line, &error)),
+    }
+}
+
+/// The path of a field as requests spell it: `associations[2].label`.
+fn field(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}[{index}]", field(parent)),
+        Path::Map { parent, key } => match field(parent) {
+            outer if outer.is_empty() => key.clone(),
+            outer => format!("{outer}.{key}"),
+        },
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => field(parent),
     }
 }
 
@@ -105,7 +119,7 @@ mod tests {
     fn a_bad_line_says_what_is_wrong() {
         let table: [(&[u8], Option<&str>, &str); 8] = [
             (br#"{"content": "a", "kind": 1}"#, Some("kind"), "\"kind\" is no field of this request"),
-            (br#"{"content": "a", "associations": [{"targt": "b"}]}"#, Some("associations.0.targt"), "no field"),
+            (br#"{"content": "a", "associations": [{"targt": "b"}]}"#, Some("associations[0].targt"), "no field"),
             (br#"{"content": "a", "confidence": "high"}"#, Some("confidence"), "confidence: invalid type"),
             (br#"{"source":"xyz","target":"b"}"#, Some("source"), "32 lowercase hexadecimal digits"),
             (br#"{"key": "k"}"#, None, "neither content"),

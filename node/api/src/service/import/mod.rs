@@ -1,7 +1,7 @@
 //! `POST /v1/import`.
 //!
 //! ```text
-//!   line ─→ concept ──────────────────────────────→ outbox ─ 1000 operations ─→ ≤ 4 commands in flight ─→ store
+//!   line ─→ concept ──────────────────────────────→ outbox ─ 1000 operations ─→ ≤ 16 commands in flight ─→ store
 //!      └──→ associations ─→ both ends known? ─ yes ─→ ↑                                │
 //!                              │ no                  │                                 │ an end is gone after all
 //!                              └─→ open, until its concept comes, else at the end ←────┘
@@ -43,8 +43,9 @@ const OPERATIONS: usize = 1_000;
 const DEPARTURE: usize = 900;
 /// Bytes of lines with which a command departs.
 const BYTES: usize = 2 << 20;
-/// Most commands in flight: while one is written, others are applied, and others prepared.
-const FLIGHTS: usize = 4;
+/// Most commands in flight: while some are written, others are applied, and others prepared. The store packs those that wait into one
+/// entry, and the more an entry holds the fewer copies of its index nodes are made for it.
+const FLIGHTS: usize = 16;
 /// How often an association is looked up again after the store found one of its ends gone.
 const SETBACKS: u8 = 3;
 
