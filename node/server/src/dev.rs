@@ -48,7 +48,7 @@ impl Dev {
             None => format!("{}", self.config.data_dir.display()),
             Some(dir) => format!("{}, removed at the end", dir.path().display()),
         };
-        let node = Node::start(self.config).await?;
+        let Some(node) = Node::start_unless_stopped(self.config, &mut signals).await? else { return Ok(()) };
         if !self.quiet {
             // A closed stdout is no reason to stop serving.
             let _ = std::io::stdout().write_all(greeting(&node, &kept).as_bytes());

@@ -37,15 +37,27 @@ pub(crate) struct Node {
 /// Runs a node until a signal ends it.
 pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::catch()?;
-    let node = Node::start(config).await?;
-    node.until_stopped(&mut signals).await;
+    if let Some(node) = Node::start_unless_stopped(config, &mut signals).await? {
+        node.until_stopped(&mut signals).await;
+    }
     Ok(())
 }
 
 impl Node {
+    /// Starts; `None` if a signal comes first, as it may while a long log is replayed.
+    pub(crate) async fn start_unless_stopped(config: Config, signals: &mut Signals) -> anyhow::Result<Option<Self>> {
+        tokio::select! {
+            node = Self::start(config) => node.map(Some),
+            signal = signals.next() => {
+                info!(signal, "stopped before it served");
+                Ok(None)
+            }
+        }
+    }
+
     /// Opens the ports, then the data directory, then serves. What can't work is an error, before anything is written to a
     /// directory that another process uses.
-    pub(crate) async fn start(config: Config) -> anyhow::Result<Self> {
+    async fn start(config: Config) -> anyhow::Result<Self> {
         for (name, address) in config.exposed() {
             warn!(%address, "--{name}: everybody who reaches this address may read and write");
         }

@@ -143,10 +143,14 @@ impl Connection {
         let shutdown = self.shared.shutdown.clone();
         let mut shutdown = pin!(shutdown.cancelled());
         loop {
-            self.replies.backlog.below(self.shared.limits.backlog_bytes).await;
-            let Ok(slot) = self.slots.clone().acquire_owned().await else { return Ok(End::Quiet) };
-            let first = tokio::select! {
+            let slot = tokio::select! {
                 // A client that never stops sending must not keep the node from ending.
+                biased;
+                () = &mut shutdown => return Ok(End::Quiet),
+                slot = self.turn() => slot,
+            };
+            let Some(slot) = slot else { return Ok(End::Quiet) };
+            let first = tokio::select! {
                 biased;
                 () = &mut shutdown => return Ok(End::Quiet),
                 first = reader::wait(source) => first?,
@@ -171,6 +175,12 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Waits until the client has taken enough of its replies for one more request.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.replies.backlog.below(self.shared.limits.backlog_bytes).await;
+        self.slots.clone().acquire_owned().await.ok()
     }
 
     /// Ends when the client has neither sent nor been owed anything for the idle time.

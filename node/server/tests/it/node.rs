@@ -21,6 +21,8 @@ pub(crate) struct Node {
     pub(crate) http: SocketAddr,
     pub(crate) tcp: SocketAddr,
     pub(crate) stdout: Option<BufReader<ChildStdout>>,
+    /// What was logged before the ready line.
+    pub(crate) early: Vec<String>,
     log: mpsc::Receiver<String>,
 }
 
@@ -70,7 +72,7 @@ impl Node {
         loop {
             match log.recv_timeout(PATIENCE) {
                 Ok(line) => match ready(&line) {
-                    Some((http, tcp)) => return Self { child, http, tcp, stdout, log },
+                    Some((http, tcp)) => return Self { child, http, tcp, stdout, early: seen, log },
                     None => seen.push(line),
                 },
                 Err(error) => {

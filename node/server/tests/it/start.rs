@@ -58,8 +58,11 @@ fn the_environment_and_the_file_configure_it() {
 #[test]
 fn an_open_address_is_served_with_a_warning_if_that_is_wanted() {
     let dir = tempfile::tempdir().unwrap();
-    let node = Node::serve_with(&data(&dir), &["--http", "0.0.0.0:0", "--insecure-listen"]);
+    let (dir, open) = (data(&dir), ["--http", "0.0.0.0:0", "--tcp", "127.0.0.1:0", "--insecure-listen"]);
+    let node = Node::start(&mut command([&["serve", "--data-dir", dir.to_str().unwrap()][..], &open].concat()));
     assert!(node.http.ip().is_unspecified());
+    let warning = node.early.iter().find(|line| line.contains("WARN")).unwrap();
+    assert!(warning.contains("--http") && warning.contains("everybody"), "{warning}");
 }
 
 #[test]
