@@ -116,8 +116,8 @@ impl Validity {
 /// The two times of a read: valid time and record time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AsOf {
-    /// The world's time that is asked about.
-    pub valid_at: Timestamp,
+    /// The world's time that is asked about; `None`: whenever it holds.
+    pub valid_at: Option<Timestamp>,
     /// What had been recorded by then; `None`: everything recorded so far.
     pub known_at: Option<Timestamp>,
 }

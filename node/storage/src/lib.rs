@@ -34,5 +34,5 @@ mod write_log;
 
 pub use error::{OpenError, SubmitError, ViewError};
 pub use memory::{Hit, View};
-pub use store::{COMMAND_BYTES, Store, StoreConfig, StoreStats};
+pub use store::{COMMAND_BYTES, SHARD, Store, StoreConfig, StoreStats};
 pub use wal::WalError;

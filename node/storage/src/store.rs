@@ -44,6 +44,9 @@ impl StoreConfig {
 /// Largest command that is taken, in bytes of its encoding.
 pub const COMMAND_BYTES: usize = wal::PAYLOAD_BYTES - entry::ENTRY_OVERHEAD_BYTES - entry::COMMAND_OVERHEAD_BYTES;
 
+/// The one shard of a grid that has not been split: its number is that of its group in the log, where 0 is meta's.
+pub const SHARD: u64 = wal::GroupId::FIRST_SHARD.0;
+
 /// The storage of a node: one directory, one shard, one log. Cheap to clone; the directory is free again when [`Store::close`] is
 /// through or the last clone is gone.
 #[derive(Clone)]

@@ -43,13 +43,13 @@ impl Service {
     /// The state that a read asks for.
     pub(super) fn view(&self, read: &Read) -> Result<View, ApiError> {
         let valid_at = read.valid_at.unwrap_or_else(|| self.store.now());
-        let as_of = AsOf { valid_at, known_at: read.known_at };
+        let as_of = AsOf { valid_at: Some(valid_at), known_at: read.known_at };
         self.store.view(&read.namespace, as_of).map_err(|error| fault::view(&error))
     }
 
-    /// The state that names in a write are looked up in: all that is recorded.
+    /// The state that names in a write are looked up in, and an export is made of: all that is recorded, whenever it holds.
     pub(super) fn recorded(&self, namespace: &Namespace, known_at: Option<Timestamp>) -> Result<View, ApiError> {
-        let as_of = AsOf { valid_at: known_at.unwrap_or_else(|| self.store.now()), known_at };
+        let as_of = AsOf { valid_at: None, known_at };
         self.store.view(namespace, as_of).map_err(|error| fault::view(&error))
     }
 

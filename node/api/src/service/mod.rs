@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::time::Instant;
 
-use sutra_storage::Store;
+use sutra_storage::{SHARD, Store};
 
 use self::admission::Admission;
 
@@ -64,9 +64,6 @@ pub use self::export::Exporter;
 pub use self::import::Importer;
 pub use self::neighbors::NeighborsQuery;
 pub use self::token::Token;
-
-/// The one shard that a node has for now.
-const SHARD: u64 = 0;
 
 /// What a node says about itself.
 #[derive(Clone, Debug)]

@@ -32,7 +32,7 @@ enum Origin<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(graph: &'a Graph, as_of: AsOf) -> Self {
-        Self { graph, valid_at: Some(as_of.valid_at), known_at: as_of.known_at }
+        Self { graph, valid_at: as_of.valid_at, known_at: as_of.known_at }
     }
 
     /// Reads what is recorded now, whenever it holds in the world.

@@ -48,7 +48,7 @@ impl Ward {
 
     fn view_at(&self, known_at: Option<i64>, valid_at: i64) -> View {
         let at = Timestamp::from_micros;
-        let as_of = AsOf { valid_at: at(valid_at), known_at: known_at.map(at) };
+        let as_of = AsOf { valid_at: Some(at(valid_at)), known_at: known_at.map(at) };
         let graph = self.state.namespaces.get(&Namespace::default()).cloned().unwrap_or_else(Graph::new);
         View::new(Namespace::default(), as_of, graph)
     }
@@ -230,6 +230,9 @@ fn what_holds_only_then_is_seen_only_then() {
     let out =
         |valid_at| ward.view_at(None, valid_at).expand(&[id("aspirin")], Direction::Both, &AssociationFilter::default())[0].len();
     assert_eq!([out(99), out(100), out(199), out(200)], [0, 1, 1, 0]);
+    let graph = ward.state.namespaces.get(&Namespace::default()).cloned().unwrap();
+    let whenever = View::new(Namespace::default(), AsOf { valid_at: None, known_at: None }, graph);
+    assert_eq!(whenever.degree(id("aspirin")).out, 1);
 }
 
 #[test]

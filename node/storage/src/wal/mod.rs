@@ -20,7 +20,7 @@ mod tests;
 mod writer;
 
 pub use error::WalError;
-pub(crate) use frame::PAYLOAD_BYTES;
+pub(crate) use frame::{GroupId, PAYLOAD_BYTES};
 pub(crate) use replay::replay;
 pub(crate) use writer::{AppendError, Writer};
 

@@ -29,7 +29,7 @@ fn open(dir: &Path) -> Store {
 }
 
 fn view(store: &Store) -> View {
-    store.view(&Namespace::default(), AsOf { valid_at: store.now(), known_at: None }).unwrap()
+    store.view(&Namespace::default(), AsOf { valid_at: Some(store.now()), known_at: None }).unwrap()
 }
 
 fn only_log(dir: &Path) -> std::path::PathBuf {
@@ -123,7 +123,7 @@ async fn history_that_is_not_kept_can_not_be_asked_for() {
     let store = open(dir.path());
     let settings = sutra_protocol::http::NamespaceSettings { history_retention_seconds: Some(60) };
     store.submit(command(Operation::SetNamespace(settings))).await.unwrap();
-    let ask = |known_at| store.view(&Namespace::default(), AsOf { valid_at: store.now(), known_at: Some(known_at) });
+    let ask = |known_at| store.view(&Namespace::default(), AsOf { valid_at: None, known_at: Some(known_at) });
     assert!(ask(store.now().plus_micros(-59_000_000)).is_ok());
     assert!(matches!(ask(Timestamp::from_micros(0)), Err(ViewError::BeforeHistory { .. })));
 }

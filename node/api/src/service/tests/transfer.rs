@@ -75,7 +75,7 @@ async fn an_import_reports_as_it_goes_and_counts_lines_refused_unread() {
     assert_eq!((so_far.lines, so_far.errors_total, so_far.done), (2, 1, false));
     let (report, token) = importer.finish().await.unwrap();
     assert_eq!((report.concepts, report.errors[0].line), (1, 1));
-    assert_eq!(token.position(0), Some(node.service.stats().index));
+    assert_eq!(token.position(sutra_storage::SHARD), Some(node.service.stats().index));
 }
 
 #[tokio::test]

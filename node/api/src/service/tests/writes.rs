@@ -95,7 +95,7 @@ async fn a_batch_keeps_its_good_items_and_names_the_bad_ones() {
     let (invalid, missing) = (Some(ErrorCode::InvalidArgument), Some(ErrorCode::NotFound));
     assert_eq!(codes.collect::<Vec<_>>(), [None, invalid, None, missing, None, missing]);
     assert_eq!(node.service.namespace(&caller(), &ward).await.unwrap().concepts, 1);
-    assert_eq!(answer.token.position(0), Some(node.service.stats().index));
+    assert_eq!(answer.token.position(sutra_storage::SHARD), Some(node.service.stats().index));
 
     let many = LearnBatchRequest { items: vec![teach("x"); 1_001], ..LearnBatchRequest::default() };
     let error = node.service.learn_batch(&caller(), many).await.unwrap_err();
@@ -204,7 +204,7 @@ async fn a_caller_whose_time_is_over_stores_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_token_of_the_future_is_waited_for_until_the_deadline() {
     let node = node();
-    let early = Caller { token: Some(Token::at(0, sutra_protocol::command::LogIndex(99))), ..caller() };
+    let early = Caller { token: Some(Token::at(sutra_storage::SHARD, sutra_protocol::command::LogIndex(99))), ..caller() };
     let error = node.service.concept(&early, &Read::default(), id("a", None)).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::DeadlineExceeded);
     let strange = Caller { token: Some(Token::at(7, sutra_protocol::command::LogIndex(1))), ..caller() };

@@ -11,7 +11,7 @@ async fn an_association_is_taught_strengthened_and_retracted() {
     let body = json!({"source": {"key": "a"}, "target": {"content": "headache"}, "type": "causal", "label": "relieves", "confidence": 0.5});
     let answer = node.post("/v1/associate", body.clone()).await;
     let taught = answer.ok();
-    assert_eq!((&taught["created"], &taught["shard"]), (&json!(true), &json!(0)));
+    assert_eq!((&taught["created"], &taught["shard"]), (&json!(true), &json!(1)));
     assert!(!answer.header("sutra-token").is_empty());
     let neighbors = node.get(&format!("/v1/concept/{aspirin}/neighbors?direction=out&type=causal&label=relieves")).await.ok();
     assert_eq!(neighbors["neighbors"][0]["content"], "headache");

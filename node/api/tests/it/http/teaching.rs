@@ -17,7 +17,7 @@ async fn what_is_learned_is_read_back() {
         )
         .await;
     let learned = answer.ok();
-    assert_eq!((&learned["created"], &learned["shard"], &learned["type"]), (&json!(true), &json!(0), &json!("entity")));
+    assert_eq!((&learned["created"], &learned["shard"], &learned["type"]), (&json!(true), &json!(1), &json!("entity")));
     assert_eq!(learned["associations"][0]["target_content"], "headache");
     assert!(!answer.header("sutra-token").is_empty());
 
