@@ -6,6 +6,7 @@ mod crash;
 mod damage;
 mod dev;
 mod frames;
+mod full;
 mod node;
 mod requests;
 mod start;

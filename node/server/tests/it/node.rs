@@ -1,5 +1,6 @@
 //! The node under test.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,8 +28,13 @@ pub(crate) struct Node {
 }
 
 /// `sutra-node` with these arguments, without the variables that would configure it.
-pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sutra-node"));
+pub(crate) fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    program(env!("CARGO_BIN_EXE_sutra-node"), arguments)
+}
+
+/// Another program that becomes `sutra-node`, with these arguments.
+pub(crate) fn program<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUTRA_") || name == "RUST_LOG") {
         command.env_remove(name);
     }
