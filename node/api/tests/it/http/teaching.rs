@@ -95,7 +95,7 @@ async fn a_read_with_the_token_of_a_write_sees_it() {
     with(written.header("sutra-token"), &path).await.ok();
     with("nonsense", &path).await.blames("Sutra-Token");
     with(&"a".repeat(2049), &path).await.blames("Sutra-Token");
-    let ahead = sutra_api::service::Token::at(0, sutra_protocol::command::LogIndex(1 << 40)).to_string();
+    let ahead = sutra_api::service::Token::at(sutra_storage::SHARD, sutra_protocol::command::LogIndex(1 << 40)).to_string();
     with(&ahead, &format!("{path}?timeout_ms=50")).await.refused("deadline_exceeded");
 }
 
