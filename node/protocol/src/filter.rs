@@ -9,13 +9,11 @@ use crate::concept::{AttributeValue, Concept};
 use crate::limits::{self, Violation};
 use crate::time::Timestamp;
 
-/// Which concepts pass.
+mod parts;
+
+/// Which concepts pass. A whole filter holds at most 1000 comparisons, nested at most 16 deep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(
-    untagged,
-    deny_unknown_fields,
-    expecting = "a filter is {all: […]}, {any: […]}, {not: …}, or {field: NAME} with exactly one of eq, ne, in, lt, lte, gt, gte, exists and prefix"
-)]
+#[serde(untagged, deny_unknown_fields, try_from = "parts::Parts")]
 #[schema(no_recursion)]
 pub enum Filter {
     /// Those that pass each.
@@ -38,7 +36,7 @@ pub enum Filter {
 }
 
 /// A comparison of one field. A concept without the field passes only `ne` and `exists: false`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Leaf {
     /// `type`, `confidence`, `created_at`, `key` or `attributes.NAME`.
@@ -50,7 +48,7 @@ pub struct Leaf {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ne: Option<AttributeValue>,
     /// Equal to one of these: at most 1000.
-    #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "in", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<AttributeValue>>)]
     pub one_of: Option<Vec<AttributeValue>>,
     /// Less.
@@ -86,11 +84,20 @@ impl Filter {
         limits::at_most("filter", depth, limits::FILTER_DEPTH, "levels")?;
         match self {
             Self::All { all: filters } | Self::Any { any: filters } => {
-                limits::at_most("filter", filters.len(), limits::FILTER_ITEMS, "entries")?;
+                limits::at_most("filter", self.size(), limits::FILTER_ITEMS, "entries")?;
                 filters.iter().try_for_each(|filter| filter.validate_at(depth + 1))
             }
             Self::Not { not } => not.validate_at(depth + 1),
             Self::Leaf(leaf) => leaf.validate(),
+        }
+    }
+
+    /// How many comparisons it holds; one that holds none counts as one too.
+    fn size(&self) -> usize {
+        match self {
+            Self::All { all: filters } | Self::Any { any: filters } => filters.iter().map(Self::size).sum::<usize>().max(1),
+            Self::Not { not } => not.size(),
+            Self::Leaf(_) => 1,
         }
     }
 
@@ -244,6 +251,19 @@ mod tests {
         assert!(!passes(r#"{"field":"attributes.dose","gt":0}"#));
         assert!(passes(r#"{"field":"attributes.dose","exists":false}"#));
         assert!(passes(r#"{"field":"attributes.dose","ne":200}"#));
+    }
+
+    #[test]
+    fn a_filter_is_bounded_while_it_is_read() {
+        let leaf = r#"{"field":"key","exists":true}"#;
+        let all = |count: usize| format!("{{\"all\":[{}]}}", vec![leaf; count].join(","));
+        assert!(serde_json::from_str::<Filter>(&all(1000)).unwrap().validate().is_ok());
+        let values = format!(r#"{{"field":"key","in":[{}]}}"#, vec!["1"; 1001].join(","));
+        let nested = format!("{{\"any\":[{},{}]}}", all(500), all(501));
+        for bad in [all(1001), values, nested, "{\"any\":[".repeat(200)] {
+            let error = serde_json::from_str::<Filter>(&bad).unwrap_err().to_string();
+            assert!(error.contains("more than 1000 entries") || error.contains("recursion limit"), "{error}");
+        }
     }
 
     #[test]

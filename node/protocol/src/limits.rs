@@ -50,7 +50,7 @@ pub const TOKEN_BYTES: usize = 2 << 10;
 pub const TIMEOUT_MS: u64 = 300_000;
 /// `timeout_ms` of a request that names none.
 pub const DEFAULT_TIMEOUT_MS: u64 = 10_000;
-/// Greatest number of names in a filter list (`types`, `labels`, `in`).
+/// Greatest number of names in a filter list (`types`, `labels`, `in`), and of comparisons in a whole filter.
 pub const FILTER_ITEMS: usize = 1_000;
 /// Greatest nesting of a filter.
 pub const FILTER_DEPTH: usize = 16;
@@ -97,6 +97,19 @@ pub fn at_most(field: &str, found: usize, bound: usize, unit: &str) -> Result<()
         bound: format!("at most {bound} are allowed"),
         oversize: false,
     })
+}
+
+/// The words of a list or map of which no more was read than `bound` and one entry.
+pub(crate) fn more_than(bound: usize) -> String {
+    format!("has more than {bound} entries; at most {bound} are allowed")
+}
+
+/// What a decoder found wrong with `field`, as a sentence: violations go on after the field's name, other faults stand for themselves.
+pub fn undecodable(field: &str, fault: &str) -> String {
+    match fault.split_once(" are allowed") {
+        Some((found, _)) if found.starts_with("has more than ") => format!("{field} {found} are allowed"),
+        _ => format!("{field}: {fault}"),
+    }
 }
 
 /// Checks a concept's content: not empty and at most [`CONTENT_BYTES`].
@@ -157,6 +170,13 @@ mod tests {
     fn the_sentence_names_field_value_and_bound() {
         let violation = at_most("label", 513, LABEL_BYTES, "bytes").unwrap_err().within("associations[3]");
         assert_eq!(violation.to_string(), "associations[3].label has 513 bytes; at most 512 are allowed");
+    }
+
+    #[test]
+    fn a_fault_of_a_decoder_is_a_sentence_too() {
+        let found = undecodable("items", &format!("{} at line 1 column 9", more_than(1000)));
+        assert_eq!(found, "items has more than 1000 entries; at most 1000 are allowed");
+        assert_eq!(undecodable("k", "invalid type: string"), "k: invalid type: string");
     }
 
     #[test]

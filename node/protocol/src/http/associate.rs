@@ -40,7 +40,11 @@ pub struct AssociateRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_to: Option<Timestamp>,
     /// The statements it rests on, at most 1000. None: it rests on the word of whoever asks.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::null_is_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "super::bounded::or_null::<{ limits::EVIDENCE }, _, _>"
+    )]
     pub evidence: Vec<ConceptId>,
     /// Default: `default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +71,7 @@ pub struct AssociateResponse {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AssociateBatchRequest {
     /// At most 1000.
+    #[serde(deserialize_with = "super::bounded::strict::<{ limits::BATCH_ITEMS }, _, _>")]
     #[schema(max_items = 1000)]
     pub items: Vec<AssociateRequest>,
     /// For the items that name none.

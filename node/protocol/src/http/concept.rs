@@ -75,10 +75,13 @@ pub struct Degree {
 #[serde(default)]
 pub struct PatchRequest {
     /// The new aliases, all of them: at most 100.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "super::bounded::optional::<{ limits::ALIASES }, _, _>")]
     pub aliases: Option<Vec<String>>,
     /// Attributes to set; one that is `null` is removed.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "super::bounded::strict::<{ limits::ATTRIBUTES }, _, _>"
+    )]
     #[schema(schema_with = concept::attribute_edits_schema)]
     pub attributes: BTreeMap<String, Option<AttributeValue>>,
     /// The new confidence, 0 to 1.

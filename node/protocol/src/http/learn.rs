@@ -27,7 +27,7 @@ pub struct LearnRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Namespace>,
     /// Other names: at most 100.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "super::null_is_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "super::bounded::or_null::<{ limits::ALIASES }, _, _>")]
     pub aliases: Vec<String>,
     /// Default: `entity`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -41,11 +41,17 @@ pub struct LearnRequest {
     #[schema(minimum = 0, maximum = 1)]
     pub strength: Option<f64>,
     /// Typed properties: at most 100.
-    #[serde(skip_serializing_if = "Attributes::is_empty", deserialize_with = "super::null_is_default")]
+    #[serde(
+        skip_serializing_if = "Attributes::is_empty",
+        deserialize_with = "super::bounded::or_null::<{ limits::ATTRIBUTES }, _, _>"
+    )]
     #[schema(schema_with = concept::attributes_schema)]
     pub attributes: Attributes,
     /// Its embedding: 1 to 4096 finite numbers, as many as every other vector of the namespace has.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "super::bounded::optional::<{ limits::VECTOR_DIMENSIONS }, _, _>"
+    )]
     pub vector: Option<Vec<f32>>,
     /// When it begins to hold in the world.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,10 +63,16 @@ pub struct LearnRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
     /// Associations from it; it is their evidence.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "super::null_is_default")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "super::bounded::or_null::<{ limits::ASSOCIATIONS }, _, _>"
+    )]
     pub associations: Vec<LearnAssociation>,
     /// Entities that the text names; each becomes a `semantic` association labelled `mentions`.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "super::null_is_default")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "super::bounded::or_null::<{ limits::ASSOCIATIONS }, _, _>"
+    )]
     pub mentions: Vec<Mention>,
     /// What to do if the key already names another content, or the concept exists. Default: refuse the first, merge the second.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,6 +217,7 @@ pub struct LearnedAssociationView {
 #[serde(default)]
 pub struct LearnBatchRequest {
     /// At most 1000.
+    #[serde(deserialize_with = "super::bounded::strict::<{ limits::BATCH_ITEMS }, _, _>")]
     #[schema(required, max_items = 1000)]
     pub items: Vec<LearnRequest>,
     /// For the items that name none.

@@ -12,6 +12,9 @@
 //! | [`namespaces`] | `/v1/namespaces` |
 //! | [`node`] | `/stats`, `/info`, `/health` |
 
+use std::fmt;
+
+use serde::de::{self, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -21,6 +24,7 @@ use crate::limits::{self, Violation};
 use crate::time::Timestamp;
 
 pub mod associate;
+pub(crate) mod bounded;
 pub mod concept;
 pub mod learn;
 pub mod namespaces;
@@ -42,8 +46,8 @@ pub use transfer::*;
 
 /// How a request names a concept: by its id, as text; by `{"key": …}`; or by `{"content": …}`, which also finds aliases and has
 /// to be unambiguous.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, deny_unknown_fields, expecting = "a concept is named by its id (32 lowercase hexadecimal digits), {\"key\": …} or {\"content\": …}")]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum ConceptRef {
     /// By its id.
     Id(ConceptId),
@@ -57,6 +61,46 @@ pub enum ConceptRef {
         /// The content or alias.
         content: String,
     },
+}
+
+impl<'de> Deserialize<'de> for ConceptRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(field_identifier, rename_all = "lowercase")]
+        enum NameField {
+            Key,
+            Content,
+        }
+
+        struct Named;
+
+        impl<'de> Visitor<'de> for Named {
+            type Value = ConceptRef;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a concept: its id (32 lowercase hexadecimal digits), {\"key\": …} or {\"content\": …}")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ConceptRef, E> {
+                text.parse().map(ConceptRef::Id).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<ConceptRef, A::Error> {
+                let mut named = None;
+                while let Some(field) = fields.next_key::<NameField>()? {
+                    let name = match field {
+                        _ if named.is_some() => return Err(de::Error::custom("a concept has one name here, key or content")),
+                        NameField::Key => ConceptRef::Key { key: fields.next_value()? },
+                        NameField::Content => ConceptRef::Content { content: fields.next_value()? },
+                    };
+                    named = Some(name);
+                }
+                named.ok_or_else(|| de::Error::invalid_type(Unexpected::Map, &self))
+            }
+        }
+
+        deserializer.deserialize_any(Named)
+    }
 }
 
 impl ConceptRef {
@@ -86,11 +130,6 @@ pub struct EvidenceView {
     pub asserted_by: Option<String>,
     /// How strongly it speaks for the association, 0 to 1.
     pub confidence: f64,
-}
-
-/// Reads an explicit `null` as the field's default.
-pub(crate) fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn validate_weights(confidence: Option<f64>, strength: Option<f64>) -> Result<(), Violation> {

@@ -29,10 +29,18 @@ pub struct PathRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<PathDirection>,
     /// The types that may be followed. Default: all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "super::bounded::optional::<{ limits::FILTER_ITEMS }, _, _>"
+    )]
     pub types: Option<Vec<AssociationType>>,
     /// The labels that may be followed. Default: all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "super::bounded::optional::<{ limits::FILTER_ITEMS }, _, _>"
+    )]
     pub labels: Option<Vec<String>>,
     /// Least confidence of each association, 0 to 1. Default: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]

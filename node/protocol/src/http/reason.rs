@@ -31,7 +31,10 @@ pub struct ReasonRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
     /// Which concept a name in the question stands for: how an `ambiguous_entity` is settled.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::null_is_default")]
+    #[serde(
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "super::bounded::or_null::<{ limits::FILTER_ITEMS }, _, _>"
+    )]
     pub bind: BTreeMap<String, ConceptId>,
     /// Whether to answer as an event stream.
     #[serde(skip_serializing_if = "Option::is_none")]

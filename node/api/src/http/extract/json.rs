@@ -115,7 +115,7 @@ fn refused(error: &serde_json::Error, path: &str) -> ApiError {
         ("", None) => "body".into(),
         (path, None) => path.to_owned(),
     };
-    let message = format!("{field}: {text}");
+    let message = limits::undecodable(&field, &text);
     ApiError::invalid(field, message)
 }
 

@@ -91,7 +91,7 @@ fn explain<T: DeserializeOwned>(line: &[u8], error: &serde_json::Error) -> ApiEr
     match serde_path_to_error::deserialize::<_, T>(&mut json).map(drop) {
         Err(error) if error.path().iter().next().is_some() => {
             let field = error.path().to_string();
-            let message = format!("{field}: {}", error.inner());
+            let message = limits::undecodable(&field, &error.inner().to_string());
             ApiError::invalid(field, message)
         }
         _ => ApiError::new(ErrorCode::InvalidArgument, error.to_string()),

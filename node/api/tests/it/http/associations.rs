@@ -35,8 +35,8 @@ async fn ends_that_do_not_exist_or_are_ambiguous_are_named() {
     let error =
         node.post("/v1/associate", json!({"source": {"key": "1"}, "target": {"content": "bank"}})).await.refused("conflict");
     assert_eq!(error["details"]["candidates"].as_array().unwrap().len(), 2, "{error}");
-    let odd = node.post("/v1/associate", json!({"source": {"key": "1", "id": 1}, "target": {"key": "2"}})).await;
-    assert!(odd.blames("source").contains("a concept is named by"));
+    let odd = node.post("/v1/associate", json!({"source": {"key": "1", "content": "bank"}, "target": {"key": "2"}})).await;
+    assert!(odd.blames("source").contains("one name"));
 }
 
 #[tokio::test]

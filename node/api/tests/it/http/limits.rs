@@ -12,6 +12,7 @@ fn one_over() -> Vec<(&'static str, Value, &'static str, &'static str, String)> 
     };
     let many = |count: usize, item: Value| Value::Array(vec![item; count]);
     let attributes = |count: usize| Value::Object((0..count).map(|at| (format!("a{at}"), json!(1))).collect());
+    let names = |count: usize| Value::Object((0..count).map(|at| (format!("a{at}"), json!("0".repeat(32)))).collect());
     let ends = |extra: Value| {
         let mut body = json!({"source": {"key": "a"}, "target": {"key": "b"}});
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
@@ -22,9 +23,21 @@ fn one_over() -> Vec<(&'static str, Value, &'static str, &'static str, String)> 
         ("/v1/learn", json!({"content": x((10 << 20) + 1)}), "too_large", "content", "10485761 bytes; at most 10485760".into()),
         ("/v1/learn", json!({"content": ""}), invalid, "content", "empty".into()),
         ("/v1/learn", learn("key", json!(x(513))), invalid, "key", "513 bytes; at most 512".into()),
-        ("/v1/learn", learn("aliases", many(101, json!("x"))), invalid, "aliases", "101 entries; at most 100".into()),
+        (
+            "/v1/learn",
+            learn("aliases", many(101, json!("x"))),
+            invalid,
+            "aliases",
+            "more than 100 entries; at most 100 are".into(),
+        ),
         ("/v1/learn", learn("aliases", json!([x(4097)])), invalid, "aliases[0]", "4097 bytes; at most 4096".into()),
-        ("/v1/learn", learn("attributes", attributes(101)), invalid, "attributes", "101 entries; at most 100".into()),
+        (
+            "/v1/learn",
+            learn("attributes", attributes(101)),
+            invalid,
+            "attributes",
+            "more than 100 entries; at most 100 are".into(),
+        ),
         ("/v1/learn", learn("attributes", json!({"a": x(65537)})), invalid, "attributes.a", "65537 bytes; at most 65536".into()),
         ("/v1/learn", learn("attributes", json!({x(513): 1})), invalid, "attributes", "513 bytes; at most 512".into()),
         (
@@ -34,7 +47,13 @@ fn one_over() -> Vec<(&'static str, Value, &'static str, &'static str, String)> 
             "attributes.a",
             "9223372036854775807".into(),
         ),
-        ("/v1/learn", learn("vector", many(4097, json!(0.5))), invalid, "vector", "4097 dimensions; 1 to 4096".into()),
+        (
+            "/v1/learn",
+            learn("vector", many(4097, json!(0.5))),
+            invalid,
+            "vector",
+            "more than 4096 entries; at most 4096 are".into(),
+        ),
         ("/v1/learn", learn("vector", json!([])), invalid, "vector", "0 dimensions; 1 to 4096".into()),
         ("/v1/learn", learn("confidence", json!(1.01)), invalid, "confidence", "1.01; it must be a number from 0 to 1".into()),
         ("/v1/learn", learn("strength", json!(-0.01)), invalid, "strength", "-0.01; it must be a number from 0 to 1".into()),
@@ -51,7 +70,7 @@ fn one_over() -> Vec<(&'static str, Value, &'static str, &'static str, String)> 
             learn("associations", many(10_001, json!({"target_key": "a"}))),
             invalid,
             "associations",
-            "10001 entries; at most 10000".into(),
+            "more than 10000 entries; at most 10000 are".into(),
         ),
         ("/v1/learn", learn("associations", json!([{}])), invalid, "associations[0].target", "exactly one".into()),
         ("/v1/learn", learn("mentions", json!([{"start": 0, "end": 2}])), invalid, "mentions[0].start", "0..2".into()),
@@ -61,14 +80,14 @@ fn one_over() -> Vec<(&'static str, Value, &'static str, &'static str, String)> 
             json!({"items": many(1001, json!({"content": "a"}))}),
             invalid,
             "items",
-            "1001 entries; at most 1000".into(),
+            "more than 1000 entries; at most 1000 are".into(),
         ),
         (
             "/v1/associate/batch",
             json!({"items": many(1001, ends(json!({})))}),
             invalid,
             "items",
-            "1001 entries; at most 1000".into(),
+            "more than 1000 entries; at most 1000 are".into(),
         ),
         ("/v1/associate", ends(json!({"label": x(513)})), invalid, "label", "513 bytes; at most 512".into()),
         (
@@ -76,7 +95,7 @@ fn one_over() -> Vec<(&'static str, Value, &'static str, &'static str, String)> 
             ends(json!({"evidence": many(1001, json!("0".repeat(32)))})),
             invalid,
             "evidence",
-            "1001 entries; at most 1000".into(),
+            "more than 1000 entries; at most 1000 are".into(),
         ),
         ("/v1/search", json!({"query": "a", "k": 1001}), invalid, "k", "1001; it must be from 1 to 1000".into()),
         ("/v1/search", json!({"query": x((64 << 10) + 1)}), invalid, "query", "65537 bytes; at most 65536".into()),
@@ -99,8 +118,37 @@ fn one_over() -> Vec<(&'static str, Value, &'static str, &'static str, String)> 
             json!({"start": {"key": "a"}, "end": {"key": "b"}, "labels": many(1001, json!("x"))}),
             invalid,
             "labels",
-            "1001 entries".into(),
+            "more than 1000 entries".into(),
         ),
+        (
+            "/v1/path",
+            json!({"start": {"key": "a"}, "end": {"key": "b"}, "types": many(1001, json!("causal"))}),
+            invalid,
+            "types",
+            "more than 1000 entries".into(),
+        ),
+        (
+            "/v1/learn",
+            learn("mentions", many(10_001, json!({"start": 0, "end": 1}))),
+            invalid,
+            "mentions",
+            "more than 10000 entries; at most 10000 are".into(),
+        ),
+        (
+            "/v1/search",
+            json!({"query": "a", "filter": {"field": "key", "in": many(1001, json!("x"))}}),
+            invalid,
+            "filter.in",
+            "more than 1000 entries".into(),
+        ),
+        (
+            "/v1/search",
+            json!({"query": "a", "filter": {"not": {"all": many(1001, json!({"field": "key", "eq": "x"}))}}}),
+            invalid,
+            "filter.not.all",
+            "more than 1000 entries".into(),
+        ),
+        ("/v1/reason", json!({"query": "a", "bind": names(1001)}), invalid, "bind", "more than 1000 entries".into()),
         ("/v1/reason", json!({"query": "a", "max_depth": 21}), invalid, "max_depth", "21; it must be from 1 to 20".into()),
         ("/v1/reason", json!({"query": "a", "paths": 0}), invalid, "paths", "0; it must be from 1 to 100".into()),
     ]

@@ -22,7 +22,7 @@ async fn words_find_concepts() {
     }
     node.post("/v1/search", json!({"query": "dog", "k": 1001})).await.blames("k");
     node.post("/v1/search", json!({"k": 3})).await.blames("query");
-    node.post("/v1/search", json!({"query": "dog", "filter": {"field": "key", "equals": 3}})).await.blames("filter");
+    node.post("/v1/search", json!({"query": "dog", "filter": {"field": "key", "equals": 3}})).await.blames("filter.equals");
     node.post("/v1/search?known_at=2020-01-01T00:00:00Z", json!({"query": "dog", "known_at": "2021-01-01T00:00:00Z"}))
         .await
         .blames("known_at");
