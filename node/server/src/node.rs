@@ -72,6 +72,8 @@ impl Node {
                 node: config.node_name.clone(),
                 http: http_address.to_string(),
                 tcp: tcp_address.to_string(),
+                peer: Some(config.peer.to_string()),
+                advertise: config.advertise.clone(),
                 version: env!("CARGO_PKG_VERSION"),
                 embedder: "none".into(),
                 edition: "none".into(),

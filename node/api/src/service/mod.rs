@@ -51,6 +51,7 @@ mod path;
 mod reason;
 mod recent;
 mod render;
+mod resolve;
 mod retract;
 mod search;
 mod submit;
@@ -74,6 +75,10 @@ pub struct ServiceConfig {
     pub http: String,
     /// The address that serves TCP.
     pub tcp: String,
+    /// The address for the grid's other nodes, if there is one.
+    pub peer: Option<String>,
+    /// The host under which other nodes find it, if one was given.
+    pub advertise: Option<String>,
     /// Its release.
     pub version: &'static str,
     /// `none`, or the embedder's identity.

@@ -49,6 +49,8 @@ impl Service {
             edition: config.edition.clone(),
             http: config.http.clone(),
             tcp: config.tcp.clone(),
+            peer: config.peer.clone(),
+            advertise: config.advertise.clone(),
         }
     }
 

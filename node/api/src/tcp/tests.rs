@@ -32,6 +32,8 @@ impl Served {
             node: named(),
             http: named(),
             tcp: named(),
+            peer: None,
+            advertise: None,
             version: "test",
             embedder: "none".into(),
             edition: "none".into(),

@@ -42,6 +42,8 @@ impl Node {
             node: "test".into(),
             http: address.to_string(),
             tcp: "127.0.0.1:0".into(),
+            peer: Some("127.0.0.1:7001".into()),
+            advertise: None,
             version: "0.0.0",
             embedder: "none".into(),
             edition: "none".into(),

@@ -52,10 +52,16 @@ pub struct InfoResponse {
     pub embedder: String,
     /// `none`, or the edition whose limits apply.
     pub edition: String,
-    /// Addresses that it serves.
+    /// The address that serves HTTP.
     pub http: String,
-    /// Addresses that it serves.
+    /// The address that serves MessagePack over TCP.
     pub tcp: String,
+    /// The address for the grid's other nodes (`--peer`); it opens with the first grid of several nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// The host under which other nodes find it (`--advertise`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advertise: Option<String>,
 }
 
 /// How a node is.

@@ -48,10 +48,11 @@ fn the_environment_and_the_file_configure_it() {
     let file = dir.path().join("node.toml");
     std::fs::write(&file, "http = \"127.0.0.1:0\"\ntcp = \"0.0.0.0:0\"\nnode_name = \"from-the-file\"\n").unwrap();
     let mut command = command(["serve", "--config", file.to_str().unwrap()]);
-    command.env("SUTRA_DATA_DIR", data(&dir)).env("SUTRA_TCP", "127.0.0.1:0");
+    command.env("SUTRA_DATA_DIR", data(&dir)).env("SUTRA_TCP", "127.0.0.1:0").env("SUTRA_ADVERTISE", "node-1.example");
     let node = Node::start(&mut command);
     let info = reqwest::blocking::get(node.url("/info")).unwrap().text().unwrap();
     assert!(info.contains("from-the-file") && info.contains(&node.tcp.to_string()), "{info}");
+    assert!(info.contains(r#""peer":"127.0.0.1:7001""#) && info.contains(r#""advertise":"node-1.example""#), "{info}");
     assert!(data(&dir).exists());
 }
 

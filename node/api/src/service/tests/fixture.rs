@@ -23,6 +23,8 @@ pub(super) fn node() -> Node {
         node: "node-0".into(),
         http: "127.0.0.1:8000".into(),
         tcp: "127.0.0.1:50051".into(),
+        peer: None,
+        advertise: None,
         version: "0.0.0",
         embedder: "none".into(),
         edition: "none".into(),

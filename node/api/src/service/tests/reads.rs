@@ -1,5 +1,5 @@
 use sutra_protocol::filter::{Filter, Leaf};
-use sutra_protocol::http::{LearnRequest, PathRequest, SearchMode, SearchRequest};
+use sutra_protocol::http::{ConceptRef, LearnRequest, PathRequest, SearchMode, SearchRequest};
 use sutra_protocol::{AttributeValue, Direction, ErrorCode};
 
 use super::super::{NeighborsQuery, Read};
@@ -156,4 +156,21 @@ async fn a_node_tells_how_it_is() {
     assert_eq!(node.service.health_detail().shards[0].applied, stats.index);
     node.service.flush(&caller()).await.unwrap();
     assert_eq!(node.service.info().node, "node-0");
+}
+
+#[tokio::test]
+async fn a_name_is_resolved_to_the_one_concept_that_has_it() {
+    let node = node();
+    node.learn(LearnRequest { key: Some("k".into()), ..teach("Mercury: a planet") }).await;
+    node.learn(teach("Mercury: a metal")).await;
+    let resolve = |reference| {
+        let service = node.service.clone();
+        async move { service.resolve(&caller(), &Read::default(), &reference).await.map_err(|error| error.code) }
+    };
+    let (planet, metal) = (id("Mercury: a planet", Some("k")), id("Mercury: a metal", None));
+    assert_eq!(resolve(ConceptRef::Key { key: "k".into() }).await, Ok(planet));
+    assert_eq!(resolve(ConceptRef::Id(metal)).await, Ok(metal));
+    assert_eq!(resolve(ConceptRef::Content { content: "Mercury: a metal".into() }).await, Ok(metal));
+    assert_eq!(resolve(ConceptRef::Content { content: "Mercury".into() }).await, Err(ErrorCode::Conflict));
+    assert_eq!(resolve(ConceptRef::Id(id("Venus", None))).await, Err(ErrorCode::NotFound));
 }

@@ -1,6 +1,6 @@
 //! Which concept a name stands for.
 
-use sutra_protocol::http::{ConceptRef, PathRequest};
+use sutra_protocol::http::ConceptRef;
 use sutra_protocol::{ApiError, ConceptId, ErrorCode, limits};
 
 use crate::tcp::answer::Asked;
@@ -9,10 +9,9 @@ use crate::tcp::answer::Asked;
 /// key, because clients of the original protocol made such keys for themselves.
 pub(super) async fn locate(asked: &Asked, reference: ConceptRef) -> Result<ConceptRef, ApiError> {
     match reference {
-        ConceptRef::Id(id) if optional(asked.service.concept(&asked.caller, &asked.read, id).await)?.is_none() => {
+        ConceptRef::Id(id) if resolve(asked, &reference).await?.is_none() => {
             let key = ConceptRef::Key { key: id.to_string() };
-            let keyed = optional(resolve(asked, &key).await)?;
-            Ok(keyed.map_or(reference, ConceptRef::Id))
+            Ok(resolve(asked, &key).await?.map_or(reference, ConceptRef::Id))
         }
         other => Ok(other),
     }
@@ -22,29 +21,12 @@ pub(super) async fn locate(asked: &Asked, reference: ConceptRef) -> Result<Conce
 pub(super) async fn id(asked: &Asked, reference: ConceptRef) -> Result<ConceptId, ApiError> {
     match locate(asked, reference).await? {
         ConceptRef::Id(id) => Ok(id),
-        other => optional(resolve(asked, &other).await)?.ok_or_else(|| unknown(&other)),
+        other => resolve(asked, &other).await?.ok_or_else(|| unknown(&other)),
     }
 }
 
-/// The concept at both ends of the path of no hops.
-async fn resolve(asked: &Asked, reference: &ConceptRef) -> Result<ConceptId, ApiError> {
-    let to_itself = PathRequest {
-        start: reference.clone(),
-        end: reference.clone(),
-        max_depth: Some(1),
-        max_paths: Some(1),
-        direction: None,
-        types: None,
-        labels: None,
-        min_confidence: None,
-        strategy: None,
-        namespace: Some(asked.read.namespace.clone()),
-        valid_at: asked.read.valid_at,
-        known_at: asked.read.known_at,
-    };
-    let found = asked.service.path(&asked.caller, to_itself).await?;
-    let concept = found.paths.first().and_then(|path| path.concepts.first()).map(|concept| concept.id);
-    concept.ok_or_else(|| unknown(reference))
+async fn resolve(asked: &Asked, reference: &ConceptRef) -> Result<Option<ConceptId>, ApiError> {
+    optional(asked.service.resolve(&asked.caller, &asked.read, reference).await)
 }
 
 fn unknown(reference: &ConceptRef) -> ApiError {

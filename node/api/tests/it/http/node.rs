@@ -8,7 +8,8 @@ async fn the_node_tells_about_itself() {
     node.learn(json!({"content": "a", "associations": [{"target_content": "b"}]})).await;
     let stats = node.get("/stats").await.ok();
     assert_eq!((&stats["concepts"], &stats["edges"], &stats["dropped"]), (&json!(2), &json!(1), &json!(0)));
-    assert_eq!(node.get("/info").await.ok()["node"], "test");
+    let info = node.get("/info").await.ok();
+    assert_eq!((&info["node"], &info["peer"], info.get("advertise")), (&json!("test"), &json!("127.0.0.1:7001"), None));
     assert_eq!(node.get("/health").await.ok()["status"], "serving");
     assert_eq!(node.get("/health/detailed").await.ok()["shards"][0]["role"], "leader");
     assert_eq!(node.get("/livez").await.text, "ok\n");
