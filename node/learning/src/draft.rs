@@ -28,17 +28,17 @@ pub struct Draft {
     /// How strongly it is held.
     pub strength: f64,
     /// The statements it rests on.
-    pub evidence: Vec<ConceptId>,
+    pub evidence: Vec<Reference>,
 }
 
 impl Draft {
-    /// The association, now that its ends are known.
-    pub fn between(self, source: ConceptId, target: ConceptId) -> NewAssociation {
+    /// The association, now that its ends and statements are known.
+    pub fn between(&self, source: ConceptId, target: ConceptId, evidence: Vec<ConceptId>) -> NewAssociation {
         NewAssociation {
-            key: AssociationKey { source, kind: self.kind, label: self.label, target, validity: self.validity },
+            key: AssociationKey { source, kind: self.kind, label: self.label.clone(), target, validity: self.validity },
             confidence: self.confidence,
             strength: self.strength,
-            evidence: self.evidence,
+            evidence,
         }
     }
 
@@ -49,7 +49,8 @@ impl Draft {
             Reference::Key(text) | Reference::Content(text) => text.len(),
         };
         let otherwise = self.otherwise.as_ref().map_or(0, |concept| size_of::<NewConcept>() + concept.content.len());
-        size_of::<Self>() + name(&self.source) + name(&self.target) + otherwise + 16 * self.evidence.len() + 64
+        let evidence = self.evidence.iter().map(|statement| size_of::<Reference>() + name(statement)).sum::<usize>();
+        size_of::<Self>() + name(&self.source) + name(&self.target) + otherwise + evidence + 64
     }
 }
 
@@ -65,7 +66,7 @@ impl From<&AssociateRequest> for Draft {
             validity: Validity { from: request.valid_from, to: request.valid_to },
             confidence: request.confidence.unwrap_or(1.0),
             strength: request.strength.unwrap_or(1.0),
-            evidence: request.evidence.clone(),
+            evidence: request.evidence.iter().map(Reference::from).collect(),
         }
     }
 }

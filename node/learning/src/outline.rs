@@ -113,7 +113,7 @@ fn associations<'a>(
             validity: Validity { from: association.valid_from, to: association.valid_to },
             confidence: association.confidence.or(request.confidence).unwrap_or(1.0),
             strength: association.strength.unwrap_or(1.0),
-            evidence: vec![subject],
+            evidence: vec![Reference::Id(subject)],
         })
     })
 }
@@ -137,7 +137,7 @@ fn mentions(request: &LearnRequest, subject: ConceptId, namespace: &Namespace) -
             validity: Validity::ALWAYS,
             confidence: request.confidence.unwrap_or(1.0),
             strength: 1.0,
-            evidence: vec![subject],
+            evidence: vec![Reference::Id(subject)],
         })
     };
     request.mentions.iter().zip(names).enumerate().map(draft).collect()

@@ -47,7 +47,7 @@ impl<'a, K: Knowledge + ?Sized> Planner<'a, K> {
                 },
             };
             let mention = matches!(draft.place, Place::Mention(_));
-            let association = draft.clone().between(outline.subject, target);
+            let association = draft.between(outline.subject, target, vec![outline.subject]);
             // A text that names an entity twice, or is its own name, says nothing new.
             if !mention || (target != outline.subject && associations.iter().all(|known| known.key != association.key)) {
                 associations.push(association);
@@ -85,13 +85,15 @@ impl<'a, K: Knowledge + ?Sized> Planner<'a, K> {
     pub fn complete(&mut self, draft: &Draft) -> Result<(NewAssociation, Option<Box<NewConcept>>), Refusal> {
         let source = self.linker.link(Place::Field("source"), &draft.source, None, None)?;
         let target = self.linker.link(draft.place, &draft.target, draft.otherwise.as_deref(), None)?;
+        let mut evidence = Vec::with_capacity(draft.evidence.len());
         for (at, statement) in draft.evidence.iter().enumerate() {
             // The source of a learned association is its evidence as well; it is known by now.
-            if *statement != source.id() && !self.linker.lives(*statement) {
-                return Err(Refusal::NotFound { place: Place::Evidence(at), reference: Reference::Id(*statement) });
-            }
+            evidence.push(match statement {
+                Reference::Id(id) if *id == source.id() => *id,
+                named => self.linker.link(Place::Evidence(at), named, None, None)?.id(),
+            });
         }
-        let association = draft.clone().between(source.id(), target.id());
+        let association = draft.between(source.id(), target.id(), evidence);
         match target {
             Link::Create(concept) if draft.otherwise.is_some() => {
                 self.linker.overlay.create(&concept);

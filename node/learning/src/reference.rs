@@ -71,7 +71,7 @@ impl Place {
         match self {
             Self::Association(at) => format!("associations[{at}].{target}"),
             Self::Mention(at) => format!("mentions[{at}]"),
-            Self::Evidence(at) => format!("evidence[{at}]"),
+            Self::Evidence(at) => format!("evidence[{at}]{part}"),
             Self::Field(name) => format!("{name}{part}"),
         }
     }
@@ -91,5 +91,6 @@ mod tests {
         assert_eq!(Place::Field("source").field(&id), "source");
         assert_eq!(Place::Field("end").field(&content), "end.content");
         assert_eq!(Place::Evidence(3).field(&id), "evidence[3]");
+        assert_eq!(Place::Evidence(0).field(&key), "evidence[0].key");
     }
 }

@@ -54,7 +54,9 @@ impl Deed {
         let Rejection::NoConcept { id, .. } = rejection else { return false };
         !match self {
             Self::Learn(request) => request.associations.iter().any(|association| association.target == Some(*id)),
-            Self::Associate(request) => is(&request.source, *id) || is(&request.target, *id) || request.evidence.contains(id),
+            Self::Associate(request) => {
+                [&request.source, &request.target].into_iter().chain(&request.evidence).any(|reference| is(reference, *id))
+            }
             Self::Dissociate(_) => true,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use sutra_protocol::http::{AssociateRequest, ConceptRef, LearnRequest};
-use sutra_protocol::{ApiError, Association, AssociationKey, Concept, ConceptId, Ground, association, limits};
+use sutra_protocol::{ApiError, Association, AssociationKey, Concept, ConceptId, Ground, Knowledge, association, limits};
 use sutra_storage::View;
 
 use super::{Caller, Read, Service};
@@ -34,7 +34,8 @@ enum Next {
 impl Service {
     /// Everything in a namespace as lines that an import takes back: concepts in the order of their ids, then associations. An
     /// association has a line for each confidence among its evidence, and one for what is merely asserted; so every piece comes
-    /// back as it was, but for who asserted it, and when.
+    /// back as it was, but for who asserted it, and when. It names concepts by key or content, so another namespace can take it;
+    /// only a concept without a key and with a content above 512 bytes is named by its id, which another namespace does not know.
     ///
     /// # Errors
     /// `invalid_argument`, `deadline_exceeded`.
@@ -70,7 +71,7 @@ impl Exporter {
                 Next::Associations(after) => {
                     let associations = self.view.associations(after.as_ref(), ROWS);
                     for association in &associations {
-                        associate(association).iter().for_each(|line| put(&mut page, line));
+                        associate(association, &self.view).iter().for_each(|line| put(&mut page, line));
                     }
                     self.next = associations.into_iter().next_back().map_or(Next::End, |last| Next::Associations(Some(last.key)));
                 }
@@ -108,7 +109,17 @@ fn learn(concept: &Concept) -> LearnRequest {
     }
 }
 
-fn associate(association: &Association) -> Vec<AssociateRequest> {
+/// How another namespace can know a concept: by its key, else by its content, as long as that is as short as keys are.
+fn name(id: ConceptId, view: &View) -> ConceptRef {
+    let Some(concept) = view.concept(id) else { return ConceptRef::Id(id) };
+    match &concept.key {
+        Some(key) => ConceptRef::Key { key: key.to_string() },
+        None if concept.content.len() <= limits::KEY_BYTES => ConceptRef::Content { content: concept.content.to_string() },
+        None => ConceptRef::Id(id),
+    }
+}
+
+fn associate(association: &Association, view: &View) -> Vec<AssociateRequest> {
     // By the bits of the confidence, which for numbers from 0 to 1 is the order of the confidences.
     let mut statements: BTreeMap<u64, Vec<ConceptId>> = BTreeMap::new();
     let mut asserted = Vec::new();
@@ -119,9 +130,10 @@ fn associate(association: &Association) -> Vec<AssociateRequest> {
         }
     }
     let AssociationKey { source, kind, label, target, validity } = &association.key;
+    let (source, target) = (name(*source, view), name(*target, view));
     let line = |confidence, evidence| AssociateRequest {
-        source: ConceptRef::Id(*source),
-        target: ConceptRef::Id(*target),
+        source: source.clone(),
+        target: target.clone(),
         kind: Some(*kind),
         label: (!label.as_str().is_empty()).then(|| label.to_string()),
         confidence: Some(confidence),
@@ -133,7 +145,8 @@ fn associate(association: &Association) -> Vec<AssociateRequest> {
     };
     let mut lines = Vec::new();
     for (bits, ids) in statements {
-        lines.extend(ids.chunks(limits::EVIDENCE).map(|ids| line(f64::from_bits(bits), ids.to_vec())));
+        let names = |ids: &[ConceptId]| ids.iter().map(|id| name(*id, view)).collect();
+        lines.extend(ids.chunks(limits::EVIDENCE).map(|ids| line(f64::from_bits(bits), names(ids))));
     }
     if !asserted.is_empty() {
         // Whoever imports it becomes the one who asserts it: several words become one of the same weight.

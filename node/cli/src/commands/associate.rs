@@ -2,10 +2,10 @@
 
 use clap::Args;
 use sutra_protocol::http::{AssociateRequest, AssociateResponse, ConceptRef};
-use sutra_protocol::{AssociationType, ConceptId, Timestamp};
+use sutra_protocol::{AssociationType, Timestamp};
 
 use super::Session;
-use crate::arguments::{association_type, concept_id, concept_ref, unit_interval};
+use crate::arguments::{association_type, concept_ref, unit_interval};
 use crate::exit::Outcome;
 use crate::output::number::confidence;
 
@@ -27,9 +27,9 @@ pub(crate) struct Associate {
     /// How strongly the evidence speaks for it, 0 to 1 [default: 1]
     #[arg(long, value_name = "0..1", value_parser = unit_interval)]
     confidence: Option<f64>,
-    /// A statement that it rests on; repeatable [default: your word]
-    #[arg(long, value_name = "ID", value_parser = concept_id)]
-    evidence: Vec<ConceptId>,
+    /// A statement that it rests on: an id, key:KEY, or a content or alias; repeatable [default: your word]
+    #[arg(long, value_name = "STATEMENT", value_parser = concept_ref)]
+    evidence: Vec<ConceptRef>,
     /// When it begins to hold in the world
     #[arg(long, value_name = "TIME")]
     valid_from: Option<Timestamp>,

@@ -224,7 +224,7 @@ fn the_ends_of_an_association_must_exist_to_be_taught_but_not_to_be_retracted() 
     };
     assert_eq!(planner.associate(&request).unwrap_err().field(), "target");
     let acid = ConceptRef::Key { key: "RXCUI:1191".into() };
-    let unproven = AssociateRequest { target: acid, evidence: vec![ConceptId::from_u128(8)], ..request };
+    let unproven = AssociateRequest { target: acid, evidence: vec![ConceptRef::Id(ConceptId::from_u128(8))], ..request };
     assert_eq!(planner.associate(&unproven).unwrap_err().field(), "evidence[0]");
     let taught = planner.associate(&AssociateRequest { evidence: Vec::new(), ..unproven }).unwrap();
     assert_eq!((taught.confidence, taught.key.target), (1.0, id("acetylsalicylic acid", Some("RXCUI:1191"))));

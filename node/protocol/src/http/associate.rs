@@ -6,7 +6,6 @@ use utoipa::ToSchema;
 use super::ConceptRef;
 use crate::command::LogIndex;
 use crate::error::ApiError;
-use crate::id::ConceptId;
 use crate::limits::{self, Violation};
 use crate::namespace::Namespace;
 use crate::time::Timestamp;
@@ -39,13 +38,13 @@ pub struct AssociateRequest {
     /// When it ceases to hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_to: Option<Timestamp>,
-    /// The statements it rests on, at most 1000. None: it rests on the word of whoever asks.
+    /// The statements it rests on, at most 1000, each named as the ends are. None: it rests on the word of whoever asks.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
         deserialize_with = "super::bounded::or_null::<{ limits::EVIDENCE }, _, _>"
     )]
-    pub evidence: Vec<ConceptId>,
+    pub evidence: Vec<ConceptRef>,
     /// Default: `default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Namespace>,
@@ -146,7 +145,9 @@ impl AssociateRequest {
         limits::at_most("label", self.label.as_ref().map_or(0, String::len), limits::LABEL_BYTES, "bytes")?;
         super::validate_weights(self.confidence, self.strength)?;
         super::validate_validity(self.valid_from, self.valid_to)?;
-        limits::at_most("evidence", self.evidence.len(), limits::EVIDENCE, "entries")
+        limits::at_most("evidence", self.evidence.len(), limits::EVIDENCE, "entries")?;
+        let named = self.evidence.iter().enumerate().filter(|(_, statement)| !matches!(statement, ConceptRef::Id(_)));
+        named.into_iter().try_for_each(|(at, statement)| statement.validate(&format!("evidence[{at}]")))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::concept::Named;
 use crate::error::ApiError;
-use crate::http::AssociateRequest;
+use crate::http::{AssociateRequest, ConceptRef};
 use crate::id::ConceptId;
 use crate::vocabulary::AssociationType;
 
@@ -114,7 +114,7 @@ impl LearnAssociation {
             strength: self.strength,
             valid_from: self.valid_from,
             valid_to: self.valid_to,
-            evidence: self.evidence,
+            evidence: self.evidence.into_iter().map(ConceptRef::Id).collect(),
             namespace: self.namespace,
         })
     }

@@ -6,8 +6,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use sutra_protocol::http::{LearnRequest, TransferLine};
 use sutra_protocol::{ApiError, ErrorCode, limits};
 
-/// How our own export begins the line of an association.
-const ASSOCIATE: &[u8] = b"{\"source\":\"";
+/// How our own export begins the line of an association. What is learned may begin with a `source` too, but names no key in it.
+const ASSOCIATE: [&[u8]; 3] = [b"{\"source\":\"", b"{\"source\":{\"key\":", b"{\"source\":{\"content\":"];
 
 /// Reads a line: a learn body if it has `content`, else an associate body if it has `source`. `None`: the line is blank.
 pub(super) fn parse(line: &[u8]) -> Result<Option<TransferLine>, ApiError> {
@@ -20,7 +20,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Option<TransferLine>, ApiError> {
         return Err(ApiError::new(ErrorCode::TooLarge, message));
     }
     // Most lines are read once. Only one that is neither what it begins like, nor right, is looked at again.
-    if line.starts_with(ASSOCIATE)
+    if ASSOCIATE.iter().any(|start| line.starts_with(start))
         && let Ok(request) = read(line)
     {
         return Ok(Some(TransferLine::Associate(Box::new(request))));

@@ -87,7 +87,11 @@ impl Node {
     }
 
     pub(super) async fn import(&self, lines: &str) -> ImportReport {
-        let mut importer = self.service.import(caller(), Namespace::default());
+        self.import_into(Namespace::default(), lines).await
+    }
+
+    pub(super) async fn import_into(&self, namespace: Namespace, lines: &str) -> ImportReport {
+        let mut importer = self.service.import(caller(), namespace);
         for line in lines.lines() {
             importer.push(line.as_bytes()).await.unwrap();
         }
@@ -95,7 +99,11 @@ impl Node {
     }
 
     pub(super) async fn export(&self) -> String {
-        let mut exporter = self.service.export(&caller(), &Read::default()).await.unwrap();
+        self.export_from(Namespace::default()).await
+    }
+
+    pub(super) async fn export_from(&self, namespace: Namespace) -> String {
+        let mut exporter = self.service.export(&caller(), &Read { namespace, ..Read::default() }).await.unwrap();
         let mut lines = Vec::new();
         while let Some(page) = exporter.next_page() {
             lines.extend(page);

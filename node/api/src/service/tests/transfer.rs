@@ -1,8 +1,8 @@
 use sutra_protocol::http::{ConceptRef, LearnAssociation, LearnRequest, Mention};
-use sutra_protocol::{AttributeValue, ErrorCode, SemanticType, Source};
+use sutra_protocol::{AttributeValue, ErrorCode, Namespace, SemanticType, Source};
 
 use super::super::Read;
-use super::fixture::{associate, caller, id, node, teach, to, to_key};
+use super::fixture::{associate, called, caller, id, node, teach, to, to_key};
 
 /// One line per WordNet-like synset: each is a kind of the next one, and of the first.
 fn synsets(count: usize) -> String {
@@ -104,7 +104,7 @@ async fn an_export_imported_and_exported_again_is_the_same() {
     {
         let (source, target) = ends();
         let mut request = associate(source, target, "relieves");
-        (request.confidence, request.evidence) = (Some(confidence), evidence);
+        (request.confidence, request.evidence) = (Some(confidence), evidence.into_iter().map(ConceptRef::Id).collect());
         request.valid_from = Some("2000-01-01T00:00:00Z".parse().unwrap());
         first.service.associate(&caller(), request).await.unwrap();
     }
@@ -117,6 +117,54 @@ async fn an_export_imported_and_exported_again_is_the_same() {
     assert_eq!(second.export().await, exported);
     let both = (first.service.stats(), second.service.stats());
     assert_eq!((both.0.concepts, both.0.edges), (both.1.concepts, both.1.edges));
+}
+
+#[tokio::test]
+async fn an_export_can_be_imported_into_another_namespace() {
+    let node = node();
+    let statement = "aspirin treats pain";
+    node.learn(LearnRequest { associations: vec![to("pain", "treats")], ..teach(statement) }).await;
+    let keyed = LearnRequest { key: Some("S:2".into()), ..teach("A trial showed that aspirin treats pain.") };
+    node.learn(LearnRequest { associations: vec![to(statement, "supports"), to("pain", "measures")], ..keyed }).await;
+    // Another "pain": the exact content names the one without a key all the same.
+    node.learn(LearnRequest { key: Some("C:1".into()), associations: vec![to_key("S:2", "found in")], ..teach("pain") }).await;
+    let mut rests = associate(called(statement), ConceptRef::Key { key: "C:1".into() }, "relieves");
+    rests.evidence = vec![ConceptRef::Key { key: "S:2".into() }, called(statement)];
+    node.service.associate(&caller(), rests.clone()).await.unwrap();
+    rests.evidence = vec![called(statement), ConceptRef::Key { key: "S:3".into() }];
+    let unknown = node.service.associate(&caller(), rests).await.unwrap_err();
+    assert_eq!((unknown.code, unknown.param.as_deref()), (ErrorCode::NotFound, Some("evidence[1].key")));
+
+    let exported = node.export().await;
+    let copy = "copy".parse::<Namespace>().unwrap();
+    let report = node.import_into(copy.clone(), &exported).await;
+    assert_eq!((report.concepts, report.associations, report.errors_total), (4, 5, 0), "{:?}", report.errors);
+    let again = node.export_from(copy).await;
+    let sorted = |lines: &str| {
+        let mut lines: Vec<_> = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect();
+        for line in &mut lines {
+            if let Some(evidence) = line.get_mut("evidence").and_then(|evidence| evidence.as_array_mut()) {
+                evidence.sort_by_key(ToString::to_string);
+            }
+        }
+        lines.sort_by_key(ToString::to_string);
+        lines
+    };
+    assert_eq!(sorted(&again), sorted(&exported));
+    assert_eq!(node.import(&exported).await.errors_total, 0);
+    assert_eq!(node.export().await, exported);
+}
+
+#[tokio::test]
+async fn a_long_content_without_a_key_is_named_by_its_id() {
+    let node = node();
+    node.learn(LearnRequest { associations: vec![to("b", "next")], ..teach(&"é".repeat(256)) }).await;
+    node.learn(LearnRequest { associations: vec![to("b", "next")], ..teach(&"é".repeat(257)) }).await;
+    let exported = node.export().await;
+    let named = |id: String| exported.lines().filter(|line| line.starts_with(&format!("{{\"source\":{id}"))).count();
+    assert_eq!(named(format!("{{\"content\":\"{}\"}}", "é".repeat(256))), 1);
+    assert_eq!(named(format!("\"{}\"", id(&"é".repeat(257), None))), 1);
+    assert_eq!(node.import(&exported).await.errors_total, 0);
 }
 
 #[tokio::test]
