@@ -8,16 +8,16 @@
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | [`store`] | the facade: open, submit, view, close |
-//! | [`write_log`] | admission: bounded, the only place that turns a write away |
-//! | [`reconciler`] | the one thread that packs, writes, applies and answers |
-//! | [`entry`] | the log entry's bytes |
-//! | [`wal`] | frames, files, replay: torn tails are cut, damage is named |
-//! | [`memory`] | rows with history, the state machine, pinned views |
-//! | [`keyword`] | words to concepts |
-//! | [`datadir`] | the directory's lock and identity |
-//! | [`clock`] | record time |
-//! | [`error`] | what can go wrong |
+//! | `store` | the facade: open, submit, view, close |
+//! | `write_log` | admission: bounded, the only place that turns a write away |
+//! | `reconciler` | the one thread that packs, writes, applies and answers |
+//! | `entry` | the log entry's bytes |
+//! | `wal` | frames, files, replay: torn tails are cut, damage is named |
+//! | `memory` | rows with history, the state machine, pinned views |
+//! | `keyword` | words to concepts |
+//! | `datadir` | the directory's lock and identity |
+//! | `clock` | record time |
+//! | `error` | what can go wrong |
 
 mod clock;
 mod datadir;
