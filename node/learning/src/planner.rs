@@ -6,7 +6,7 @@ use sutra_protocol::{AssociationKey, ConceptId, Knowledge, Namespace, Validity};
 
 use crate::draft::{self, Draft};
 use crate::link::{Link, Linker, Subject};
-use crate::outline::Outline;
+use crate::outline::{Holder, Outline};
 use crate::overlay::Overlay;
 use crate::reference::{Place, Reference};
 use crate::refusal::Refusal;
@@ -27,7 +27,7 @@ impl<'a, K: Knowledge + ?Sized> Planner<'a, K> {
     /// The operation that teaches `request` with all its associations.
     ///
     /// # Errors
-    /// The first name that is unknown or ambiguous, and what [`outline`](Self::outline) refuses.
+    /// The first name that is unknown, ambiguous or of a concept that `request` replaces, and what [`outline`](Self::outline) refuses.
     pub fn learn(&mut self, request: &LearnRequest) -> Result<Learn, Refusal> {
         let outline = Outline::of(request, &self.linker)?;
         let subject = Subject { id: outline.subject, key: request.key.as_deref() };
@@ -46,6 +46,9 @@ impl<'a, K: Knowledge + ?Sized> Planner<'a, K> {
                     }
                 },
             };
+            if outline.holder == Holder::GivesWay(target) {
+                return Err(Refusal::GivesWay { place: draft.place, reference: draft.target.clone(), id: target });
+            }
             let mention = matches!(draft.place, Place::Mention(_));
             let association = draft.between(outline.subject, target, vec![outline.subject]);
             // A text that names an entity twice, or is its own name, says nothing new.

@@ -26,6 +26,16 @@ pub enum Refusal {
         /// Those that have it, in the order of their ids.
         candidates: Vec<ConceptId>,
     },
+    /// An association of a learn request ends at the concept that the same request replaces.
+    #[error("{}: concept {id} has the key of what is taught and is retracted by on_conflict replace; an association can't end at it", .place.field(.reference))]
+    GivesWay {
+        /// Where it is named.
+        place: Place,
+        /// Its name.
+        reference: Reference,
+        /// The concept.
+        id: ConceptId,
+    },
     /// A mention covers nothing but white space.
     #[error("mentions[{at}] covers only white space; it must cover a name")]
     Blank {
@@ -41,7 +51,9 @@ impl Refusal {
     /// The path of the field that is to blame.
     pub fn field(&self) -> String {
         match self {
-            Self::NotFound { place, reference } | Self::Ambiguous { place, reference, .. } => place.field(reference),
+            Self::NotFound { place, reference }
+            | Self::Ambiguous { place, reference, .. }
+            | Self::GivesWay { place, reference, .. } => place.field(reference),
             Self::Blank { at } => format!("mentions[{at}]"),
             Self::NoStage(stage) => stage.option().into(),
         }

@@ -99,6 +99,7 @@ pub(super) fn refusal(refusal: &Refusal, known: &View, overlay: &Overlay) -> Api
             let candidates: Vec<_> = candidates.iter().map(|id| candidate(*id, known, overlay)).collect();
             ApiError::conflict(message).with_details(json!({ "candidates": candidates }))
         }
+        Refusal::GivesWay { id, .. } => ApiError::conflict(message).with_details(json!({ "id": id })),
         Refusal::Blank { .. } | Refusal::NoStage(_) => ApiError::new(ErrorCode::InvalidArgument, message),
     };
     error.with_param(refusal.field())

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use sutra_protocol::http::{
-    AssociateBatchRequest, AssociateResult, ConceptRef, DissociateRequest, LearnBatchRequest, LearnOptions, LearnRequest,
-    LearnResult, Mention, NamespaceSettings, OnConflict, PatchRequest,
+    AssociateBatchRequest, AssociateResult, ConceptRef, DissociateRequest, LearnAssociation, LearnBatchRequest, LearnOptions,
+    LearnRequest, LearnResult, Mention, NamespaceSettings, OnConflict, PatchRequest,
 };
 use sutra_protocol::{AttributeValue, ErrorCode, Namespace, Source};
 use tokio::time::Instant;
@@ -54,6 +54,12 @@ async fn what_can_not_be_done_is_refused_by_name() {
         (error.code, error.details.unwrap()["id"].as_str()),
         (ErrorCode::Conflict, Some(&*id("one", Some("k")).to_string()))
     );
+    let to_itself = LearnAssociation { target: Some(id("one", Some("k"))), ..LearnAssociation::default() };
+    let replacing =
+        LearnRequest { on_conflict: Some(OnConflict::Replace), associations: vec![to("b", ""), to_itself], ..other.clone() };
+    let error = node.refused(replacing).await;
+    assert_eq!((error.code, error.param.as_deref()), (ErrorCode::Conflict, Some("associations[1].target")));
+    assert_eq!(error.details.unwrap()["id"], id("one", Some("k")).to_string());
     let merged = node.learn(LearnRequest { on_conflict: Some(OnConflict::Merge), ..other }).await;
     assert_eq!((merged.id, merged.created), (id("one", Some("k")), false));
     assert_eq!(node.service.stats().concepts, 1, "nothing of a refused request is stored");
