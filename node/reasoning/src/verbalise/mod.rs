@@ -124,6 +124,23 @@ mod tests {
     }
 
     #[test]
+    fn what_one_thing_does_to_another_is_said_from_both_sides() {
+        for (label, passive) in [
+            ("produces", "produced"),
+            ("activates", "activated"),
+            ("inhibits", "inhibited"),
+            ("treats", "treated"),
+            ("causes", "caused"),
+            ("prevents", "prevented"),
+            ("relieves", "relieved"),
+        ] {
+            assert_eq!(say("x", AssociationType::Causal, label, "y", false), format!("x {label} y"));
+            assert_eq!(say("x", AssociationType::Causal, label, "y", true), format!("y is {passive} by x"));
+            assert_eq!(say("y", AssociationType::Causal, &format!("{passive} by"), "x", false), format!("y is {passive} by x"));
+        }
+    }
+
+    #[test]
     fn an_unknown_label_is_shown_as_it_is_stored() {
         let shown = "\"Basel III\" —capital rule for→ \"banks\"";
         assert_eq!(say("Basel III", AssociationType::Semantic, "capital rule for", "banks", false), shown);
