@@ -6,6 +6,8 @@ use std::fmt::Write;
 use sutra_protocol::http::{EvidenceView, HopView, PathView, SourceView};
 use sutra_protocol::{ConceptId, Source};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::number::{confidence, counted};
 use super::text;
 
@@ -13,6 +15,10 @@ use super::text;
 const NAME_COLUMNS: usize = 60;
 /// Longest quotation, in columns: a statement may have 10 MiB.
 const QUOTE_COLUMNS: usize = 1_200;
+/// Longest quotation that shares a line with its hop, in columns.
+const BRIEF_COLUMNS: usize = 80;
+/// Fewest columns that are worth a quotation.
+const LEAST_COLUMNS: usize = 16;
 /// Pieces of evidence shown for a hop.
 const EVIDENCE_SHOWN: usize = 5;
 
@@ -53,6 +59,24 @@ impl<'a> Chains<'a> {
             {
                 out.push_str(&text::wrap(&format!("— {}", place(source)), width, 4));
             }
+        }
+    }
+
+    /// Appends the chain of `path`, a line a hop: what it says and as much of its first statement as has room beside it. Hops
+    /// after the first are set in.
+    pub(crate) fn push_brief(&self, out: &mut String, path: &PathView) {
+        for (at, hop) in path.hops.iter().enumerate() {
+            let (Some(from), Some(to)) = (path.concepts.get(at), path.concepts.get(at + 1)) else { continue };
+            let indent = if at == 0 { 2 } else { 4 };
+            let room = self.width.saturating_sub(indent).max(20);
+            let mut line = text::cut(&format!("{} {} {}", name(&from.content), arrow(hop), name(&to.content)), room);
+            let left = room.saturating_sub(line.width() + 4).min(BRIEF_COLUMNS);
+            if let Some(content) = hop.evidence.iter().find_map(|evidence| evidence.content.as_deref())
+                && left >= LEAST_COLUMNS
+            {
+                let _ = write!(line, "  “{}”", text::cut(&text::line(content), left));
+            }
+            let _ = writeln!(out, "{:indent$}{line}", "");
         }
     }
 

@@ -82,6 +82,16 @@ fn json_and_yaml_are_the_servers_reply_field_by_field() {
 }
 
 #[test]
+fn evidence_is_named_as_ends_are() {
+    let reply = json!({"shard": 1, "index": 1, "recorded_at": "2026-03-01T12:00:00Z", "created": true, "confidence": 0.9});
+    let node = Node::saying(node::json("200 OK", &reply));
+    let words = ["associate", "key:a", POODLE, "--evidence", "key:S:1", "--evidence", ANIMAL, "--evidence", "A trial."];
+    assert_eq!(ended(&run(&node.url, &words), 0).0, "associated; confidence 0.90\n");
+    let sent: Value = serde_json::from_slice(&node.request().body).unwrap();
+    assert_eq!(sent["evidence"], json!([{"key": "S:1"}, ANIMAL, {"content": "A trial."}]));
+}
+
+#[test]
 fn what_is_taught_is_typed_and_only_the_id_is_printed() {
     let reply = json!({"id": POODLE, "created": true, "shard": 0, "index": 1, "recorded_at": "2026-03-01T12:00:00Z", "type": "causal",
         "associations": []});

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use sutra_protocol::http::{AnswerView, Gate, GateReport, ReasonResponse};
+use sutra_protocol::http::{AnswerView, Gate, GateReport, Intent, ReasonResponse};
 
 use crate::output::chain::{self, Chains};
 use crate::output::number::{confidence, milliseconds};
 use crate::output::text;
 
-/// Alternatives and objections shown.
+/// Chains of a list, alternatives and objections shown.
 const SHOWN: usize = 5;
 
 /// The whole answer.
@@ -40,9 +40,17 @@ pub(super) fn gate(report: &GateReport) -> String {
     format!("gate {name}: at least {:.2}", report.threshold)
 }
 
-/// Every chain, under a heading of its own if there are several.
+/// Every chain, under a heading of its own if there are several. Those of a list are much alike: the first few, in brief.
 pub(super) fn push_paths(out: &mut String, reason: &ReasonResponse, width: usize) {
     let mut chains = Chains::new(&reason.sources, width);
+    if reason.paths.len() > 1 && is_list(reason.intent) {
+        out.push_str("\nBecause:\n");
+        reason.paths.iter().take(SHOWN).for_each(|path| chains.push_brief(out, path));
+        if reason.paths.len() > SHOWN {
+            let _ = writeln!(out, "  … and {} more (use -o json)", reason.paths.len() - SHOWN);
+        }
+        return;
+    }
     for (at, path) in reason.paths.iter().enumerate() {
         let heading = match reason.paths.len() {
             1 => "Because:".into(),
@@ -50,6 +58,14 @@ pub(super) fn push_paths(out: &mut String, reason: &ReasonResponse, width: usize
         };
         let _ = writeln!(out, "\n{heading}");
         chains.push(out, path);
+    }
+}
+
+/// Whether the answer lists concepts, each with a chain of its own.
+fn is_list(intent: Intent) -> bool {
+    match intent {
+        Intent::Parts | Intent::Kinds | Intent::Members | Intent::Wholes | Intent::Groups | Intent::Classes => true,
+        Intent::Define | Intent::IsA | Intent::Relate | Intent::Unsupported => false,
     }
 }
 
@@ -87,6 +103,43 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_list_shows_a_line_a_hop_and_says_how_many_it_leaves_out() {
+        let dog = "d".repeat(32);
+        let path = |at: usize| {
+            let (id, breed) =
+                (format!("{at:032x}"), format!("breed {at}: a dog that is kept for one thing or another by people"));
+            let hop = json!({"source": id, "target": dog, "type": "hierarchical", "label": "hypernym", "confidence": 0.9,
+                "reversed": true, "evidence": [{"statement": id, "content": breed, "confidence": 0.9}]});
+            json!({"concepts": [{"id": dog, "content": "dog: a domestic animal"}, {"id": id, "content": breed}], "hops": [hop],
+                "confidence": 0.9})
+        };
+        let mut reason: ReasonResponse = serde_json::from_value(json!({
+            "id": "ans-1", "known": true, "answer": "Kinds of dog.", "answers": [], "confidence": 0.9, "intent": "kinds",
+            "asked": {"entities": [], "filters": []}, "consensus": {"paths": 7, "supporting": 7}, "alternatives": [], "against": [],
+            "paths": (1..=7).map(path).collect::<Vec<_>>(),
+            "gate": {"name": "default", "passed": true, "threshold": 0.5, "confidence": 0.9}, "sources": [], "elapsed_ms": 1.0,
+            "partial": false
+        }))
+        .unwrap();
+        let mut out = String::new();
+        push_paths(&mut out, &reason, 80);
+        let lines: Vec<_> = out.lines().collect();
+        let first = "  dog ←hypernym (hierarchical, 0.90)— breed 1  “breed 1: a dog that is kept fo…”";
+        assert_eq!(lines[..3], ["", "Because:", first]);
+        assert_eq!((lines.len(), lines[7]), (8, "  … and 2 more (use -o json)"));
+        reason.paths.truncate(1);
+        let mut whole = String::new();
+        push_paths(&mut whole, &reason, 80);
+        assert!(whole.contains("no source given (0.90)"), "{whole}");
+        reason.paths[0].hops.extend_from_within(..);
+        reason.paths[0].concepts.extend_from_within(..1);
+        reason.paths.extend_from_within(..);
+        let mut narrow = String::new();
+        push_paths(&mut narrow, &reason, 30);
+        assert_eq!(narrow.lines().count(), 2 + 2 * 2, "{narrow}");
+    }
 
     #[test]
     fn an_answer_is_told_with_confidence_chain_and_sources() {
