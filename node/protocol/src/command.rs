@@ -72,7 +72,8 @@ pub enum Operation {
 pub struct Learn {
     /// The concept.
     pub concept: NewConcept,
-    /// What to do if its key already names another content, or its id already exists. `None`: refuse the first, merge the second.
+    /// What to do if its key already names another content, or its id already exists. `None`: refuse the first, merge the second
+    /// unless it comes from another source.
     #[serde(default)]
     pub on_conflict: Option<OnConflict>,
     /// Concepts to create, where they do not exist, because an association needs them.
@@ -274,6 +275,15 @@ pub enum Rejection {
     /// `on_conflict: error`, and the concept is there.
     #[error("concept {id} exists already and on_conflict is error")]
     Exists {
+        /// The concept.
+        id: ConceptId,
+    },
+    /// The concept is there, from another source; taking the new one silently would lose the old citation.
+    #[error(
+        "concept {id} was learned from another source; set on_conflict to merge to keep that one, to replace to take the new one, \
+         or give this one a key of its own to keep both"
+    )]
+    SourceDiffers {
         /// The concept.
         id: ConceptId,
     },

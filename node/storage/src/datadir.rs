@@ -1,14 +1,15 @@
 //! The data directory: who owns it, and which store it is.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::crashsafe;
 use crate::error::OpenError;
-use crate::wal::file::sync_dir;
+use crate::wal::FloorFile;
 
 /// Newest layout of a data directory that this release reads, and the one that it writes.
 const LAYOUT: u32 = 1;
@@ -56,6 +57,11 @@ impl DataDir {
         self.path.join("wal")
     }
 
+    /// Where it is kept how far the log was durable.
+    pub(crate) fn floor(&self) -> FloorFile {
+        FloorFile::in_dir(&self.path)
+    }
+
     pub(crate) fn grid_id(&self) -> &str {
         &self.identity.grid_id
     }
@@ -91,19 +97,9 @@ impl DataDir {
         }
         let identity = Identity { layout: LAYOUT, grid_id: Uuid::new_v4().to_string(), store_id: Uuid::new_v4().to_string() };
         let text = serde_json::to_vec_pretty(&identity).map_err(|error| OpenError::io("write", file)(error.into()))?;
-        write_atomically(file, &text).map_err(OpenError::io("write", file))?;
-        sync_dir(path).map_err(OpenError::io("sync", path))?;
+        crashsafe::replace(file, &text).map_err(OpenError::io("write", file))?;
         Ok(identity)
     }
-}
-
-/// Replaces `file` so that a crash leaves the old or the new content. Durable once the directory is synced.
-fn write_atomically(file: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = file.with_extension("new");
-    let mut writer = File::create(&temporary)?;
-    writer.write_all(content)?;
-    writer.sync_all()?;
-    fs::rename(temporary, file)
 }
 
 #[cfg(test)]

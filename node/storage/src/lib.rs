@@ -16,10 +16,12 @@
 //! | `memory` | rows with history, the state machine, pinned views |
 //! | `keyword` | words to concepts |
 //! | `datadir` | the directory's lock and identity |
+//! | `crashsafe` | small files that a crash leaves old or new |
 //! | `clock` | record time |
 //! | `error` | what can go wrong |
 
 mod clock;
+mod crashsafe;
 mod datadir;
 mod entry;
 mod error;

@@ -57,7 +57,7 @@ impl Reconciler {
                 let _ = done.send(());
             }
         }
-        if let Err(AppendError::Refused(error) | AppendError::Fatal(error)) = self.writer.mark() {
+        if let Err(AppendError::Refused(error) | AppendError::Fatal(error)) = self.writer.close() {
             tracing::error!(%error, "the log could not be marked as whole; nothing acknowledged is lost");
         }
     }

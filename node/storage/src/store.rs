@@ -122,7 +122,7 @@ impl Store {
         let dir = DataDir::open(&config.dir)?;
         let mut state = State::default();
         let mut newest = Timestamp::default();
-        let tail = wal::replay(&dir.wal(), dir.store_id(), |_, payload| {
+        let tail = wal::replay(&dir.wal(), dir.store_id(), dir.floor().read()?, |_, payload| {
             let entry: Entry = rmp_serde::from_slice(payload).map_err(|error| format!("the entry can't be read: {error}"))?;
             if entry.index.0 != state.applied.0 + 1 {
                 return Err(format!("entry {} follows entry {}", entry.index.0, state.applied.0));
@@ -135,7 +135,7 @@ impl Store {
             Ok(())
         })?;
         let applied = state.applied;
-        let writer = Writer::open(dir.wal(), dir.store_id().into(), tail, applied, config.log_file_bytes)?;
+        let writer = Writer::open(dir.wal(), dir.store_id().into(), dir.floor(), tail, applied, config.log_file_bytes)?;
         let counters = Counters::default();
         counters.durable.store(applied.0, Ordering::Relaxed);
         counters.wal_bytes.store(writer.bytes(), Ordering::Relaxed);

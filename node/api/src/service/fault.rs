@@ -73,7 +73,7 @@ pub(super) fn rejection(rejection: &Rejection) -> ApiError {
         Rejection::KeyTaken { key, holder } => {
             ApiError::conflict(message).with_param("key").with_details(json!({ "key": key, "id": holder }))
         }
-        Rejection::Exists { id } => ApiError::conflict(message).with_details(json!({ "id": id })),
+        Rejection::Exists { id } | Rejection::SourceDiffers { id } => ApiError::conflict(message).with_details(json!({ "id": id })),
         Rejection::NoConcept { role: "concept", id } => no_concept(*id),
         Rejection::NoConcept { role, id } => ApiError::not_found(message).with_param(*role).with_details(json!({ "id": id })),
         Rejection::Dimension { expected, found } => {

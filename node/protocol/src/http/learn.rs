@@ -74,7 +74,8 @@ pub struct LearnRequest {
         deserialize_with = "super::bounded::or_null::<{ limits::ASSOCIATIONS }, _, _>"
     )]
     pub mentions: Vec<Mention>,
-    /// What to do if the key already names another content, or the concept exists. Default: refuse the first, merge the second.
+    /// What to do if the key already names another content, or the concept exists. Default: refuse the first; merge the second,
+    /// unless it was learned from another source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_conflict: Option<OnConflict>,
     /// Stages of the learning pipeline.

@@ -333,6 +333,10 @@ impl Change<'_> {
             let fresh = self.created(taught);
             version = Concept { incarnation: existing.incarnation, created_at: existing.created_at, ..fresh };
         } else {
+            let other_source = taught.source.is_some() && existing.source.is_some() && taught.source != existing.source;
+            if other_source && conflict.is_none() {
+                return Err(Rejection::SourceDiffers { id: existing.id });
+            }
             let other_content = (taught.content != existing.content).then_some(&taught.content);
             for alias in other_content.into_iter().chain(&taught.aliases) {
                 if !version.aliases.contains(alias) && *alias != version.content {
@@ -345,7 +349,7 @@ impl Change<'_> {
             version.strength = taught.strength.unwrap_or(version.strength);
             version.validity = taught.validity.unwrap_or(version.validity);
             version.vector = taught.vector.clone().or(version.vector);
-            version.source = taught.source.clone().or(version.source);
+            version.source = version.source.or_else(|| taught.source.clone());
             check_count("aliases", version.aliases.len(), limits::ALIASES)?;
             check_count("attributes", version.attributes.len(), limits::ATTRIBUTES)?;
         }

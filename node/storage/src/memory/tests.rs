@@ -145,6 +145,26 @@ fn a_repeated_association_raises_nothing_and_another_source_does() {
 }
 
 #[test]
+fn a_citation_is_never_replaced_silently() {
+    let from = |uri: &str| {
+        let mut statement = entity("Aspirin inhibits COX-1.");
+        statement.source = Some(Source { uri: uri.into(), title: None, page: Some(3), offset: None });
+        statement
+    };
+    let mut ward = Ward::default();
+    let id = from("label.pdf").id;
+    let source = |ward: &Ward| ward.view().concept(id).unwrap().source.clone().unwrap().uri;
+    ward.ok(&learn(from("label.pdf")));
+    ward.ok(&learn(from("label.pdf")));
+    ward.ok(&learn(entity("Aspirin inhibits COX-1.")));
+    assert_eq!(ward.rejected(&learn(from("trial.pdf"))), Rejection::SourceDiffers { id });
+    ward.ok(&learn_with(from("trial.pdf"), Some(OnConflict::Merge)));
+    assert_eq!(source(&ward), "label.pdf");
+    ward.ok(&learn_with(from("trial.pdf"), Some(OnConflict::Replace)));
+    assert_eq!(source(&ward), "trial.pdf");
+}
+
+#[test]
 fn evidence_is_never_surer_than_its_statement() {
     let mut ward = Ward::default();
     ward.teach(&["aspirin", "headache", "Somebody said so."]);

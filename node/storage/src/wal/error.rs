@@ -16,8 +16,8 @@ pub enum WalError {
         /// What is wrong there.
         reason: String,
     },
-    /// A file between others is missing.
-    #[error("log file {file} is missing: the log goes on after it")]
+    /// A file that there has been is missing.
+    #[error("log file {file} is missing: the log has reached beyond it")]
     Missing {
         /// The file.
         file: PathBuf,

@@ -1,6 +1,6 @@
-//! The log's files: names, order, and the durability of directory entries.
+//! The log's files: names and order.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,4 @@ pub(crate) fn list(dir: &Path) -> io::Result<Vec<u64>> {
     }
     ids.sort_unstable();
     Ok(ids)
-}
-
-/// Makes creations, renames and removals in `dir` durable.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }

@@ -2,17 +2,19 @@
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | [`frame`] | the unit of writing and checking |
-//! | [`file`] | the files' names and order |
-//! | [`writer`] | appending, fsync, rotation |
-//! | [`replay`] | reading back: the torn tail is cut, damage is an error |
-//! | [`error`] | what can be wrong |
+//! | `frame` | the unit of writing and checking |
+//! | `file` | the files' names and order |
+//! | `writer` | appending, fsync, rotation |
+//! | `replay` | reading back: the torn tail is cut, damage is an error |
+//! | `floor` | how far the log must reach |
+//! | `error` | what can be wrong |
 
 use serde::{Deserialize, Serialize};
 use sutra_protocol::command::LogIndex;
 
 mod error;
 pub(crate) mod file;
+mod floor;
 mod frame;
 mod replay;
 #[cfg(test)]
@@ -20,6 +22,7 @@ mod tests;
 mod writer;
 
 pub use error::WalError;
+pub(crate) use floor::{Floor, FloorFile};
 pub(crate) use frame::{GroupId, PAYLOAD_BYTES};
 pub(crate) use replay::replay;
 pub(crate) use writer::{AppendError, Writer};

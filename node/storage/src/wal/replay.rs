@@ -2,7 +2,7 @@
 //!
 //! A bad frame in the last file is either damage or the torn tail of a write that no fsync confirmed. The frames behind it tell:
 //! if one says `durable_to` beyond the bad place, that place had been fsynced, so it is damage and an error. Otherwise nothing
-//! from there on was ever acknowledged, and it is cut.
+//! from there on is known to have been acknowledged, and it is cut. What lies below the [`Floor`] is never a torn tail.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, Read};
@@ -11,17 +11,21 @@ use std::path::Path;
 use super::error::WalError;
 use super::file;
 use super::frame::{FrameHeader, FrameKind, HEADER_BYTES, TRAILER_BYTES};
-use super::{FileStart, LOG_FORMAT, Tail};
+use super::{FileStart, Floor, LOG_FORMAT, Tail};
 
 /// Reads every entry of the log in `dir` in order, hands it to `entry` (file, offset, payload), cuts the torn tail, and says where
 /// writing goes on. `None`: there is no log yet.
 pub(crate) fn replay(
     dir: &Path,
     store: &str,
+    floor: Floor,
     mut entry: impl FnMut(&FrameHeader, &[u8]) -> Result<(), String>,
 ) -> Result<Option<Tail>, WalError> {
     let ids = file::list(dir).map_err(WalError::io("list", dir))?;
-    let Some((&last, _)) = ids.split_last() else { return Ok(None) };
+    let last = ids.last().copied().unwrap_or_default();
+    if last < floor.file_id {
+        return Err(WalError::Missing { file: file::path(dir, last + 1) });
+    }
     let mut sequence = 0;
     let mut tail = None;
     for (at, &id) in ids.iter().enumerate() {
@@ -29,7 +33,8 @@ pub(crate) fn replay(
         if id != expected {
             return Err(WalError::Missing { file: file::path(dir, expected) });
         }
-        let scan = Scan { path: &file::path(dir, id), id, is_last: id == last, store };
+        let durable_to = if id == floor.file_id { floor.offset } else { 0 };
+        let scan = Scan { path: &file::path(dir, id), id, is_last: id == last, durable_to, store };
         let end = scan.run(&mut sequence, &mut entry)?;
         tail = Some(Tail { file_id: id, offset: end, sequence });
     }
@@ -40,6 +45,8 @@ struct Scan<'a> {
     path: &'a Path,
     id: u64,
     is_last: bool,
+    /// By the floor.
+    durable_to: u64,
     store: &'a str,
 }
 
@@ -74,6 +81,11 @@ impl Scan<'_> {
                 }
                 Err(bad) => return self.cut_or_refuse(&bad, len),
             }
+        }
+        if offset < self.durable_to {
+            return Err(
+                self.damaged(offset, format!("it ends here, and reached to {} when it was last durable", self.durable_to))
+            );
         }
         Ok(offset)
     }
@@ -130,7 +142,7 @@ impl Scan<'_> {
     }
 
     fn cut_or_refuse(&self, bad: &Bad, len: u64) -> Result<u64, WalError> {
-        if !self.is_last || self.durable_beyond(bad.offset)? {
+        if !self.is_last || bad.offset < self.durable_to || self.durable_beyond(bad.offset)? {
             return Err(self.damaged(bad.offset, bad.reason.into()));
         }
         let cut = OpenOptions::new().write(true).open(self.path).map_err(WalError::io("open", self.path))?;
@@ -138,7 +150,7 @@ impl Scan<'_> {
         cut.sync_all().map_err(WalError::io("sync", self.path))?;
         tracing::warn!(
             file = %self.path.display(), offset = bad.offset, bytes = len - bad.offset, reason = bad.reason,
-            "cut the torn tail of the log: no acknowledged write was in it"
+            "cut the torn tail of the log: nothing says that it was ever durable"
         );
         Ok(bad.offset)
     }

@@ -10,12 +10,13 @@ const STORE: &str = "store-of-the-ward";
 /// Writes `entries` to the log in `dir`, each synced unless `unsynced` says from where on not.
 fn write(dir: &Path, entries: &[&[u8]], unsynced_from: usize, rotate_at: u64) {
     let mut last = LogIndex(0);
-    let tail = replay(dir, STORE, |_, _| {
+    let floor = FloorFile::in_dir(dir);
+    let tail = replay(dir, STORE, floor.read().unwrap(), |_, _| {
         last.0 += 1;
         Ok(())
     })
     .unwrap();
-    let mut writer = Writer::open(dir.into(), STORE.into(), tail, last, rotate_at).unwrap();
+    let mut writer = Writer::open(dir.into(), STORE.into(), floor, tail, last, rotate_at).unwrap();
     for (at, entry) in entries.iter().enumerate() {
         last.0 += 1;
         writer.append(last, entry).unwrap();
@@ -27,7 +28,7 @@ fn write(dir: &Path, entries: &[&[u8]], unsynced_from: usize, rotate_at: u64) {
 
 fn read(dir: &Path) -> Result<Vec<Vec<u8>>, WalError> {
     let mut entries = Vec::new();
-    replay(dir, STORE, |_, payload| {
+    replay(dir, STORE, FloorFile::in_dir(dir).read()?, |_, payload| {
         entries.push(payload.to_vec());
         Ok(())
     })?;
@@ -146,8 +147,37 @@ fn a_file_whose_creation_was_cut_short_is_begun_again() {
 }
 
 #[test]
+fn a_log_that_is_gone_or_has_lost_its_end_is_named() {
+    let whole = tempfile::tempdir().unwrap();
+    write(whole.path(), &[b"first", b"second"], 2, u64::MAX);
+    write(whole.path(), &[], 0, u64::MAX);
+    let bytes = fs::read(only_file(whole.path())).unwrap();
+    for cut in 0..bytes.len() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::copy(whole.path().join("DURABLE"), dir.path().join("DURABLE")).unwrap();
+        fs::write(only_file(dir.path()), &bytes[..cut]).unwrap();
+        let error = read(dir.path()).unwrap_err();
+        assert!(
+            matches!(&error, WalError::Damaged { file, offset, .. } if *file == only_file(dir.path()) && *offset <= cut as u64)
+        );
+        assert_eq!(fs::read(only_file(dir.path())).unwrap(), bytes[..cut], "what is left is left as it is");
+    }
+    fs::remove_file(only_file(whole.path())).unwrap();
+    assert!(matches!(read(whole.path()), Err(WalError::Missing { file }) if file == only_file(whole.path())));
+}
+
+#[test]
+fn a_last_file_that_is_gone_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[b"first", b"second", b"third"], 3, 100);
+    let last = *file::list(dir.path()).unwrap().last().unwrap();
+    fs::remove_file(file::path(dir.path(), last)).unwrap();
+    assert!(matches!(read(dir.path()), Err(WalError::Missing { file }) if file == file::path(dir.path(), last)));
+}
+
+#[test]
 fn the_log_of_another_store_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &[b"first"], 1, u64::MAX);
-    assert!(matches!(replay(dir.path(), "another-store", |_, _| Ok(())), Err(WalError::Foreign { .. })));
+    assert!(matches!(replay(dir.path(), "another-store", Floor::default(), |_, _| Ok(())), Err(WalError::Foreign { .. })));
 }

@@ -8,7 +8,8 @@ use sutra_protocol::command::LogIndex;
 
 use super::error::WalError;
 use super::frame::{self, FrameHeader, FrameKind, GroupId};
-use super::{FileStart, GroupState, LOG_FORMAT, Tail, file};
+use super::{FileStart, Floor, FloorFile, GroupState, LOG_FORMAT, Tail, file};
+use crate::crashsafe;
 
 /// A buffer that one huge entry has grown beyond this is given back.
 const KEPT_BUFFER_BYTES: usize = 8 << 20;
@@ -26,6 +27,7 @@ pub(crate) enum AppendError {
 pub(crate) struct Writer {
     dir: PathBuf,
     store: String,
+    floor: FloorFile,
     file: File,
     tail: Tail,
     /// Always <= tail.offset; bytes of the file below this survive power loss.
@@ -44,6 +46,7 @@ impl Writer {
     pub(crate) fn open(
         dir: PathBuf,
         store: String,
+        floor: FloorFile,
         tail: Option<Tail>,
         last_index: LogIndex,
         rotate_at: u64,
@@ -59,7 +62,8 @@ impl Writer {
             .filter(|id| *id < tail.file_id)
             .map(|id| std::fs::metadata(file::path(&dir, id)).map_or(0, |meta| meta.len()))
             .sum();
-        let mut writer = Self { dir, store, file, tail, durable_to: 0, older_bytes, last_index, rotate_at, buffer: Vec::new() };
+        let mut writer =
+            Self { dir, store, floor, file, tail, durable_to: 0, older_bytes, last_index, rotate_at, buffer: Vec::new() };
         match writer.settle() {
             Ok(()) => Ok(writer),
             Err(AppendError::Refused(error) | AppendError::Fatal(error)) => Err(WalError::io("write", &path)(error)),
@@ -85,7 +89,7 @@ impl Writer {
     }
 
     /// Records in the log that everything so far is durable.
-    pub(crate) fn mark(&mut self) -> Result<(), AppendError> {
+    fn mark(&mut self) -> Result<(), AppendError> {
         self.sync().map_err(AppendError::Fatal)?;
         self.write(FrameKind::Mark, GroupId(0), &[0])?;
         self.sync().map_err(AppendError::Fatal)
@@ -103,7 +107,21 @@ impl Writer {
         } else {
             self.mark()?;
         }
-        file::sync_dir(&self.dir).map_err(AppendError::Fatal)
+        crashsafe::sync_dir(&self.dir).map_err(AppendError::Fatal)?;
+        self.raise_floor()
+    }
+
+    /// Records beside the log how far it is durable.
+    fn raise_floor(&self) -> Result<(), AppendError> {
+        let floor = Floor { file_id: self.tail.file_id, offset: self.durable_to };
+        // The log itself is as it was: a floor that stays low only sees less.
+        self.floor.write(floor).map_err(AppendError::Refused)
+    }
+
+    /// Ends writing: what is there is recorded as durable, in the log and beside it.
+    pub(crate) fn close(mut self) -> Result<(), AppendError> {
+        self.mark()?;
+        self.raise_floor()
     }
 
     fn start_file(&mut self) -> Result<(), AppendError> {
@@ -123,9 +141,14 @@ impl Writer {
         let previous = (std::mem::replace(&mut self.file, fresh), self.tail, self.durable_to);
         (self.tail, self.durable_to) = (next, 0);
         // The file's entry must be durable before a frame in it is acknowledged.
-        let started = self.start_file().and_then(|()| file::sync_dir(&self.dir).map_err(AppendError::Fatal));
+        let started = self.start_file().and_then(|()| crashsafe::sync_dir(&self.dir).map_err(AppendError::Fatal));
         match started {
-            Ok(()) => self.older_bytes += previous.1.offset,
+            Ok(()) => {
+                self.older_bytes += previous.1.offset;
+                if let Err(AppendError::Refused(error) | AppendError::Fatal(error)) = self.raise_floor() {
+                    tracing::warn!(%error, "how far the log is durable could not be recorded beside it");
+                }
+            }
             Err(AppendError::Refused(_)) => {
                 (self.file, self.tail, self.durable_to) = previous;
                 // With a later file beside it, a torn tail of this one would pass for damage.
