@@ -35,7 +35,7 @@ pub const KEY_BYTES: usize = 512;
 /// Greatest length of an association's label, in bytes.
 pub const LABEL_BYTES: usize = 512;
 /// Greatest number of associations, or of mentions, in one learn request.
-pub const ASSOCIATIONS: usize = 10_000;
+pub const ASSOCIATIONS: usize = 1_000;
 /// Greatest number of statements that an association may name as its evidence in one request.
 pub const EVIDENCE: usize = 1_000;
 /// Greatest length of a source's URI or title, in bytes.

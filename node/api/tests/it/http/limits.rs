@@ -67,10 +67,10 @@ fn one_over() -> Vec<(&'static str, Value, &'static str, &'static str, String)> 
         ),
         (
             "/v1/learn",
-            learn("associations", many(10_001, json!({"target_key": "a"}))),
+            learn("associations", many(1_001, json!({"target_key": "a"}))),
             invalid,
             "associations",
-            "more than 10000 entries; at most 10000 are".into(),
+            "more than 1000 entries; at most 1000 are".into(),
         ),
         ("/v1/learn", learn("associations", json!([{}])), invalid, "associations[0].target", "exactly one".into()),
         ("/v1/learn", learn("mentions", json!([{"start": 0, "end": 2}])), invalid, "mentions[0].start", "0..2".into()),
@@ -129,10 +129,10 @@ fn one_over() -> Vec<(&'static str, Value, &'static str, &'static str, String)> 
         ),
         (
             "/v1/learn",
-            learn("mentions", many(10_001, json!({"start": 0, "end": 1}))),
+            learn("mentions", many(1_001, json!({"start": 0, "end": 1}))),
             invalid,
             "mentions",
-            "more than 10000 entries; at most 10000 are".into(),
+            "more than 1000 entries; at most 1000 are".into(),
         ),
         (
             "/v1/search",
