@@ -263,6 +263,8 @@ impl Change<'_> {
         if let Some(horizon) = self.graph.horizon(self.recorded_at) {
             row.forget_before(horizon);
         }
+        // Most rows have one piece for ever, and a vector that has grown from nothing has room for four.
+        row.evidence.shrink_to_fit();
         self.graph.put_association(key.clone(), row);
     }
 

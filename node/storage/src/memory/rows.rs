@@ -44,6 +44,7 @@ impl ConceptRow {
     }
 
     pub(crate) fn push(&mut self, recorded_at: Timestamp, concept: Option<Arc<Concept>>) {
+        self.versions.reserve_exact(1);
         self.versions.push(ConceptVersion { recorded_at, concept });
     }
 
