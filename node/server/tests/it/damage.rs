@@ -82,3 +82,29 @@ fn damage_in_the_middle_is_an_error_that_names_file_and_offset() {
     assert!(offset <= middle, "{sentence}");
     assert_eq!(fs::read(&log).unwrap(), bytes, "a damaged log is left as it is");
 }
+
+#[test]
+fn a_log_that_is_gone_or_has_lost_its_end_does_not_start_as_less() {
+    for lose in [
+        |log: &Path| fs::remove_file(log).unwrap(),
+        |log: &Path| fs::write(log, b"").unwrap(),
+        |log: &Path| {
+            let half = fs::metadata(log).unwrap().len() / 2;
+            OpenOptions::new().write(true).open(log).unwrap().set_len(half).unwrap();
+        },
+    ] {
+        let (dir, node) = fresh();
+        let mut client = node.client();
+        for number in 0..WRITES {
+            client.learn(&format!("statement {number}"));
+        }
+        node.stop();
+        let log = last_log(&data(&dir));
+        lose(&log);
+        let path = data(&dir);
+        let arguments = ["serve", "--data-dir", path.to_str().unwrap(), "--http", "127.0.0.1:0", "--tcp", "127.0.0.1:0"];
+        let (status, sentence) = run(&mut command(arguments));
+        assert_eq!(status, Some(2), "{sentence}");
+        assert!(sentence.contains(log.to_str().unwrap()), "{sentence}");
+    }
+}
