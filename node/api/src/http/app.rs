@@ -17,6 +17,8 @@ pub(super) struct App {
     pub(super) limits: Arc<HttpLimits>,
     /// The bytes of request bodies that may still be held, in KiB.
     pub(super) body_memory: Arc<Semaphore>,
+    /// The exports that may still begin.
+    pub(super) exports: Arc<Semaphore>,
     /// `/openapi.json`.
     pub(super) document: Bytes,
 }
@@ -24,8 +26,9 @@ pub(super) struct App {
 impl App {
     pub(super) fn new(service: Service, metrics: Metrics, limits: HttpLimits) -> Self {
         let body_memory = Arc::new(Semaphore::new(limits.body_memory >> 10));
+        let exports = Arc::new(Semaphore::new(limits.exports));
         let version = service.info().version;
         let document = super::openapi::document(&super::router::operations(), &version).to_string().into();
-        Self { service, metrics, limits: Arc::new(limits), body_memory, document }
+        Self { service, metrics, limits: Arc::new(limits), body_memory, exports, document }
     }
 }

@@ -21,6 +21,8 @@ pub struct HttpLimits {
     pub linger: Duration,
     /// Most bytes of request bodies held at once, over all connections; beyond it requests are refused as `overloaded`.
     pub body_memory: usize,
+    /// Most exports at once; further ones wait for their turn until their deadline.
+    pub exports: usize,
 }
 
 impl Default for HttpLimits {
@@ -33,6 +35,7 @@ impl Default for HttpLimits {
             write_stall_timeout: Duration::from_secs(60),
             linger: Duration::from_secs(2),
             body_memory: 16 * limits::BODY_BYTES,
+            exports: 8,
         }
     }
 }

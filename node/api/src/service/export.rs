@@ -1,34 +1,26 @@
 //! `GET /v1/export`.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use sutra_protocol::http::{AssociateRequest, ConceptRef, LearnRequest};
-use sutra_protocol::{ApiError, Association, AssociationKey, Concept, ConceptId, Ground, Knowledge, association, limits};
+use sutra_protocol::http::{AssociateRequest, ConceptRef};
+use sutra_protocol::{
+    ApiError, Association, AssociationKey, Attributes, Concept, ConceptId, Ground, Knowledge, SemanticType, Source, Timestamp,
+    association, limits,
+};
 use sutra_storage::View;
 
 use super::{Caller, Read, Service};
 
-/// About how long a page is.
-const PAGE_BYTES: usize = 256 << 10;
 /// Rows that are taken from the view at once.
 const ROWS: usize = 64;
 
-/// A running export from one pinned view. A page takes a moment to make: call it from a blocking thread.
+/// An export from one pinned view.
 pub struct Exporter {
     view: View,
-    next: Next,
-}
-
-/// What comes next.
-enum Next {
-    /// Concepts, after this one.
-    Concepts(Option<ConceptId>),
-    /// Associations, after this one.
-    Associations(Option<AssociationKey>),
-    /// Nothing.
-    End,
 }
 
 impl Service {
@@ -45,67 +37,78 @@ impl Service {
             Some(_) => self.view(read)?,
             None => self.recorded(&read.namespace, read.known_at)?,
         };
-        Ok(Exporter { view, next: Next::Concepts(None) })
+        Ok(Exporter { view })
     }
 }
 
 impl Exporter {
-    /// The next whole NDJSON lines, about 256 KiB of them; `None` at the end.
-    pub fn next_page(&mut self) -> Option<Vec<u8>> {
-        let mut page = Vec::new();
-        while page.len() < PAGE_BYTES {
-            match &self.next {
-                Next::Concepts(after) => {
-                    let concepts = self.view.concepts(*after, ROWS);
-                    for concept in &concepts {
-                        put(&mut page, &learn(concept));
-                        self.next = Next::Concepts(Some(concept.id));
-                        if page.len() >= PAGE_BYTES {
-                            break;
-                        }
-                    }
-                    if concepts.is_empty() {
-                        self.next = Next::Associations(None);
-                    }
-                }
-                Next::Associations(after) => {
-                    let associations = self.view.associations(after.as_ref(), ROWS);
-                    for association in &associations {
-                        associate(association, &self.view).iter().for_each(|line| put(&mut page, line));
-                    }
-                    self.next = associations.into_iter().next_back().map_or(Next::End, |last| Next::Associations(Some(last.key)));
-                }
-                Next::End => break,
-            }
+    /// Writes every line to `out`, at its pace: call it from a blocking thread. No line is held as text, however long it is.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut after = None;
+        loop {
+            let concepts = self.view.concepts(after, ROWS);
+            let Some(last) = concepts.last() else { break };
+            after = Some(last.id);
+            concepts.iter().try_for_each(|concept| put(out, &ConceptLine::of(concept)))?;
         }
-        (!page.is_empty()).then_some(page)
+        let mut after = None;
+        loop {
+            let mut associations = self.view.associations(after.as_ref(), ROWS);
+            associations.iter().try_for_each(|association| associate(association, &self.view, |line| put(out, line)))?;
+            let Some(last) = associations.pop() else { break };
+            after = Some(last.key);
+        }
+        Ok(())
     }
 }
 
-fn put(page: &mut Vec<u8>, line: &impl Serialize) {
-    let start = page.len();
-    if serde_json::to_writer(&mut *page, line).is_ok() {
-        page.push(b'\n');
-    } else {
-        // Neither a failing map key nor a failing write exists in these types; half a line would spoil its neighbours.
-        page.truncate(start);
-    }
+fn put(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
 }
 
-fn learn(concept: &Concept) -> LearnRequest {
-    LearnRequest {
-        content: concept.content.to_string(),
-        key: concept.key.as_deref().map(str::to_owned),
-        aliases: concept.aliases.iter().map(ToString::to_string).collect(),
-        semantic_type: Some(concept.semantic_type),
-        confidence: Some(concept.confidence),
-        strength: Some(concept.strength),
-        attributes: concept.attributes.clone(),
-        vector: concept.vector.as_deref().map(<[f32]>::to_vec),
-        valid_from: concept.validity.from,
-        valid_to: concept.validity.to,
-        source: concept.source.clone(),
-        ..LearnRequest::default()
+/// A [`LearnRequest`](sutra_protocol::http::LearnRequest) that borrows what it says: a concept can be tens of MiB long.
+#[derive(Serialize)]
+struct ConceptLine<'a> {
+    content: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    aliases: &'a [Arc<str>],
+    #[serde(rename = "type")]
+    semantic_type: SemanticType,
+    confidence: f64,
+    strength: f64,
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    attributes: &'a Attributes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vector: Option<&'a [f32]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_from: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_to: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a Source>,
+}
+
+impl<'a> ConceptLine<'a> {
+    fn of(concept: &'a Concept) -> Self {
+        Self {
+            content: &concept.content,
+            key: concept.key.as_deref(),
+            aliases: &concept.aliases,
+            semantic_type: concept.semantic_type,
+            confidence: concept.confidence,
+            strength: concept.strength,
+            attributes: &concept.attributes,
+            vector: concept.vector.as_deref(),
+            valid_from: concept.validity.from,
+            valid_to: concept.validity.to,
+            source: concept.source.as_ref(),
+        }
     }
 }
 
@@ -119,7 +122,8 @@ fn name(id: ConceptId, view: &View) -> ConceptRef {
     }
 }
 
-fn associate(association: &Association, view: &View) -> Vec<AssociateRequest> {
+/// Shows `put` the lines of an association, one after the other.
+fn associate(association: &Association, view: &View, mut put: impl FnMut(&AssociateRequest) -> io::Result<()>) -> io::Result<()> {
     // By the bits of the confidence, which for numbers from 0 to 1 is the order of the confidences.
     let mut statements: BTreeMap<u64, Vec<ConceptId>> = BTreeMap::new();
     let mut asserted = Vec::new();
@@ -143,14 +147,14 @@ fn associate(association: &Association, view: &View) -> Vec<AssociateRequest> {
         evidence,
         namespace: None,
     };
-    let mut lines = Vec::new();
     for (bits, ids) in statements {
-        let names = |ids: &[ConceptId]| ids.iter().map(|id| name(*id, view)).collect();
-        lines.extend(ids.chunks(limits::EVIDENCE).map(|ids| line(f64::from_bits(bits), names(ids))));
+        for ids in ids.chunks(limits::EVIDENCE) {
+            put(&line(f64::from_bits(bits), ids.iter().map(|id| name(*id, view)).collect()))?;
+        }
     }
-    if !asserted.is_empty() {
-        // Whoever imports it becomes the one who asserts it: several words become one of the same weight.
-        lines.push(line(association::confidence(asserted), Vec::new()));
+    if asserted.is_empty() {
+        return Ok(());
     }
-    lines
+    // Whoever imports it becomes the one who asserts it: several words become one of the same weight.
+    put(&line(association::confidence(asserted), Vec::new()))
 }

@@ -5,6 +5,7 @@ mod client;
 mod crash;
 mod damage;
 mod dev;
+mod exports;
 mod frames;
 mod full;
 mod node;

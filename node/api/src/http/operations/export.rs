@@ -1,15 +1,17 @@
 //! `GET /v1/export`.
 
-use std::io;
+mod chunks;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use futures_util::{Stream, stream};
-use sutra_protocol::ApiError;
+use serde_json::json;
 use sutra_protocol::http::TransferLine;
+use sutra_protocol::{ApiError, ErrorCode};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
 
 use super::import::refuse_async;
 use crate::http::app::App;
@@ -17,14 +19,14 @@ use crate::http::extract::params::{FromParams, Params};
 use crate::http::extract::{Query, ReadParams, Reader};
 use crate::http::openapi::{Operation, Tag};
 use crate::http::reply::Reply;
-use crate::service::Exporter;
 
-/// A read without a deadline.
+/// When a caller may try again whose turn did not come.
+const RETRY_AFTER_MS: u64 = 5_000;
+
+/// A read; only its beginning has a deadline.
 pub(in crate::http) struct ExportParams(ReadParams);
 
 impl FromParams for ExportParams {
-    const BOUNDED: bool = false;
-
     fn from_params(params: &mut Params) -> Result<Self, ApiError> {
         refuse_async(params)?;
         ReadParams::from_params(params).map(Self)
@@ -33,10 +35,13 @@ impl FromParams for ExportParams {
 
 pub(in crate::http) fn describe() -> Operation {
     Operation::new(Method::GET, "/v1/export", "export", Tag::Transfer, "Read a whole namespace")
-        .about("NDJSON that import takes back: the concepts, then the associations, all as they were at one moment.")
+        .about(
+            "NDJSON that import takes back: the concepts, then the associations, all as they were at one moment. \
+             A node makes a few exports at once; `timeout_ms` is how long to wait for a turn.",
+        )
         .reads()
+        .bounded()
         .answers_lines::<TransferLine>("The lines.")
-        .errors(&[sutra_protocol::ErrorCode::DeadlineExceeded])
 }
 
 pub(in crate::http) async fn export(
@@ -44,19 +49,18 @@ pub(in crate::http) async fn export(
     Query(ExportParams(read)): Query<ExportParams>,
     Reader(caller): Reader,
 ) -> Reply {
+    let turn = turn(&app, caller.deadline).await?;
     let exporter = app.service.export(&caller, &read.into_read()).await?;
-    Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(pages(exporter))).into_response())
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(chunks::chunks(exporter, turn))).into_response())
 }
 
-/// The next page is made when the client has taken the one before; a client that goes away takes the exporter with it.
-fn pages(exporter: Exporter) -> impl Stream<Item = io::Result<Vec<u8>>> + Send {
-    stream::unfold(Some(exporter), |exporter| async move {
-        let mut exporter = exporter?;
-        let made = tokio::task::spawn_blocking(move || exporter.next_page().map(|page| (page, exporter))).await;
-        match made {
-            Ok(page) => page.map(|(page, exporter)| (Ok(page), Some(exporter))),
-            // Without this the client would take a reply that was cut off for a whole one.
-            Err(error) => Some((Err(io::Error::other(error)), None)),
+/// An export takes a thread for as long as its client reads, so there are only so many at once.
+async fn turn(app: &App, deadline: Instant) -> Result<OwnedSemaphorePermit, ApiError> {
+    match timeout_at(deadline, app.exports.clone().acquire_owned()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => {
+            let message = format!("{} exports are running, as many as may; try again later", app.limits.exports);
+            Err(ApiError::new(ErrorCode::Overloaded, message).with_details(json!({ "retry_after_ms": RETRY_AFTER_MS })))
         }
-    })
+    }
 }

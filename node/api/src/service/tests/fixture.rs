@@ -103,11 +103,9 @@ impl Node {
     }
 
     pub(super) async fn export_from(&self, namespace: Namespace) -> String {
-        let mut exporter = self.service.export(&caller(), &Read { namespace, ..Read::default() }).await.unwrap();
+        let exporter = self.service.export(&caller(), &Read { namespace, ..Read::default() }).await.unwrap();
         let mut lines = Vec::new();
-        while let Some(page) = exporter.next_page() {
-            lines.extend(page);
-        }
+        exporter.write(&mut lines).unwrap();
         String::from_utf8(lines).unwrap()
     }
 }

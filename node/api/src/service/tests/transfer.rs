@@ -168,14 +168,23 @@ async fn a_long_content_without_a_key_is_named_by_its_id() {
 }
 
 #[tokio::test]
-async fn an_export_is_pinned_and_comes_in_pages_of_whole_lines() {
+async fn an_export_is_pinned() {
     let node = node();
     node.import(&synsets(2_000)).await;
-    let mut exporter = node.service.export(&caller(), &Read::default()).await.unwrap();
-    let mut pages = vec![exporter.next_page().unwrap()];
+    let exporter = node.service.export(&caller(), &Read::default()).await.unwrap();
     node.learn(teach("after the export began")).await;
-    pages.extend(std::iter::from_fn(|| exporter.next_page()));
-    assert!(pages.len() > 1 && pages.iter().all(|page| page.ends_with(b"\n")));
-    let lines = pages.iter().map(|page| page.iter().filter(|byte| **byte == b'\n').count()).sum::<usize>();
-    assert_eq!(lines, 2_000 + 4_000);
+    let mut lines = Vec::new();
+    exporter.write(&mut lines).unwrap();
+    assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 2_000 + 4_000);
+}
+
+#[tokio::test]
+async fn an_exported_line_is_written_as_a_learn_body_is() {
+    let node = node();
+    let full = r#"{"content":"é \"a\"","key":"k","aliases":["b"],"type":"rule","confidence":0.5,"strength":0.25,"attributes":{"dose":500,"route":"oral"},"vector":[0.5,-1.0],"valid_from":"2000-01-01T00:00:00Z","valid_to":"2001-01-01T00:00:00Z","source":{"uri":"label.pdf","page":3}}"#;
+    assert_eq!(node.import(full).await.errors_total, 0);
+    let exported = node.export().await;
+    let read: LearnRequest = serde_json::from_str(&exported).unwrap();
+    assert_eq!(read, serde_json::from_str(full).unwrap());
+    assert_eq!(exported, serde_json::to_string(&read).unwrap() + "\n");
 }

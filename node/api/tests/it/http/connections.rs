@@ -167,23 +167,47 @@ async fn connections_beyond_the_bound_wait_for_their_turn() {
     assert!(reply(&mut second).await.starts_with("HTTP/1.1 200"));
 }
 
-#[tokio::test]
-async fn a_client_that_takes_no_reply_loses_its_connection() {
-    let node = impatient().await;
+/// Clients with a small buffer, which ask for an export of some mebibytes and read nothing of it.
+async fn silent_exports(node: &Node, count: usize) -> Vec<TcpStream> {
     // Attributes, because their bytes cost the least to learn.
     let value = "x".repeat(sutra_protocol::limits::ATTRIBUTE_VALUE_BYTES);
     let attributes: serde_json::Map<_, _> = (0..100).map(|at| (format!("a{at}"), json!(value))).collect();
     for at in 0..2 {
         node.learn(json!({"content": format!("{at}"), "attributes": attributes})).await;
     }
-    // With a small buffer here, the node's own is full before the export ends.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut silent = socket.connect(node.address).await.unwrap();
-    silent.write_all(b"GET /v1/export HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..count {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(node.address).await.unwrap();
+        stream.write_all(b"GET /v1/export HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        silent.push(stream);
+    }
+    silent
+}
+
+#[tokio::test]
+async fn clients_that_take_no_reply_lose_their_connections() {
+    let node = impatient().await;
+    let silent = silent_exports(&node, 24).await;
     let ended = async { while !node.get("/metrics").await.text.contains("\nsutra_http_connections 1\n") {} };
     timeout(PATIENCE, ended).await.expect("only the connection that asks is left");
+    assert!(node.get("/v1/export").await.text.ends_with("}\n"), "whose turn comes");
     drop(silent);
+}
+
+#[tokio::test]
+async fn an_export_waits_for_its_turn_until_its_deadline() {
+    let node = Node::with_limits(HttpLimits { exports: 1, ..HttpLimits::default() }).await;
+    let mut silent = silent_exports(&node, 1).await;
+    let mut head = [0; 12];
+    silent[0].read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200");
+    let answer = node.get("/v1/export?timeout_ms=100").await;
+    answer.refused("overloaded");
+    assert_eq!(answer.header("retry-after"), "5");
+    drop(silent);
+    assert!(node.get("/v1/export").await.text.ends_with("}\n"));
 }
 
 #[tokio::test]
