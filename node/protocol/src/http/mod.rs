@@ -10,6 +10,7 @@
 //! | [`reason`] | `/v1/reason` |
 //! | [`transfer`] | `/v1/import`, `/v1/export` |
 //! | [`namespaces`] | `/v1/namespaces` |
+//! | [`strict`] | (how all of them are read) |
 //! | [`node`] | `/stats`, `/info`, `/health` |
 
 use std::fmt;
@@ -32,6 +33,7 @@ pub mod node;
 pub mod path;
 pub mod reason;
 pub mod search;
+pub mod strict;
 pub mod transfer;
 
 pub use associate::*;

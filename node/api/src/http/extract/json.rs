@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Track;
+use sutra_protocol::http::strict::Strict;
 use sutra_protocol::http::{
     AssociateBatchRequest, AssociateRequest, DissociateRequest, LearnBatchRequest, LearnRequest, NamespaceSettings, PatchRequest,
     PathRequest, ReasonRequest, SearchRequest,
@@ -79,7 +80,7 @@ fn strict<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut track = Track::new();
     let mut unknown = Vec::new();
     let mut unknown_total = 0;
-    let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+    let tracked = serde_path_to_error::Deserializer::new(Strict::new(&mut json), &mut track);
     let result = serde_ignored::deserialize(tracked, |path| {
         unknown_total += 1;
         if unknown.len() < NAMED_FIELDS {
@@ -97,13 +98,15 @@ fn strict<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
                 String::new()
             };
             let plural = if unknown_total == 1 { "field" } else { "fields" };
-            Err(ApiError::invalid(first.clone(), format!("unknown {plural} {}{more}", unknown.join(", "))))
+            let hint = if unknown.iter().any(|field| field == "timeout_ms") { "; timeout_ms is a query parameter" } else { "" };
+            Err(ApiError::invalid(first.clone(), format!("unknown {plural} {}{more}{hint}", unknown.join(", "))))
         }
     }
 }
 
 fn refused(error: &serde_json::Error, path: &str) -> ApiError {
-    let path = if path == "." { "" } else { path };
+    // `?`: the body ends in the middle of the root's first field.
+    let path = if matches!(path, "." | "?") { "" } else { path };
     if !error.is_data() {
         return ApiError::invalid(if path.is_empty() { "body" } else { path }, format!("the body is not JSON: {error}"));
     }
@@ -209,6 +212,30 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_no_object() {
+        let list = |field: &str| (field.to_owned(), format!("{field}: invalid type: sequence, expected an object"));
+        for (body, field) in [
+            (&br#"["hello", "pk1"]"#[..], "body"),
+            (br#"{"content": "a", "source": ["u", "t"]}"#, "source"),
+            (br#"{"content": "a", "associations": [{}, []]}"#, "associations[1]"),
+        ] {
+            let (param, message) = refusal::<LearnRequest>(body);
+            let (field, expected) = list(field);
+            assert_eq!(param, field);
+            assert!(message.starts_with(&expected), "{message}");
+        }
+        assert_eq!(refusal::<LearnBatchRequest>(br#"{"items": [{"content": "a"}, ["x"]]}"#).0, "items[1]");
+        assert_eq!(refusal::<AssociateRequest>(br#"{"source": ["k"], "target": {"key": "k"}}"#).0, "source");
+        assert_eq!(refusal::<SearchRequest>(br#"{"query": "a", "filter": {"not": ["x"]}}"#).0, "filter.not");
+    }
+
+    #[test]
+    fn a_parameter_of_the_query_is_not_looked_for_in_the_body() {
+        let (param, message) = refusal::<LearnRequest>(br#"{"content": "a", "timeout_ms": 5}"#);
+        assert_eq!((&*param, &*message), ("timeout_ms", "unknown field timeout_ms; timeout_ms is a query parameter"));
+    }
+
+    #[test]
     fn a_missing_field_is_named() {
         assert_eq!(refusal::<PathRequest>(br#"{"start": {"key": "a"}}"#).0, "end");
         let (param, message) = refusal::<LearnRequest>(b"{}");
@@ -219,6 +246,7 @@ mod tests {
     fn what_is_no_json_text_is_refused() {
         assert_eq!(refusal::<LearnRequest>(b"{\"content\": \"\xff\"}").1, "the body is not UTF-8 at byte 13");
         assert!(refusal::<LearnRequest>(br#"{"content": "a""#).1.starts_with("the body is not JSON: EOF"));
+        assert_eq!(refusal::<LearnRequest>(b"{").0, "body");
         assert!(refusal::<LearnRequest>(br#"{"content": "a"} x"#).1.contains("trailing characters"));
         assert!(refusal::<LearnRequest>(br#"{"content": "a", "confidence": NaN}"#).1.contains("not JSON"));
         assert_eq!(refusal::<LearnRequest>(b" ").1, "the body is empty; a JSON object is needed");

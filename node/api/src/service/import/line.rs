@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use sutra_protocol::http::strict::Strict;
 use sutra_protocol::http::{LearnRequest, TransferLine};
 use sutra_protocol::{ApiError, ErrorCode, limits};
 
@@ -49,15 +50,19 @@ struct Keys {
 }
 
 fn keys(line: &[u8]) -> Result<Keys, ApiError> {
-    serde_json::from_slice(line)
-        .map_err(|error| ApiError::new(ErrorCode::InvalidArgument, format!("the line is not JSON: {error}")))
+    let mut json = serde_json::Deserializer::from_slice(line);
+    let keys = Keys::deserialize(Strict::new(&mut json)).and_then(|keys| json.end().map(|()| keys));
+    keys.map_err(|error| {
+        let what = if error.is_data() { "a JSON object" } else { "JSON" };
+        ApiError::new(ErrorCode::InvalidArgument, format!("the line is not {what}: {error}"))
+    })
 }
 
 /// Reads a body; a field that it does not have is refused, for a misspelt one would be lost without a word.
 fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(line);
     let mut unknown = None;
-    let value = serde_ignored::deserialize(&mut json, |path| {
+    let value = serde_ignored::deserialize(Strict::new(&mut json), |path| {
         unknown.get_or_insert_with(|| field(&path));
     });
     let value = value.and_then(|value| json.end().map(|()| value));
@@ -88,7 +93,7 @@ fn field(path: &serde_ignored::Path<'_>) -> String {
 /// Reads a bad body again, to name the field.
 fn explain<T: DeserializeOwned>(line: &[u8], error: &serde_json::Error) -> ApiError {
     let mut json = serde_json::Deserializer::from_slice(line);
-    match serde_path_to_error::deserialize::<_, T>(&mut json).map(drop) {
+    match serde_path_to_error::deserialize::<_, T>(Strict::new(&mut json)).map(drop) {
         Err(error) if error.path().iter().next().is_some() => {
             let field = error.path().to_string();
             let message = limits::undecodable(&field, &error.inner().to_string());
@@ -117,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_bad_line_says_what_is_wrong() {
-        let table: [(&[u8], Option<&str>, &str); 8] = [
+        let table: [(&[u8], Option<&str>, &str); 12] = [
             (br#"{"content": "a", "kind": 1}"#, Some("kind"), "\"kind\" is no field of this request"),
             (br#"{"content": "a", "associations": [{"targt": "b"}]}"#, Some("associations[0].targt"), "no field"),
             (br#"{"content": "a", "confidence": "high"}"#, Some("confidence"), "confidence: invalid type"),
@@ -125,7 +130,11 @@ mod tests {
             (br#"{"key": "k"}"#, None, "neither content"),
             (br#"{"content": "a"} x"#, None, "trailing characters"),
             (b"{\"content\": \"\xff\"}", None, "invalid unicode"),
-            (b"[1, 2", None, "not JSON"),
+            (b"{\"a\": 1", None, "not JSON"),
+            (b"[\"a\", \"k\"]", None, "not a JSON object: invalid type: sequence"),
+            (br#"{"content": "a", "source": ["u"]}"#, Some("source"), "expected an object"),
+            (br#"{"content": "a", "associations": [["x"]]}"#, Some("associations[0]"), "expected an object"),
+            (br#"{"source": ["k"], "target": {"key": "k"}}"#, Some("source"), "the name of a concept"),
         ];
         for (line, field, message) in table {
             let error = parse(line).unwrap_err();

@@ -45,7 +45,19 @@ async fn bodies_are_read_strictly() {
     assert!(send(b"{\"content\": \"a\", \"confidence\": NaN}").await.blames("confidence").contains("not JSON"));
     assert!(send(b"{\"content\": \"a\", \"confidence\": 1e999}").await.blames("confidence").contains("out of range"));
     assert!(send(b"{\"content\": 7}").await.blames("content").contains("expected a string"));
-    assert!(send(b"[]").await.refused("invalid_argument")["message"].as_str().unwrap().contains("content"));
+    assert!(send(b"{").await.blames("body").contains("not JSON"));
+    for (body, field) in [
+        (&b"[]"[..], "body"),
+        (b"[\"hello\", \"pk1\"]", "body"),
+        (b"{\"content\": \"a\", \"source\": [\"u\", \"t\"]}", "source"),
+        (b"{\"content\": \"a\", \"associations\": [[\"x\"]]}", "associations[0]"),
+    ] {
+        assert!(send(body).await.blames(field).contains("sequence, expected an object"));
+    }
+    node.post("/v1/learn/batch", json!([[["x"]]])).await.blames("body");
+    node.post("/v1/learn/batch", json!({"items": [["x"]]})).await.blames("items[0]");
+    node.post("/v1/search", json!({"query": "a", "filter": ["x"]})).await.blames("filter");
+    node.post("/v1/path", json!({"start": ["k"], "end": {"key": "k"}})).await.blames("start");
     assert_eq!(send(b"{\"content\": \"a\", \"kolor\": 1, \"x\": 2}").await.blames("kolor"), "unknown fields kolor, x");
     assert!(
         send(b"{\"content\": \"a\", \"content\": \"b\"}").await.refused("invalid_argument")["message"]
