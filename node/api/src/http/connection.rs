@@ -38,19 +38,23 @@ pub(super) async fn serve(
         .header_read_timeout(limits.head_timeout)
         .max_header_size(HEAD_BYTES)
         .serve_connection(io, service);
-    let mut draining = false;
+    let (mut draining, mut idle) = (false, false);
     let result = {
         let mut cancelled = pin!(shutdown.cancelled());
         std::future::poll_fn(|cx| {
             if !draining && cancelled.as_mut().poll(cx).is_ready() {
                 draining = true;
                 Pin::new(&mut connection).graceful_shutdown();
+                let ended = connection.poll_without_shutdown(cx);
+                idle = ended.is_ready();
+                return ended;
             }
             connection.poll_without_shutdown(cx)
         })
         .await
     };
-    if !draining {
+    // An idle client has sent nothing that a shutdown would leave unread.
+    if !idle {
         linger(connection.into_parts().io.into_inner(), limits.linger).await;
     }
     result

@@ -20,10 +20,10 @@ use crate::service::Service;
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
 /// Serves HTTP/1.1 on `listener` until `shutdown` is cancelled; then accepts nothing more, ends idle connections, finishes the
-/// requests in flight, and returns.
+/// requests in flight (an import: with what has been read of it), and returns.
 pub async fn serve(listener: TcpListener, service: Service, metrics: Metrics, limits: HttpLimits, shutdown: CancellationToken) {
     let slots = Arc::new(Semaphore::new(limits.connections));
-    let app = App::new(service, metrics.clone(), limits.clone());
+    let app = App::new(service, metrics.clone(), limits.clone(), shutdown.clone());
     let router = router::router(app);
     let connections = TaskTracker::new();
     loop {

@@ -48,7 +48,8 @@ pub(in crate::http) fn describe() -> Operation {
         .about(
             "NDJSON of any length; a line is a body of `/v1/learn` or of `/v1/associate`. A bad line is reported and the rest goes \
              on. With `Accept: application/x-ndjson` a report comes about once a second, the last with `done: true`; without it, \
-             the last report alone. Importing the same lines again changes nothing, so `Idempotency-Key` is refused here.",
+             the last report alone. Lines are stored a second after they came, or sooner. A node that stops answers with what it has \
+             stored, and an error for the first line that it has not read. Importing the same lines again changes nothing, so `Idempotency-Key` is refused here.",
         )
         .query("namespace", schema::<Namespace>(), "For the lines that name none. Default: `default`.")
         .takes_lines::<TransferLine>()

@@ -17,9 +17,11 @@
 use std::collections::HashSet;
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use tokio::time::Instant;
 
 use sutra_learning::{Draft, Outline, Overlay, Planner, Reference, Refusal};
 use sutra_protocol::command::{Applied, Learn, LogIndex, NewConcept, Operation, Outcome, Rejection};
@@ -46,6 +48,8 @@ const BYTES: usize = 2 << 20;
 /// Most commands in flight: while some are written, others are applied, and others prepared. The store packs those that wait into one
 /// entry, and the more an entry holds the fewer copies of its index nodes are made for it.
 const FLIGHTS: usize = 16;
+/// How long a line waits for others to depart with.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often an association is looked up again after the store found one of its ends gone.
 const SETBACKS: u8 = 3;
 
@@ -65,6 +69,8 @@ pub struct Importer {
     origins: Vec<Origin>,
     /// About the size of `operations`.
     bytes: usize,
+    /// When the oldest of `operations` was planned.
+    oldest: Option<Instant>,
     flights: FuturesOrdered<Flight>,
     open: Open,
     tally: Tally,
@@ -88,6 +94,7 @@ impl Service {
             operations: Vec::new(),
             origins: Vec::new(),
             bytes: 0,
+            oldest: None,
             flights: FuturesOrdered::new(),
             open: Open::default(),
             tally: Tally::new(),
@@ -123,6 +130,31 @@ impl Importer {
     pub fn refuse(&mut self, code: ErrorCode, message: impl Into<String>) {
         self.tally.lines += 1;
         self.tally.fail(self.tally.lines, &ApiError::new(code, message));
+    }
+
+    /// When what is planned departs though it is little: [`Importer::tick`] has to be called then.
+    pub fn due(&self) -> Option<Instant> {
+        self.oldest.map(|oldest| oldest + PATIENCE)
+    }
+
+    /// Sends what has waited long enough, and counts what has come back.
+    ///
+    /// # Errors
+    /// `unavailable` if the store takes nothing any more: the import is over.
+    pub async fn tick(&mut self) -> Result<(), ApiError> {
+        if self.due().is_some_and(|due| due <= Instant::now()) {
+            self.depart().await?;
+        }
+        self.land_ready().await
+    }
+
+    /// Ends before the last line, as [`Importer::finish`] does, with an error in the report for the first line that was not read.
+    ///
+    /// # Errors
+    /// `unavailable` if the store takes nothing any more.
+    pub async fn stop(mut self, error: &ApiError) -> Result<(ImportReport, Token), ApiError> {
+        self.tally.fail(self.tally.lines + 1, error);
+        self.finish().await
     }
 
     /// What has been done so far (`done: false`).
@@ -266,6 +298,7 @@ impl Importer {
     }
 
     fn put(&mut self, operation: Operation, origin: Origin) {
+        self.oldest.get_or_insert_with(Instant::now);
         self.operations.push(operation);
         self.origins.push(origin);
     }
@@ -279,6 +312,7 @@ impl Importer {
             return Ok(());
         }
         self.bytes = 0;
+        self.oldest = None;
         self.targets.clear();
         self.generation += 1;
         self.overlay.begin(self.generation);
@@ -294,15 +328,21 @@ impl Importer {
             let command = submit::command(&self.caller, &self.namespace, None, operations);
             self.flights.push_back(flight::depart(self.service.store.clone(), command, origins, last));
             // A command is queued when it is first polled; left alone, it would wait behind the lines still to come.
-            while let Some(landed) = poll_fn(|context| match self.flights.poll_next_unpin(context) {
-                Poll::Ready(landed) => Poll::Ready(landed),
-                Poll::Pending => Poll::Ready(None),
-            })
-            .await
-            {
-                self.land(landed)?;
-            }
+            self.land_ready().await?;
             (operations, origins) = (later, later_origins);
+        }
+        Ok(())
+    }
+
+    /// Moves what is in flight along, and counts what has come back.
+    async fn land_ready(&mut self) -> Result<(), ApiError> {
+        while let Some(landed) = poll_fn(|context| match self.flights.poll_next_unpin(context) {
+            Poll::Ready(landed) => Poll::Ready(landed),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+        {
+            self.land(landed)?;
         }
         Ok(())
     }

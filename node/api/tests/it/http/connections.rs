@@ -215,15 +215,54 @@ async fn shutting_down_ends_what_idles_and_finishes_what_runs() {
     let mut node = Node::start().await;
     let mut idle = send(&node, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
     reply(&mut idle).await;
-    let mut busy = send(&node, "POST /v1/import HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 17\r\n\r\n").await;
+    let mut busy = send(&node, "POST /v1/learn HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 16\r\n\r\n").await;
     assert!(reply(&mut busy).await.starts_with("HTTP/1.1 100"), "the request has begun");
     node.shutdown.cancel();
     assert_eq!(to_end(&mut idle).await, "");
     let serving = node.serving.take().unwrap();
     assert!(!serving.is_finished());
-    busy.write_all(b"{\"content\": \"a\"}\n").await.unwrap();
+    busy.write_all(b"{\"content\": \"a\"}").await.unwrap();
     let text = to_end(&mut busy).await;
-    assert!(text.starts_with("HTTP/1.1 200") && text.contains("\"concepts\":1"), "{text}");
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains("\"created\":true"), "{text}");
+    drop(busy);
     timeout(PATIENCE, serving).await.expect("serving ends").unwrap();
     assert!(TcpStream::connect(node.address).await.is_err());
+}
+
+const TRICKLE: &str =
+    "POST /v1/import HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{\"content\": \"a\"}\n{\"content\": \"b\"}\n{\"con";
+
+async fn until_stored(node: &Node, concepts: u64) {
+    let stored = async { while node.get("/stats").await.ok()["concepts"] != concepts {} };
+    timeout(PATIENCE, stored).await.expect("the lines are stored while the import goes on");
+}
+
+#[tokio::test]
+async fn a_trickling_import_is_stored_as_it_comes() {
+    let node = Node::start().await;
+    let mut stream = send(&node, TRICKLE).await;
+    until_stored(&node, 2).await;
+    stream.write_all(b"tent\": \"c\"}\n").await.unwrap();
+    until_stored(&node, 3).await;
+}
+
+#[tokio::test]
+async fn shutting_down_ends_an_import_with_what_was_read() {
+    for accept in ["", "Accept: application/x-ndjson\r\n"] {
+        let mut node = Node::start().await;
+        let mut stream = send(&node, &TRICKLE.replace("Host: x\r\n", &format!("Host: x\r\n{accept}"))).await;
+        until_stored(&node, 2).await;
+        stream.write_all(b"tent\": \"c\"}\n").await.unwrap();
+        // Its third line may be read or not; what the report says has to be so.
+        node.shutdown.cancel();
+        let text = to_end(&mut stream).await;
+        let last = text.lines().find(|line| line.contains("\"done\":true")).unwrap_or_else(|| panic!("{text}"));
+        let report: serde_json::Value = serde_json::from_str(last).unwrap();
+        let stored = report["concepts"].as_u64().unwrap();
+        assert!(stored == node.service.stats().concepts && (2..=3).contains(&stored), "{report}");
+        let error = &report["errors"][0];
+        assert_eq!((&error["line"], &error["code"]), (&json!(stored + 1), &json!("unavailable")), "{report}");
+        drop(stream);
+        timeout(PATIENCE, node.serving.take().unwrap()).await.expect("serving ends").unwrap();
+    }
 }

@@ -11,6 +11,7 @@ use sutra_protocol::http::ImportReport;
 use sutra_protocol::{ApiError, ErrorCode, Namespace, limits};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::lines::{Line, Lines};
 use crate::http::app::App;
@@ -33,6 +34,16 @@ pub(super) struct Run {
     patience: Instant,
     /// Bytes since `patience` was last extended.
     since_progress: usize,
+    shutdown: CancellationToken,
+}
+
+/// What a running import meets next.
+enum Event {
+    Body(Result<Option<Bytes>, ApiError>),
+    /// It is time for something.
+    Tick,
+    /// The node stops.
+    Shutdown,
 }
 
 impl Run {
@@ -46,6 +57,7 @@ impl Run {
             idle,
             patience: Instant::now() + idle,
             since_progress: 0,
+            shutdown: app.shutdown.clone(),
         }
     }
 
@@ -53,22 +65,38 @@ impl Run {
     pub(super) async fn complete(mut self, mut each: impl FnMut(ImportReport)) -> Result<(ImportReport, Token), ApiError> {
         let mut due = Instant::now() + REPORT_EVERY;
         loop {
-            match timeout_at(due.min(self.patience), body::frame(&mut self.body)).await {
-                Ok(Ok(Some(chunk))) => self.take(chunk).await?,
-                Ok(Ok(None)) => break,
-                Ok(Err(error)) => return Err(self.ended_early(error)),
-                Err(_) if Instant::now() >= self.patience => return Err(self.ended_early(body::stalled(self.idle))),
-                Err(_) => {}
+            match self.next(due).await {
+                Event::Body(Ok(Some(chunk))) => self.take(chunk).await?,
+                Event::Body(Ok(None)) => break,
+                Event::Body(Err(error)) => return Err(self.ended_early(error)),
+                Event::Tick if Instant::now() >= self.patience => return Err(self.ended_early(body::stalled(self.idle))),
+                Event::Tick => {}
+                // A part of a line is no line.
+                Event::Shutdown => return self.importer.stop(&stopping()).await,
             }
-            if Instant::now() >= due {
+            let now = Instant::now();
+            if now >= due || self.importer.due().is_some_and(|departure| now >= departure) {
+                self.importer.tick().await?;
+            }
+            if now >= due {
                 each(self.importer.report());
-                due = Instant::now() + REPORT_EVERY;
+                due = now + REPORT_EVERY;
             }
         }
         if let Some(line) = self.lines.last() {
             push(&mut self.importer, line).await?;
         }
         self.importer.finish().await
+    }
+
+    /// The next bytes, at most until a report is due, lines have to depart, or patience is over.
+    async fn next(&mut self, report: Instant) -> Event {
+        let tick = self.importer.due().into_iter().fold(report.min(self.patience), Instant::min);
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Event::Shutdown,
+            body = timeout_at(tick, body::frame(&mut self.body)) => body.map_or(Event::Tick, Event::Body),
+        }
     }
 
     async fn take(&mut self, mut chunk: Bytes) -> Result<(), ApiError> {
@@ -112,6 +140,11 @@ impl Run {
             })
         })
     }
+}
+
+fn stopping() -> ApiError {
+    let message = "the node stopped before it had read this line; what comes from here on has to be sent again";
+    ApiError::new(ErrorCode::Unavailable, message)
 }
 
 enum Progress {
