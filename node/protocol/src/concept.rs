@@ -24,6 +24,7 @@ pub struct Source {
     pub title: Option<String>,
     /// The page, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
     pub page: Option<u32>,
     /// The position in the document, in bytes from its start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,12 +32,15 @@ pub struct Source {
 }
 
 impl Source {
-    /// Checks the lengths of `uri` and `title`.
+    /// Checks the lengths of `uri` and `title`, and that `page` is one.
     ///
     /// # Errors
     /// A [`Violation`] naming the field.
     pub fn validate(&self) -> Result<(), Violation> {
         limits::text("uri", &self.uri, limits::SOURCE_BYTES)?;
+        if self.page == Some(0) {
+            return Err(Violation::invalid("page", "is 0", "pages are counted from 1"));
+        }
         self.title.as_ref().map_or(Ok(()), |title| limits::at_most("title", title.len(), limits::SOURCE_BYTES, "bytes"))
     }
 }

@@ -25,6 +25,14 @@ impl Namespace {
     /// The regular expression that every namespace matches.
     pub const PATTERN: &'static str = "^[a-z0-9_][a-z0-9_-]{0,62}$";
 
+    /// The namespaces that only the grid itself writes to.
+    pub const RESERVED: [&'static str; 2] = ["_grid", "_users"];
+
+    /// Whether only the grid itself writes to it.
+    pub fn is_reserved(&self) -> bool {
+        Self::RESERVED.contains(&self.as_str())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -35,7 +35,7 @@ impl Service {
                 return Err(ApiError::invalid("Sutra-Token", message));
             }
             let reached = timeout_at(caller.deadline, self.store.wait_applied(index)).await;
-            reached.map_err(|_| fault::deadline(Fate::None))?;
+            reached.map_err(|_| fault::not_reached())?;
         }
         Ok(())
     }

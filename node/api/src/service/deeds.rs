@@ -31,8 +31,9 @@ impl Service {
     /// Does one thing.
     pub(super) async fn do_one(&self, caller: &Caller, deed: Deed) -> Result<(Done, Namespace), ApiError> {
         deed.validate()?;
-        self.ready(caller).await?;
         let namespace = deed.namespace().cloned().unwrap_or_default();
+        submit::writable(&namespace)?;
+        self.ready(caller).await?;
         let mut results = self.do_in(caller, &namespace, vec![Ok(deed)], true).await?;
         match results.pop() {
             Some(result) => result.map(|done| (done, namespace)),
@@ -50,9 +51,14 @@ impl Service {
         limits::at_most("items", deeds.len(), limits::BATCH_ITEMS, "entries")?;
         self.ready(caller).await?;
         let mut groups: Vec<(Namespace, Vec<usize>, Vec<Item>)> = Vec::new();
-        let count = deeds.len();
+        let mut results: Vec<Option<(Namespace, Result<Done, ApiError>)>> = (0..deeds.len()).map(|_| None).collect();
         for (at, deed) in deeds.into_iter().enumerate() {
             let namespace = deed.namespace().or(namespace).cloned().unwrap_or_default();
+            if let Err(error) = submit::writable(&namespace) {
+                // It takes no place in a command: that would be a write to this namespace.
+                results[at] = Some((namespace, Err(error)));
+                continue;
+            }
             let item = deed.validate().map(|()| deed).map_err(ApiError::from);
             match groups.iter_mut().find(|(of, ..)| *of == namespace) {
                 Some((_, places, items)) => {
@@ -63,7 +69,6 @@ impl Service {
             }
         }
         let mut token = caller.token.clone().unwrap_or_default().merge(&Token::at(SHARD, self.store.applied()));
-        let mut results: Vec<Option<(Namespace, Result<Done, ApiError>)>> = (0..count).map(|_| None).collect();
         for (group, (namespace, places, items)) in groups.into_iter().enumerate() {
             let done = match self.do_in(caller, &namespace, items, false).await {
                 Ok(done) => done,

@@ -27,10 +27,16 @@ impl Fate {
 /// The caller's time is over.
 pub(super) fn deadline(fate: Fate) -> ApiError {
     let message = match fate {
-        Fate::None => "the request's time was over before it was done; nothing was stored",
+        Fate::None => "the request's time was over before it was done",
         Fate::Unknown => "the request's time was over before its write was confirmed; repeat it with the same Idempotency-Key",
     };
     ApiError::new(ErrorCode::DeadlineExceeded, message).with_details(json!({ "outcome": fate.as_str() }))
+}
+
+/// The caller's time is over, and the node has not come to what its token names.
+pub(super) fn not_reached() -> ApiError {
+    let message = "the request's time was over before the node had come to what its Sutra-Token names";
+    ApiError::new(ErrorCode::DeadlineExceeded, message).with_details(json!({ "outcome": Fate::None.as_str() }))
 }
 
 /// A fault of ours.
@@ -73,7 +79,9 @@ pub(super) fn rejection(rejection: &Rejection) -> ApiError {
         Rejection::KeyTaken { key, holder } => {
             ApiError::conflict(message).with_param("key").with_details(json!({ "key": key, "id": holder }))
         }
-        Rejection::Exists { id } | Rejection::SourceDiffers { id } => ApiError::conflict(message).with_details(json!({ "id": id })),
+        Rejection::Exists { id } | Rejection::SourceDiffers { id } => {
+            ApiError::conflict(message).with_details(json!({ "id": id }))
+        }
         Rejection::NoConcept { role: "concept", id } => no_concept(*id),
         Rejection::NoConcept { role, id } => ApiError::not_found(message).with_param(*role).with_details(json!({ "id": id })),
         Rejection::Dimension { expected, found } => {

@@ -3,7 +3,7 @@
 use tokio::time::timeout_at;
 
 use sutra_protocol::command::{Applied, Command, LogIndex, Operation, Outcome, RequestKey};
-use sutra_protocol::{ApiError, Namespace, Timestamp};
+use sutra_protocol::{ApiError, ErrorCode, Namespace, Timestamp};
 
 use super::fault::{self, Fate};
 use super::{Caller, SHARD, Service, Token};
@@ -33,6 +33,7 @@ impl Service {
 
     /// Does one thing that needs no names looked up; its repetition is answered from memory.
     pub(super) async fn once(&self, caller: &Caller, namespace: &Namespace, operation: Operation) -> Result<Done, ApiError> {
+        writable(namespace)?;
         self.ready(caller).await?;
         let applied = match self.remembered(namespace, caller.request.as_ref())? {
             Some(applied) => applied,
@@ -50,6 +51,15 @@ impl Service {
     pub(super) fn token(&self, caller: &Caller, index: LogIndex) -> Token {
         caller.token.clone().unwrap_or_default().merge(&Token::at(SHARD, index))
     }
+}
+
+/// Refuses the namespaces that no caller may write to. Every write from outside passes here.
+pub(super) fn writable(namespace: &Namespace) -> Result<(), ApiError> {
+    if !namespace.is_reserved() {
+        return Ok(());
+    }
+    let message = format!("namespace {namespace} is the grid's own; it can be read, but not written, set or dropped");
+    Err(ApiError::new(ErrorCode::PermissionDenied, message).with_param("namespace"))
 }
 
 /// A command in the caller's name.

@@ -87,7 +87,7 @@ const fn meaning(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidArgument => "the request is malformed or outside a bound; nothing was stored.",
         ErrorCode::Unauthenticated => "who asks is not known.",
-        ErrorCode::PermissionDenied => "who asks may not do this.",
+        ErrorCode::PermissionDenied => "who asks may not do this: nobody writes to the namespaces `_grid` and `_users`.",
         ErrorCode::NotFound => "what is named does not exist.",
         ErrorCode::MethodNotAllowed => "the path has other methods.",
         ErrorCode::Conflict => "what is stored contradicts the request, or a name is ambiguous; `details` has the ids.",

@@ -113,7 +113,13 @@ impl Operation {
         let key = json!({ "type": "string", "minLength": 1, "maxLength": limits::IDEMPOTENCY_KEY_BYTES, "pattern": "^[!-~]+$" });
         self.header("Idempotency-Key", key, "The same request with the same key within an hour returns the first answer.")
             .with_token()
-            .errors(&[ErrorCode::InvalidArgument, ErrorCode::Conflict, ErrorCode::Overloaded, ErrorCode::Unavailable])
+            .errors(&[
+                ErrorCode::InvalidArgument,
+                ErrorCode::PermissionDenied,
+                ErrorCode::Conflict,
+                ErrorCode::Overloaded,
+                ErrorCode::Unavailable,
+            ])
     }
 
     /// Ends at a deadline.

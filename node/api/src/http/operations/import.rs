@@ -57,6 +57,7 @@ pub(in crate::http) fn describe() -> Operation {
         .answers_lines::<ImportReport>("A report about once a second.")
         .errors(&[
             ErrorCode::InvalidArgument,
+            ErrorCode::PermissionDenied,
             ErrorCode::Overloaded,
             ErrorCode::Unavailable,
             ErrorCode::DeadlineExceeded,
@@ -75,7 +76,7 @@ pub(in crate::http) async fn import(
         let message = "Idempotency-Key is not for imports: importing the same lines again changes nothing";
         return Err(ApiError::invalid("Idempotency-Key", message).into());
     }
-    let run = Run::new(&app, caller, params.namespace.unwrap_or_default(), body);
+    let run = Run::new(&app, caller, params.namespace.unwrap_or_default(), body)?;
     if !wants_progress(&headers) {
         let (report, token) = run.complete(|_| {}).await?;
         let mut response = reply::json(report)?;

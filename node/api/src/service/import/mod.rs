@@ -80,10 +80,14 @@ pub struct Importer {
 impl Service {
     /// Begins an import into `namespace`. An `Idempotency-Key` is not needed, nor looked at: ids come from content, so importing the
     /// same lines again changes nothing.
-    pub fn import(&self, caller: Caller, namespace: Namespace) -> Importer {
+    ///
+    /// # Errors
+    /// `permission_denied`.
+    pub fn import(&self, caller: Caller, namespace: Namespace) -> Result<Importer, ApiError> {
+        submit::writable(&namespace)?;
         let mut overlay = Overlay::default();
         overlay.begin(1);
-        Importer {
+        Ok(Importer {
             service: self.clone(),
             caller,
             namespace,
@@ -99,7 +103,7 @@ impl Service {
             open: Open::default(),
             tally: Tally::new(),
             last: LogIndex::default(),
-        }
+        })
     }
 }
 

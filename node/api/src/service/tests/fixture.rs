@@ -91,7 +91,7 @@ impl Node {
     }
 
     pub(super) async fn import_into(&self, namespace: Namespace, lines: &str) -> ImportReport {
-        let mut importer = self.service.import(caller(), namespace);
+        let mut importer = self.service.import(caller(), namespace).unwrap();
         for line in lines.lines() {
             importer.push(line.as_bytes()).await.unwrap();
         }

@@ -68,7 +68,7 @@ async fn a_bad_line_is_reported_and_the_rest_goes_on() {
 #[tokio::test]
 async fn an_import_reports_as_it_goes_and_counts_lines_refused_unread() {
     let node = node();
-    let mut importer = node.service.import(caller(), Default::default());
+    let mut importer = node.service.import(caller(), Default::default()).unwrap();
     importer.refuse(ErrorCode::TooLarge, "the line is too long");
     importer.push(br#"{"content":"a"}"#).await.unwrap();
     let so_far = importer.report();

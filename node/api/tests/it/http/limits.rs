@@ -74,6 +74,7 @@ fn one_over() -> Vec<(&'static str, Value, &'static str, &'static str, String)> 
         ),
         ("/v1/learn", learn("associations", json!([{}])), invalid, "associations[0].target", "exactly one".into()),
         ("/v1/learn", learn("mentions", json!([{"start": 0, "end": 2}])), invalid, "mentions[0].start", "0..2".into()),
+        ("/v1/learn", learn("source", json!({"uri": "u", "page": 0})), invalid, "source.page", "pages are counted from 1".into()),
         ("/v1/learn", learn("source", json!({"uri": x(4097)})), invalid, "source.uri", "4097 bytes; at most 4096".into()),
         (
             "/v1/learn/batch",

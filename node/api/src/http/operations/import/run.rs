@@ -47,18 +47,18 @@ enum Event {
 }
 
 impl Run {
-    pub(super) fn new(app: &App, mut caller: Caller, namespace: Namespace, body: Body) -> Self {
+    pub(super) fn new(app: &App, mut caller: Caller, namespace: Namespace, body: Body) -> Result<Self, ApiError> {
         caller.deadline = Instant::now() + NO_DEADLINE;
         let idle = app.limits.import_idle_timeout;
-        Self {
-            importer: app.service.import(caller, namespace),
+        Ok(Self {
+            importer: app.service.import(caller, namespace)?,
             body,
             lines: Lines::new(limits::IMPORT_LINE_BYTES),
             idle,
             patience: Instant::now() + idle,
             since_progress: 0,
             shutdown: app.shutdown.clone(),
-        }
+        })
     }
 
     /// Imports every line; `each` is shown a report about once a second.
