@@ -209,3 +209,20 @@ fn what_is_not_served_is_refused_by_name() {
     }
     assert_eq!(invalid(client.fails("DropEverything", json!({}))), "there is no request named \"DropEverything\"");
 }
+
+#[test]
+fn what_the_grid_keeps_for_itself_is_not_written() {
+    let (_dir, node) = fresh();
+    let mut client = node.client();
+    for name in ["_grid", "_users"] {
+        let id = "0".repeat(32);
+        for (request, fields) in [
+            ("LearnConceptV2", json!({"content": "a", "namespace": name})),
+            ("LearnConcept", json!({"content": "a", "namespace": name})),
+            ("DeleteConcept", json!({"concept_id": id, "namespace": name})),
+        ] {
+            let (code, message) = client.fails(request, fields);
+            assert!(code == "permission_denied" && message.contains(name), "{request}: {code}: {message}");
+        }
+    }
+}
