@@ -12,14 +12,14 @@ def call(name, **fields):
     reply = msgpack.unpackb(node.read(*struct.unpack(">I", node.read(4))))
     return reply[name + "Ok"] if "Error" not in reply else sys.exit(f"{name}: {reply['Error']['message']}")
 
-kind = {"type": "hierarchical", "label": "hypernym"}
-dog = call("LearnConceptV2", content="dog: a domesticated canine", associations=[{"target_content": "canine", **kind}])
-canine = call("LearnConceptV2", content="canine", associations=[{"target_content": "mammal", **kind}])
-mammal = call("LearnConceptV2", content="mammal")
+kind = {"type": "hierarchical", "label": "is_a"}
+pump = call("LearnConceptV2", content="Infusomat P7: the pump of bed 12", associations=[{"target_content": "syringe driver", **kind}])
+driver = call("LearnConceptV2", content="syringe driver", associations=[{"target_content": "class IIb device", **kind}])
+device = call("LearnConceptV2", content="class IIb device")
 
-answer = call("Reason", query="Is a dog a mammal?")
+answer = call("Reason", query="Is Infusomat P7 a class IIb device?")
 print(answer["answer"], f"(confidence {answer['confidence']:.2f})")
-found = call("FindPath", start_id=dog["concept_id"], end_id=mammal["concept_id"])
+found = call("FindPath", start_id=pump["concept_id"], end_id=device["concept_id"])
 path = [call("QueryConcept", concept_id=id)["content"] for id in found["path"]]
 print(" -> ".join(path))
-sys.exit(0 if answer["known"] and path == ["dog: a domesticated canine", "canine", "mammal"] else "it is not what was learned")
+sys.exit(0 if answer["known"] and path == ["Infusomat P7: the pump of bed 12", "syringe driver", "class IIb device"] else "it is not what was learned")

@@ -169,6 +169,17 @@ impl Connection {
                 Frame::End => return Ok(End::Quiet),
                 Frame::Payload(payload) => self.start(payload, slot).await,
                 Frame::Refused(error) => self.refuse(error, slot).await,
+                Frame::Oversize { error, length } => {
+                    self.refuse(error, slot).await;
+                    let discarded = tokio::select! {
+                        biased;
+                        () = &mut shutdown => return Ok(End::Quiet),
+                        discarded = reader::discard(source, length, &self.shared.limits) => discarded?,
+                    };
+                    if !discarded {
+                        return Ok(End::Lost);
+                    }
+                }
                 Frame::Lost(error) => {
                     self.refuse(error, slot).await;
                     return Ok(End::Lost);

@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use sutra_protocol::limits::FRAME_BYTES;
 use sutra_protocol::tcp::frame;
 use sutra_protocol::{ApiError, ErrorCode};
 
@@ -23,6 +24,8 @@ pub(super) enum Frame {
     Payload(Payload),
     /// A frame that is refused; the stream stands at the next one.
     Refused(ApiError),
+    /// A frame above the bound; the stream stands at its first byte, and at the next frame once it is [discarded](discard).
+    Oversize { error: ApiError, length: u32 },
     /// Something after which the stream makes no sense any more.
     Lost(ApiError),
     /// The client ended the stream between two frames.
@@ -60,7 +63,7 @@ pub(super) async fn rest<R: AsyncRead + Unpin>(
     };
     let length = match frame::announced(header) {
         Ok(length) => length,
-        Err(error) => return Ok(Frame::Lost(error)),
+        Err(error) => return Ok(Frame::Oversize { error, length: u32::from_be_bytes(header) }),
     };
     let last = Instant::now() + limits.frame_timeout(length);
     let mut payload = Payload { bytes: Vec::new(), memory: None };
@@ -90,6 +93,25 @@ pub(super) async fn rest<R: AsyncRead + Unpin>(
         }
     }
     Ok(thrown_away.map_or(Frame::Payload(payload), Frame::Refused))
+}
+
+/// Throws a frame of `length` bytes away as it arrives; false if it ends or stalls before. It may take as long as the largest
+/// frame that is allowed.
+pub(super) async fn discard<R: AsyncRead + Unpin>(source: &mut R, length: u32, limits: &TcpLimits) -> io::Result<bool> {
+    let last = Instant::now() + limits.frame_timeout(FRAME_BYTES);
+    let mut scrap = [0; SCRAP];
+    let mut left = length as usize;
+    while left > 0 {
+        let until = last.min(Instant::now() + limits.stall_timeout);
+        match timeout_at(until, source.read(&mut scrap[..left.min(SCRAP)])).await {
+            Err(_) => return Ok(false),
+            Ok(read) => match read? {
+                0 => return Ok(false),
+                read => left -= read,
+            },
+        }
+    }
+    Ok(true)
 }
 
 impl Payload {
@@ -126,6 +148,18 @@ fn overloaded(length: usize, limits: &TcpLimits) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_above_the_bound_is_discarded_up_to_the_next_one() {
+        let length = FRAME_BYTES + 1;
+        let sent = [vec![7; length], framed(b"next")].concat();
+        let mut source = sent.as_slice();
+        assert!(discard(&mut source, length as u32, &TcpLimits::default()).await.unwrap());
+        assert_eq!(source, framed(b"next"));
+        assert!(!discard(&mut source, 100, &TcpLimits::default()).await.unwrap(), "it ends before");
+        let (mut silent, _client) = tokio::io::duplex(64);
+        assert!(!discard(&mut silent, u32::MAX, &TcpLimits::default()).await.unwrap(), "it stalls");
+    }
 
     fn memory(shares: usize) -> Arc<Semaphore> {
         Arc::new(Semaphore::new(shares))
@@ -175,6 +209,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_length_of_four_gibibytes_is_refused_unread() {
-        assert!(matches!(read(&[0xff; 4], &memory(0)).await, Frame::Lost(error) if error.code == ErrorCode::TooLarge));
+        let Frame::Oversize { error, length } = read(&[0xff; 4], &memory(0)).await else { panic!("not refused") };
+        assert_eq!((error.code, length), (ErrorCode::TooLarge, u32::MAX));
     }
 }

@@ -9,7 +9,7 @@ pub const HEADER_BYTES: usize = 4;
 /// The length that a frame's header announces.
 ///
 /// # Errors
-/// `too_large`, naming size and bound; the bytes that follow can't be skipped in reasonable time, so that the stream is lost.
+/// `too_large`, naming size and bound. The next frame begins behind the bytes that were announced.
 pub fn announced(header: [u8; HEADER_BYTES]) -> Result<usize, ApiError> {
     let length = u32::from_be_bytes(header) as usize;
     if length <= limits::FRAME_BYTES {
