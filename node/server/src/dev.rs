@@ -38,7 +38,12 @@ impl Dev {
         let (http, tcp) = (Some(flags.http), Some(flags.tcp));
         let settings =
             Settings { data_dir, http, tcp, log: Some(flags.log), node_name: Some("dev-1".into()), ..Settings::default() };
-        Ok(Self { config: Config::from_settings(settings)?, quiet: flags.quiet, temporary })
+        // The general advice, --insecure-listen, names a flag that this command does not have.
+        let config = Config::from_settings(Settings { insecure_listen: Some(true), ..settings })?;
+        if let Some((name, address)) = config.exposed().next() {
+            bail!("--{name} {address}: the embedded grid serves loopback addresses only; `sutra-node serve` can serve others");
+        }
+        Ok(Self { config, quiet: flags.quiet, temporary })
     }
 
     /// Runs the grid until a signal ends it.

@@ -125,7 +125,7 @@ fn sentence(error: &ApiError, retry_after: Option<u64>) -> String {
     let details = details.as_ref().and_then(|details| details.as_object());
     for (name, value) in details.into_iter().flatten() {
         match (name.as_str(), value.as_str()) {
-            ("outcome", Some("none")) => told.push_str("; nothing was stored"),
+            ("outcome", Some("none")) => told.push_str("; nothing was changed"),
             ("outcome", Some("unknown")) => told.push_str("; whether it was stored is not known: repeating it does no harm"),
             ("retry_after_ms", _) => {}
             // The sentence has it already.

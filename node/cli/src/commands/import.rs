@@ -99,7 +99,10 @@ fn render(report: &ImportReport, width: usize) -> String {
     if report.errors_total == 0 {
         return out;
     }
-    out.push_str(&format!("{} failed; of such a line nothing is stored\n\n", counted(report.errors_total, "line")));
+    out.push_str(&format!(
+        "{} failed: a refused line leaves nothing, one whose association finds no end is learned without it\n\n",
+        counted(report.errors_total, "line")
+    ));
     let mut rows = Rows::new(width, ["LINE", "CODE", "MESSAGE"], &["LINE", "CODE"]);
     for error in report.errors.iter().take(ERRORS_SHOWN) {
         rows.push([error.line.to_string(), error.code.to_string(), error.message.clone()]);
@@ -133,7 +136,7 @@ mod tests {
         }))
         .unwrap();
         let expected = "imported 10,234 concepts and 25,601 associations from 12,000 lines in 2.0 s (6,000 lines/s)
-3 lines failed; of such a line nothing is stored
+3 lines failed: a refused line leaves nothing, one whose association finds no end is learned without it
 
 LINE  CODE              MESSAGE
 7     invalid_argument  content is empty

@@ -81,6 +81,7 @@ impl Input {
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         match self.state.failed.get() {
             None => Ok(()),
+            Some(reason) if self.lines() == 0 => anyhow::bail!("can't read {}: {reason}", self.name),
             Some(reason) => anyhow::bail!(
                 "can't read {} beyond its line {}: {reason}; the lines before may be stored, and importing them again does no harm",
                 self.name,

@@ -35,10 +35,15 @@ impl<R: BufRead> Frames<R> {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
-                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+                Err(_) => return Err(damaged()),
             }
         }
     }
+}
+
+/// The decoder's own errors tell its insides, not what is wrong with the file.
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "its compressed data is damaged or cut short")
 }
 
 impl<R: BufRead> Read for Frames<R> {
@@ -50,9 +55,7 @@ impl<R: BufRead> Read for Frames<R> {
             self.started = true;
             while self.decoder.can_collect() < buffer.len() && !self.decoder.is_finished() {
                 let missing = buffer.len() - self.decoder.can_collect();
-                self.decoder
-                    .decode_blocks(&mut self.source, BlockDecodingStrategy::UptoBytes(missing))
-                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                self.decoder.decode_blocks(&mut self.source, BlockDecodingStrategy::UptoBytes(missing)).map_err(|_| damaged())?;
             }
             match self.decoder.read(buffer)? {
                 // An empty frame, or the end of one: another may follow.

@@ -31,7 +31,7 @@ fn a_servers_error_is_told_with_code_and_request() {
     let body = json!({"error": {"code": "unavailable", "message": "the shard has no quorum", "request_id": "r-7", "details": {"outcome": "none"}}});
     let node = Node::saying(node::json("503 Service Unavailable", &body));
     let (_, stderr) = ended(&run(&node.url, &["learn", "aspirin"]), 1);
-    assert_eq!(stderr, "sutra: the shard has no quorum (unavailable, request r-7); nothing was stored\n");
+    assert_eq!(stderr, "sutra: the shard has no quorum (unavailable, request r-7); nothing was changed\n");
 }
 
 #[test]

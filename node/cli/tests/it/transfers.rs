@@ -44,7 +44,7 @@ fn failed_lines_are_told_and_fail_the_import_unless_they_may() {
     for (words, code) in [(&["import", "-"][..], 1), (&["import", "-", "--allow-errors"], 0)] {
         let node = Node::saying(format!("{CHUNKED}{}{}", chunk(&report(3, 2, true)), chunk("")));
         let (stdout, _) = ended(&run(&node.url, words), code);
-        assert!(stdout.contains("2 lines failed; of such a line nothing is stored\n"), "{stdout}");
+        assert!(stdout.contains("2 lines failed: a refused line leaves nothing"), "{stdout}");
         assert!(stdout.contains("LINE  CODE              MESSAGE\n1     invalid_argument  content is empty\n"), "{stdout}");
     }
 }

@@ -36,7 +36,7 @@ pub struct ImportReport {
     pub done: bool,
 }
 
-/// A line that failed; nothing of it, or of an association in it, is stored.
+/// A line that failed. A refused line leaves nothing; a concept one of whose associations finds no end is learned without it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ImportError {
     /// The line, from 1.

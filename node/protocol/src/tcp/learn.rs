@@ -33,6 +33,9 @@ pub struct LearnConceptV2Ok {
     pub index: LogIndex,
     /// Whether it did not exist before.
     pub created: bool,
+    /// Whether it has an embedding from this request: `generate_embedding` asks for one where the node has an embedder, and
+    /// a node without one says so here.
+    pub embedded: bool,
 }
 
 /// Fields of `LearnBatchOk`.

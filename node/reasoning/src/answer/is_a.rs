@@ -17,7 +17,7 @@ use super::Question;
 use super::thought::{Thought, Verdict, below_gate, refusal};
 use crate::path::{Found, Path, PathQuery, find_paths_where, reach};
 use crate::relation::{Family, Relation};
-use crate::verbalise::chain;
+use crate::verbalise::{chain, sentence};
 
 /// Most stored negations that are weighed.
 const NEGATIONS: usize = 64;
@@ -173,19 +173,23 @@ fn objections(question: &Question<'_>, paths: &[Path], says_no: bool) -> Vec<Obj
     let word = if says_no { "no" } else { "yes" };
     let mut found: Vec<Objection> = Vec::new();
     for path in paths {
-        let reason = if path.hops.is_empty() {
-            format!("It says {word}: it is the same concept.")
-        } else {
-            format!("It says {word}: {}.", chain(path, &name))
-        };
-        let mut statements: Vec<ConceptId> = path.hops.iter().flat_map(|step| grounds(question, step)).collect();
-        if statements.is_empty() {
+        let hops = path.hops.iter();
+        let mut told: Vec<(ConceptId, String)> = hops
+            .flat_map(|step| {
+                let reason = format!("It says {word}: {}.", sentence(step, &name));
+                grounds(question, step).into_iter().map(move |statement| (statement, reason.clone()))
+            })
+            .collect();
+        if told.is_empty() {
             let telling = path.hops.iter().find(|step| denies(step, path.start)).or(path.hops.first());
-            statements.push(telling.map_or(path.start, |step| step.key.source));
+            told.push(match telling {
+                Some(step) => (step.key.source, format!("It says {word}: {}.", chain(path, &name))),
+                None => (path.start, format!("It says {word}: it is the same concept.")),
+            });
         }
-        for statement in statements {
+        for (statement, reason) in told {
             if found.iter().all(|held| held.statement != statement) {
-                found.push(Objection { statement, reason: reason.clone() });
+                found.push(Objection { statement, reason });
             }
         }
     }

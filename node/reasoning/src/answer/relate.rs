@@ -27,7 +27,7 @@ pub(super) fn think(question: &Question<'_>, x: ConceptId, y: ConceptId) -> Thou
     };
     let confidence = best.confidence;
     let name = |id| question.name(id);
-    let say = |path: &Path| if path.hops.is_empty() { format!("both are {}", name(x)) } else { chain(path, &name) };
+    let say = |path: &Path| if path.hops.is_empty() { format!("Both are {}", name(x)) } else { chain(path, &name) };
     let view =
         |(at, path): (usize, &Path)| AnswerView { id: None, content: say(path), confidence: path.confidence, paths: vec![at] };
     let sentence = format!("{}.", say(best));

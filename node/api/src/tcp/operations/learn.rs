@@ -7,8 +7,10 @@ use sutra_protocol::tcp::{BatchError, ConceptIdOk, LearnBatchOk, LearnConceptV2O
 use crate::tcp::answer::Asked;
 
 pub(in crate::tcp) async fn concept_v2(asked: &Asked, learn: LearnRequest) -> Result<LearnConceptV2Ok, ApiError> {
+    let embedded = learn.vector.is_some();
     let learned = asked.service.learn(&asked.caller, learn).await?.body;
-    Ok(LearnConceptV2Ok { concept_id: learned.id, shard: learned.shard, index: learned.index, created: learned.created })
+    let (shard, index, created) = (learned.shard, learned.index, learned.created);
+    Ok(LearnConceptV2Ok { concept_id: learned.id, shard, index, created, embedded })
 }
 
 pub(in crate::tcp) async fn batch(asked: &Asked, batch: LearnBatchRequest) -> Result<LearnBatchOk, ApiError> {
