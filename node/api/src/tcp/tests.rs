@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use sutra_storage::{Store, StoreConfig};
@@ -104,6 +105,19 @@ async fn a_half_sent_frame_is_told_and_its_connection_closed() {
         assert_eq!(receive(&mut client).await["Error"]["code"], "deadline_exceeded".into());
         ends(&mut client).await;
     }
+}
+
+#[tokio::test]
+async fn an_oversize_frame_that_is_not_sent_is_told_at_once_and_closed_by_the_limit() {
+    let stall = Duration::from_secs(1);
+    let served = Served::with(TcpLimits { stall_timeout: stall, ..short() }).await;
+    let mut client = served.connect().await;
+    let started = Instant::now();
+    client.write_all(&[0xff; 4]).await.unwrap();
+    assert_eq!(receive(&mut client).await["Error"]["code"], "too_large".into());
+    assert!(started.elapsed() < stall, "the reply does not wait for the bytes");
+    ends(&mut client).await;
+    assert!(started.elapsed() >= stall, "the limit of a half-sent frame closes it");
 }
 
 #[tokio::test]
