@@ -46,6 +46,7 @@ impl Reconciler {
 
     /// Writes until the write log is closed and empty.
     pub(crate) fn run(mut self) {
+        let _guard = EndOnPanic;
         let mut payload = Vec::new();
         while let Some(items) = self.shared.write_log.take() {
             let batch = self.batch(items);
@@ -118,6 +119,18 @@ impl Reconciler {
         counters.sync_nanos.fetch_add(nanos, Ordering::Relaxed);
         counters.syncs.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// Ends the process if the thread panics: writes would be admitted that nobody makes, and what is in the log might not be in memory.
+struct EndOnPanic;
+
+impl Drop for EndOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the thread that writes has panicked; the process ends, and its next start replays the log");
+            std::process::exit(1);
+        }
     }
 }
 

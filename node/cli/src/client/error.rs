@@ -5,11 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use sutra_protocol::ApiError;
+use serde::Deserialize;
+use serde_json::Value;
 use sutra_protocol::error::ErrorBody;
+use sutra_protocol::{ApiError, ConceptId};
 
 use crate::arguments::Server;
-use crate::output::text;
+use crate::output::{self, candidates, text};
 
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
@@ -128,11 +130,28 @@ fn sentence(error: &ApiError, retry_after: Option<u64>) -> String {
             ("outcome", Some("none")) => told.push_str("; nothing was changed"),
             ("outcome", Some("unknown")) => told.push_str("; whether it was stored is not known: repeating it does no harm"),
             ("retry_after_ms", _) => {}
+            ("candidates", None) => told.push_str(&candidates(value)),
             // The sentence has it already.
             (_, Some(text)) if message.contains(text) => {}
             _ => told.push_str(&format!("\n  {name}: {value}")),
         }
     }
+    told
+}
+
+/// What an ambiguous name may stand for, and how to go on.
+fn candidates(value: &Value) -> String {
+    #[derive(Deserialize)]
+    struct Meant {
+        id: ConceptId,
+        key: Option<String>,
+        content: Option<String>,
+    }
+    let Ok(meant) = Vec::<Meant>::deserialize(value) else { return format!("\n  candidates: {value}") };
+    let cells = |one: &Meant| candidates::cells(one.id, one.key.as_deref(), one.content.as_deref().unwrap_or_default());
+    let mut told = format!("\n\n{}", candidates::table(meant.iter().map(cells), output::width(&io::stderr())));
+    candidates::push_rest(&mut told, meant.len(), "; `sutra search` finds them all");
+    told.push_str("\nRun it again with the id of the one you mean, or with key:KEY, instead of the name.");
     told
 }
 

@@ -1,5 +1,6 @@
 //! What is printed.
 
+pub(crate) mod candidates;
 pub(crate) mod chain;
 pub(crate) mod number;
 pub(crate) mod table;
@@ -31,12 +32,7 @@ pub(crate) struct Screen {
 impl Screen {
     /// The standard output.
     pub(crate) fn new(format: Format) -> Self {
-        let terminal = if io::stdout().is_terminal() { terminal_size() } else { None };
-        let width = match terminal {
-            Some((Width(columns), _)) => usize::from(columns).max(LEAST_WIDTH),
-            None => DEFAULT_WIDTH,
-        };
-        Self { format, width }
+        Self { format, width: width(&io::stdout()) }
     }
 
     /// Prints a reply: `table` renders it for people.
@@ -53,6 +49,15 @@ impl Screen {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
+    }
+}
+
+/// Columns of a line on `stream`.
+pub(crate) fn width(stream: &impl IsTerminal) -> usize {
+    let terminal = if stream.is_terminal() { terminal_size() } else { None };
+    match terminal {
+        Some((Width(columns), _)) => usize::from(columns).max(LEAST_WIDTH),
+        None => DEFAULT_WIDTH,
     }
 }
 

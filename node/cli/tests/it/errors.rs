@@ -35,6 +35,28 @@ fn a_servers_error_is_told_with_code_and_request() {
 }
 
 #[test]
+fn what_an_ambiguous_name_may_stand_for_is_a_table_with_how_to_go_on() {
+    let [slope, money] = ["1", "2"].map(|digit| digit.repeat(32));
+    let body = json!({"error": {"code": "conflict", "message": "“bank” may be any of 2 concepts", "details": {"candidates": [
+        {"id": slope, "content": "bank: sloping land\u{1b}[2J", "key": "wn:1"}, {"id": money, "content": "bank: a house of money"}]}}});
+    for words in [["path", "bank", "money"], ["associate", "bank", "money"]] {
+        let node = Node::saying(node::json("409 Conflict", &body));
+        let (_, stderr) = ended(&run(&node.url, &words), 1);
+        let expected = format!(
+            "sutra: “bank” may be any of 2 concepts (conflict)
+
+ID                                KEY   CONTENT
+{slope}  wn:1  bank: sloping land\\u{{1b}}[2J
+{money}        bank: a house of money
+
+Run it again with the id of the one you mean, or with key:KEY, instead of the name.
+"
+        );
+        assert_eq!(stderr, expected);
+    }
+}
+
+#[test]
 fn what_is_no_node_is_said_to_be_none() {
     let node = Node::saying("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 8\r\n\r\nupstream");
     let (_, stderr) = ended(&run(&node.url, &["stats"]), 1);

@@ -265,37 +265,3 @@ fn a_spent_budget_makes_the_answer_incomplete() {
     let late = || true;
     assert_eq!(find(leaf, hub, &Budget::until(&late)), Found { paths: vec![], complete: false });
 }
-
-#[test]
-#[allow(clippy::print_stderr, reason = "its result is a time to read")]
-#[ignore = "a measurement: cargo test --release -- --ignored --nocapture"]
-fn how_long_a_path_takes_on_a_hundred_thousand_concepts() {
-    let mut state = 1u64;
-    let mut random = |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
-    let mut graph = Graph::default();
-    let id = |number: u64| ConceptId::from_u128(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
-    (0..100_000).for_each(|number| _ = graph.numbered(id(number).as_u128()));
-    for source in 0..100_000 {
-        for _ in 0..4 {
-            let confidence = 0.5 + random(50) as f64 / 100.0;
-            graph.associate(id(source), AssociationType::Semantic, "related_to", id(random(100_000)), confidence, &[]);
-        }
-    }
-    let never = || false;
-    for (strategy, max_paths) in
-        [(PathStrategy::Shortest, 1), (PathStrategy::Shortest, 10), (PathStrategy::Best, 1), (PathStrategy::Best, 10)]
-    {
-        let query = PathQuery { strategy, max_paths, max_depth: 8, ..PathQuery::default() };
-        let began = std::time::Instant::now();
-        let mut hops = 0;
-        let pairs = 20;
-        for _ in 0..pairs {
-            let found = find_paths(&graph, id(random(100_000)), id(random(100_000)), &query, &Budget::until(&never));
-            hops += found.paths.first().map_or(0, |path| path.hops.len());
-        }
-        eprintln!("{strategy:?}, {max_paths} paths: {:?} each, {hops} hops in {pairs} first paths", began.elapsed() / pairs);
-    }
-}

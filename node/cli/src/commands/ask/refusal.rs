@@ -6,12 +6,10 @@ use std::fmt::Write;
 use sutra_protocol::http::{Candidate, ReasonResponse, Refusal, RefusalCode};
 
 use super::answer;
+use crate::output::candidates::{self, SHOWN};
 use crate::output::number::{confidence, milliseconds};
 use crate::output::table::Rows;
 use crate::output::text;
-
-/// Candidates and near answers shown, and commands offered.
-const SHOWN: usize = 10;
 
 /// What listed concepts are to a name of the question.
 #[derive(Clone, Copy)]
@@ -50,26 +48,19 @@ fn push_candidates(out: &mut String, relation: Relation, candidates: &[Candidate
         Relation::Nearest => "What comes nearest:".into(),
     };
     let _ = write!(out, "\n{}", text::wrap(&heading, width, 0));
-    let cells = |candidate: &Candidate| {
-        let content = text::cut(&text::line(&candidate.content), 120);
-        [candidate.id.to_string(), candidate.key.clone().unwrap_or_default(), content]
-    };
-    let shown = candidates.iter().take(SHOWN);
+    let cells = |candidate: &Candidate| candidates::cells(candidate.id, candidate.key.as_deref(), &candidate.content);
     if single {
-        let mut rows = Rows::new(width, ["ID", "KEY", "CONTENT"], &["ID"]);
-        shown.for_each(|candidate| rows.push(cells(candidate)));
-        out.push_str(&rows.render());
+        out.push_str(&candidates::table(candidates.iter().map(cells), width));
     } else {
-        let mut rows = Rows::new(width, ["NAME", "ID", "KEY", "CONTENT"], &["ID"]);
-        for candidate in shown {
+        let [id, key, content] = candidates::HEADINGS;
+        let mut rows = Rows::new(width, ["NAME", id, key, content], &["ID"]);
+        for candidate in candidates.iter().take(SHOWN) {
             let [id, key, content] = cells(candidate);
             rows.push([candidate.name.clone(), id, key, content]);
         }
         out.push_str(&rows.render());
     }
-    if candidates.len() > SHOWN {
-        let _ = writeln!(out, "… and {} more (-o json shows all)", candidates.len() - SHOWN);
-    }
+    candidates::push_rest(out, candidates.len(), " (-o json shows all)");
 }
 
 /// The commands that settle an ambiguity: one for each candidate of a name; if several names are open, one with the first
