@@ -62,10 +62,11 @@ fn weigh(question: &Question<'_>, x: ConceptId, y: ConceptId, yes: Vec<Path>, no
         [] => format!("Yes: both names stand for the concept \"{}\".", name(x)),
         _ => format!("{}: {}.", if affirmed { "Yes" } else { "No" }, chain(&supporting[0], &name)),
     };
-    let mut against = objections(question, &opposing, affirmed);
+    let mut against = Vec::new();
+    object(&mut against, question, &opposing, affirmed);
     let contradicted = passes(for_it) && passes(against_it);
     let verdict = if contradicted {
-        against.extend(objections(question, &supporting, !affirmed));
+        object(&mut against, question, &supporting, !affirmed);
         let message = format!(
             "What is stored says both yes ({:.3}) and no ({:.3}).",
             for_it.unwrap_or_default(),
@@ -166,42 +167,38 @@ fn proof(up: Path, denial: Step, down: Path) -> Option<Path> {
     Some(Path { start, hops, confidence })
 }
 
-/// Every statement that the paths rest on, as a word against the answer. Where an association rests on somebody's word only,
-/// its source stands for it.
-fn objections(question: &Question<'_>, paths: &[Path], says_no: bool) -> Vec<Objection> {
+/// Adds every statement that the paths rest on, as a word against the answer: once, with all that it says. Where an association
+/// rests on somebody's word only, its source stands for it.
+fn object(found: &mut Vec<Objection>, question: &Question<'_>, paths: &[Path], says_no: bool) {
     let name = |id| question.name(id);
     let word = if says_no { "no" } else { "yes" };
-    let mut found: Vec<Objection> = Vec::new();
     for path in paths {
-        let hops = path.hops.iter();
-        let mut told: Vec<(ConceptId, String)> = hops
-            .flat_map(|step| {
-                let reason = format!("It says {word}: {}.", sentence(step, &name));
-                grounds(question, step).into_iter().map(move |statement| (statement, reason.clone()))
-            })
-            .collect();
-        if told.is_empty() {
-            let telling = path.hops.iter().find(|step| denies(step, path.start)).or(path.hops.first());
-            told.push(match telling {
-                Some(step) => (step.key.source, format!("It says {word}: {}.", chain(path, &name))),
-                None => (path.start, format!("It says {word}: it is the same concept.")),
-            });
+        let mut told = Vec::new();
+        for step in &path.hops {
+            let reason = format!("It says {word}: {}.", sentence(step, &name));
+            told.extend(grounds(question, step).into_iter().map(|statement| (statement, reason.clone())));
+        }
+        if path.hops.is_empty() {
+            told.push((path.start, format!("It says {word}: it is the same concept.")));
         }
         for (statement, reason) in told {
-            if found.iter().all(|held| held.statement != statement) {
-                found.push(Objection { statement, reason });
+            match found.iter_mut().find(|held| held.statement == statement) {
+                None => found.push(Objection { statement, reason }),
+                Some(held) if held.reason.contains(&reason) => {}
+                Some(held) => held.reason.extend([" ", &reason]),
             }
         }
     }
-    found
 }
 
+/// The statements that a step rests on, or its source.
 fn grounds(question: &Question<'_>, step: &Step) -> Vec<ConceptId> {
     let association = question.knowledge.association(&step.key);
     let statement = |ground: &Ground| if let Ground::Statement(id) = ground { Some(*id) } else { None };
     association
-        .map(|association| association.evidence.iter().filter_map(|evidence| statement(&evidence.ground)).collect())
-        .unwrap_or_default()
+        .map(|association| association.evidence.iter().filter_map(|evidence| statement(&evidence.ground)).collect::<Vec<_>>())
+        .filter(|statements| !statements.is_empty())
+        .unwrap_or_else(|| vec![step.key.source])
 }
 
 fn filter() -> AssociationFilter {

@@ -161,7 +161,11 @@ fn yes_and_no_is_a_contradiction_and_both_are_shown() {
     let response = ask(&graph, "is tramadol an opioid");
     assert_eq!(code(&response), RefusalCode::Contradicted);
     assert_eq!(response.paths.len(), 2);
-    assert!(response.against.iter().any(|objection| objection.statement == statement));
+    let told: Vec<_> = response.against.iter().map(|objection| (objection.statement, objection.reason.as_str())).collect();
+    // One entry a statement, each with what it says itself.
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0], (statement, "It says no: tramadol is a kind of NSAID. It says yes: tramadol is a kind of opioid."));
+    assert!(told[1].1.starts_with("It says no: ") && told[1].1.contains(" is not a kind of "), "{told:?}");
     assert!(response.against.iter().all(|objection| response.sources.iter().any(|source| source.id == objection.statement)));
 
     // A doubtful negation speaks against the answer without taking it back.
