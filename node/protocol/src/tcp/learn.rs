@@ -12,7 +12,9 @@ use crate::id::ConceptId;
 use crate::limits;
 
 /// The options of the original protocol that `/v1/learn` does not have. `generate_embedding`, `embedding_model`,
-/// `extract_associations` and `analyze_semantics` ask for a stage if the node has it, and are thus not read by one that has none.
+/// `extract_associations` and `analyze_semantics` mean "run the stage if the node has it", for original clients send them always:
+/// they are not read by a node that has none, and [`LearnConceptV2Ok::embedded`] says what came of it. The options of `/v1/learn`
+/// of that kind (`embed`, `classify`, `extract`), which TCP knows too, are refused by a node that lacks the stage.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct OriginalOptions {

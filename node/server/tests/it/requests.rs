@@ -18,6 +18,11 @@ fn a_concept_is_learned_read_and_retracted() {
     let learned = client.call("LearnConceptV2", fields.clone());
     assert_eq!((&learned["created"], learned["index"].as_u64().is_some()), (&json!(true), true));
     assert!(learned["shard"].is_u64());
+    // The flag of the original protocol asks for an embedding if there is an embedder; a vector that is brought along is one.
+    assert_eq!(learned["embedded"], json!(false));
+    let brought = client.call("LearnConceptV2", json!({"content": "a vector", "namespace": "vectors", "vector": [0.5, 0.5]}));
+    assert_eq!(brought["embedded"], json!(true));
+    assert!(invalid(client.fails("LearnConceptV2", json!({"content": "x", "options": {"embed": true}}))).contains("embed"));
     assert_eq!(client.call("LearnConceptV2", fields)["created"], json!(false));
 
     let id = learned["concept_id"].as_str().unwrap();
