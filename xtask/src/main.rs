@@ -2,13 +2,13 @@
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | [`demo`] | `cargo xtask demo`: a node, the corpus, questions and answers |
-//! | [`test`] | `cargo xtask test`: every check, in stages |
-//! | [`soak`] | `cargo xtask soak`: the long versions of the tests |
-//! | [`corpus`], [`wordnet`] | `cargo xtask corpus`: WordNet as an import file |
-//! | [`node`] | a `sutra-node` process of our own |
-//! | [`group`] | a child process that never outlives us |
-//! | [`workspace`], [`cache`], [`tools`], [`console`], [`arguments`], [`failure`] | cargo, kept files, what the machine has, the terminal, the command line, errors |
+//! | `demo` | `cargo xtask demo`: a node, the corpus, questions and answers |
+//! | `test` | `cargo xtask test`: every check, in stages |
+//! | `soak` | `cargo xtask soak`: the long versions of the tests |
+//! | `corpus`, [`wordnet`] | `cargo xtask corpus`: WordNet as an import file |
+//! | `node` | a `sutra-node` process of our own |
+//! | `group` | a child process that never outlives us |
+//! | `workspace`, [`cache`], [`tools`], [`console`], [`arguments`], [`failure`] | cargo, kept files, what the machine has, the terminal, the command line, errors |
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
 use std::process::ExitCode;

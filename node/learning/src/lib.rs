@@ -12,7 +12,7 @@
 //! | [`planner`] | the entry: one request, one operation |
 //! | [`outline`] | a learn request taken apart: its concept, and its associations as drafts |
 //! | [`draft`] | an association whose ends are still names |
-//! | [`reference`] | how a request names a concept, and where it does so |
+//! | `reference` | how a request names a concept, and where it does so |
 //! | [`link`] | from a name to a concept |
 //! | [`overlay`] | what is taught but not applied yet |
 //! | [`mention`] | the parts of a text that name entities |

@@ -2,12 +2,12 @@
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | [`stages`] | which stages there are |
-//! | [`run`] | the commands of one stage: its time box, its log, its counts |
-//! | [`counts`] | tests passed and failed, read from what test programs print |
-//! | [`deny`] | cargo-deny at its pinned version |
-//! | [`python`] | a node driven by Python clients |
-//! | [`links`] | links and anchors in Markdown |
+//! | `stages` | which stages there are |
+//! | `run` | the commands of one stage: its time box, its log, its counts |
+//! | `counts` | tests passed and failed, read from what test programs print |
+//! | `deny` | cargo-deny at its pinned version |
+//! | `python` | a node driven by Python clients |
+//! | `links` | links and anchors in Markdown |
 
 use std::time::{Duration, Instant};
 

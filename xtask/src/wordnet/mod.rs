@@ -6,12 +6,12 @@
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | [`synset`] | one line of a data file |
-//! | [`database`] | all four files |
-//! | [`relation`] | pointer symbols and the associations they become |
-//! | [`selection`] | the demo's part of WordNet |
-//! | [`line`] | one synset as a learn body |
-//! | [`download`] | Debian's `wordnet-base`, without root |
+//! | `synset` | one line of a data file |
+//! | `database` | all four files |
+//! | `relation` | pointer symbols and the associations they become |
+//! | `selection` | the demo's part of WordNet |
+//! | `line` | one synset as a learn body |
+//! | `download` | Debian's `wordnet-base`, without root |
 
 pub(crate) mod database;
 pub(crate) mod download;
