@@ -115,7 +115,6 @@ impl Reconciler {
         self.writer.sync().map_err(AppendError::Fatal)?;
         let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let counters = &self.shared.counters;
-        counters.last_sync_nanos.store(nanos, Ordering::Relaxed);
         counters.sync_nanos.fetch_add(nanos, Ordering::Relaxed);
         counters.syncs.fetch_add(1, Ordering::Relaxed);
         Ok(())

@@ -77,7 +77,6 @@ pub(crate) struct Counters {
     pub(crate) wal_bytes: AtomicU64,
     pub(crate) syncs: AtomicU64,
     pub(crate) sync_nanos: AtomicU64,
-    pub(crate) last_sync_nanos: AtomicU64,
 }
 
 /// Numbers about a store; those of the log since it was opened.
@@ -105,9 +104,7 @@ pub struct StoreStats {
     pub durable: LogIndex,
     /// Size of the log.
     pub wal_bytes: u64,
-    /// Time of the last fsync.
-    pub last_sync: Duration,
-    /// How many there were.
+    /// How many fsyncs there were.
     pub syncs: u64,
     /// Time of all of them, in seconds.
     pub sync_seconds_total: f64,
@@ -200,11 +197,6 @@ impl Store {
         wall_clock()
     }
 
-    /// Whether anything was ever taught in the namespace, or set for it.
-    pub fn has_namespace(&self, namespace: &Namespace) -> bool {
-        self.0.shared.state.load().namespaces.contains_key(namespace)
-    }
-
     /// Every namespace, by name.
     pub fn namespaces(&self) -> Vec<NamespaceView> {
         let state = self.0.shared.state.load();
@@ -233,7 +225,6 @@ impl Store {
             applied: state.applied,
             durable: LogIndex(read(&counters.durable)),
             wal_bytes: read(&counters.wal_bytes),
-            last_sync: Duration::from_nanos(read(&counters.last_sync_nanos)),
             syncs: read(&counters.syncs),
             sync_seconds_total: Duration::from_nanos(read(&counters.sync_nanos)).as_secs_f64(),
             ..StoreStats::default()

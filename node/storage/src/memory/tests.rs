@@ -308,6 +308,18 @@ fn search_sees_what_its_view_sees() {
 }
 
 #[test]
+fn a_retracted_text_weighs_no_words_any_more() {
+    let score = |ward: &Ward| ward.view().search("ibuprofen", 1, &|_| true)[0].score;
+    let mut ward = Ward::default();
+    ward.teach(&["ibuprofen relieves pain"]);
+    let alone = score(&ward);
+    ward.teach(&["ibuprofen and aspirin are sold without prescription"]);
+    assert_ne!(score(&ward), alone);
+    ward.ok(&retract("ibuprofen and aspirin are sold without prescription"));
+    assert_eq!(score(&ward), alone);
+}
+
+#[test]
 fn a_dropped_namespace_forgets_everything() {
     let mut ward = Ward::default();
     let first = repeatable(learn(aspirin()), "order-7", 1);

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::frame::{self, FrameHeader, FrameKind};
 use super::*;
 
 const STORE: &str = "store-of-the-ward";
@@ -118,18 +119,17 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
-fn a_stale_frame_of_another_file_is_not_replayed() {
-    let dir = tempfile::tempdir().unwrap();
-    write(dir.path(), &[b"first", b"second"], 2, u64::MAX);
-    let stale = tempfile::tempdir().unwrap();
-    write(stale.path(), &[b"a", b"b", b"c", b"d"], 4, 100);
-    let id = *file::list(stale.path()).unwrap().last().unwrap();
-    assert_ne!(id, 1);
-    let mut bytes = fs::read(only_file(dir.path())).unwrap();
-    let frame_of_another_file = fs::read(file::path(stale.path(), id)).unwrap();
-    bytes.extend_from_slice(&frame_of_another_file);
-    fs::write(only_file(dir.path()), bytes).unwrap();
-    assert_eq!(read(dir.path()).unwrap(), [b"first".to_vec(), b"second".to_vec()]);
+fn a_stale_frame_is_not_replayed_though_it_is_whole() {
+    // Behind two entries (sequence 2 and 3): one of another file in the right sequence, one of this file out of sequence.
+    for (file_id, sequence) in [(7, 4), (1, 9), (1, 3)] {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[b"first", b"second"], 2, u64::MAX);
+        let mut bytes = fs::read(only_file(dir.path())).unwrap();
+        let stale = FrameHeader { len: 0, kind: FrameKind::Entry, group: GroupId::FIRST_SHARD, file_id, sequence, durable_to: 0 };
+        frame::encode(stale, b"stale", &mut bytes);
+        fs::write(only_file(dir.path()), bytes).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), [b"first".to_vec(), b"second".to_vec()], "{file_id}, {sequence}");
+    }
 }
 
 #[test]
