@@ -1,0 +1,79 @@
+//! The decision what to do next.
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | `obstacles` | why nothing may be changed |
+//! | `objects` | what a cluster has one of |
+//! | `volumes` | adoption, growth, and who deletes them |
+//! | `stateful_set` | made, changed, replaced |
+//! | `pods` | outdated ones, one at a time |
+//! | `shards` | projections |
+
+mod objects;
+mod obstacles;
+mod pods;
+mod shards;
+mod stateful_set;
+mod volumes;
+
+use jiff::Timestamp;
+
+use crate::desired::{Desired, Wanted};
+use crate::observed::Observed;
+use crate::step::{Action, Stall, Step, Waiting};
+
+pub(crate) use pods::serves;
+pub use shards::FRESHNESS;
+pub(crate) use shards::seen as shards_seen;
+
+/// What to do next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Steps, in order. If one fails for a passing reason, those after it are not begun.
+    pub steps: Vec<Step>,
+    /// What has to happen by itself first.
+    pub waiting: Vec<Waiting>,
+    /// Why the spec cannot be carried out, if it cannot.
+    pub stalled: Option<Stall>,
+}
+
+impl Plan {
+    fn step(&mut self, action: Action, reason: impl Into<String>) {
+        self.steps.push(Step { action, reason: reason.into() });
+    }
+
+    fn wait(&mut self, reason: &'static str, message: impl Into<String>) {
+        self.waiting.push(Waiting { reason, message: message.into() });
+    }
+
+    /// Whether something of the cluster itself, not only of its projections, is changing.
+    #[must_use]
+    pub fn changes_cluster(&self) -> bool {
+        !self.waiting.is_empty() || self.steps.iter().any(|step| !step.action.is_projection())
+    }
+}
+
+/// Decides what to do next for a cluster.
+#[must_use]
+pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    if matches!(desired.wanted, Wanted::Paused | Wanted::Deleted) {
+        return plan;
+    }
+    plan.stalled = obstacles::first(desired, observed);
+    // Volumes come before any early return: a full disk is what a stalled cluster must be able to get out of.
+    if desired.impossible.is_empty() {
+        volumes::plan(desired, observed, &mut plan);
+    }
+    if plan.stalled.is_none() {
+        objects::plan(desired, observed, &mut plan);
+        if stateful_set::plan(desired, observed, &mut plan) == stateful_set::Settled::Yes {
+            pods::plan(desired, observed, &mut plan);
+        }
+    }
+    shards::plan(desired, observed, now, &mut plan);
+    if plan.stalled.is_none() {
+        plan.stalled = obstacles::refused(observed, &plan);
+    }
+    plan
+}

@@ -1,0 +1,63 @@
+//! Why nothing may be changed.
+
+use crate::desired::Desired;
+use crate::observed::{Observed, Seen, VolumeOwner};
+use crate::plan::Plan;
+use crate::step::Stall;
+
+/// The first reason to leave everything as it is.
+pub(super) fn first(desired: &Desired, observed: &Observed) -> Option<Stall> {
+    impossible(desired).or_else(|| foreign_volumes(desired, observed)).or_else(|| taken_names(desired, observed))
+}
+
+fn impossible(desired: &Desired) -> Option<Stall> {
+    let first = desired.impossible.first()?;
+    let message = desired.impossible.iter().map(|one| one.message.as_str()).collect::<Vec<_>>().join("; ");
+    Some(Stall { reason: first.reason, message })
+}
+
+/// A stateful set takes every claim that has the right name, whatever it holds.
+fn foreign_volumes(desired: &Desired, observed: &Observed) -> Option<Stall> {
+    let foreign: Vec<(&str, &str)> = observed
+        .volumes
+        .iter()
+        .filter_map(|volume| match &volume.owner {
+            VolumeOwner::Other(grid) if desired.adopt.as_ref() != Some(grid) => Some((volume.name.as_str(), grid.as_str())),
+            _ => None,
+        })
+        .collect();
+    let (_, grid) = foreign.first()?;
+    let names = foreign.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    Some(Stall {
+        reason: "VolumesOfAnotherGrid",
+        message: format!(
+            "the volume claims {names} hold data of another grid, {grid}; to take it over set spec.storage.adopt to that id, \
+             to begin empty delete the claims"
+        ),
+    })
+}
+
+fn taken_names(desired: &Desired, observed: &Observed) -> Option<Stall> {
+    let objects = observed
+        .objects
+        .iter()
+        .filter(|(object, _)| desired.objects.contains(object))
+        .map(|(object, seen)| (object.to_string(), seen));
+    let stateful_set = observed.stateful_set.iter().map(|set| ("StatefulSet".to_owned(), &set.seen));
+    objects.chain(stateful_set).find_map(|(kind, seen)| match seen {
+        Seen::Foreign(owner) => Some(Stall {
+            reason: "NameTaken",
+            message: format!("a {kind} with the name that this cluster needs exists and belongs to {owner}; rename one of them"),
+        }),
+        _ => None,
+    })
+}
+
+/// A step of this plan that the API server refused the last time. It is tried again, because what it objects to may be mended elsewhere.
+pub(super) fn refused(observed: &Observed, plan: &Plan) -> Option<Stall> {
+    plan.steps.iter().find_map(|step| {
+        let message = observed.refusals.get(step.action.name())?;
+        let reason = if step.action.name() == "GrowVolume" { "VolumeExpansionRefused" } else { "RequestRefused" };
+        Some(Stall { reason, message: format!("the API server refuses {}: {message}", step.action.name()) })
+    })
+}

@@ -1,0 +1,59 @@
+//! The stateful set: made, changed, replaced.
+
+use crate::desired::Desired;
+use crate::observed::{Observed, Seen, StatefulSet};
+use crate::plan::Plan;
+use crate::step::Action;
+
+/// Whether a pod that is deleted now comes back as it shall be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    Yes,
+    No,
+}
+
+pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) -> Settled {
+    let Some(set) = &observed.stateful_set else {
+        if adopting(plan) {
+            // Its controller would take the claims as they are; they are labelled first.
+            plan.wait("VolumesAdopted", "volumes are being adopted");
+        } else {
+            plan.step(Action::ApplyStatefulSet, "there is no StatefulSet");
+        }
+        return Settled::No;
+    };
+    match set.seen {
+        Seen::Leaving => {
+            plan.wait("StatefulSetLeaving", "the StatefulSet is being replaced");
+            Settled::No
+        }
+        Seen::Drifted => {
+            plan.step(Action::ApplyStatefulSet, "the StatefulSet is not as the spec says");
+            Settled::No
+        }
+        Seen::Foreign(_) => Settled::No,
+        Seen::InSync if !set.noticed => {
+            plan.wait("StatefulSetChanging", "the StatefulSet's controller has not yet taken note of its change");
+            Settled::No
+        }
+        Seen::InSync if claim_differs(desired, set) && volumes_are_asked_for(desired, observed) => {
+            let reason = "its claim template, which can't be changed in place, is not as spec.storage says; pods stay";
+            plan.step(Action::OrphanStatefulSet, reason);
+            Settled::No
+        }
+        Seen::InSync => Settled::Yes,
+    }
+}
+
+fn adopting(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| matches!(step.action, Action::AdoptVolume { .. }))
+}
+
+fn claim_differs(desired: &Desired, set: &StatefulSet) -> bool {
+    set.claim_bytes != desired.volume_bytes || set.claim_class != desired.storage_class
+}
+
+/// The claims that exist come first: if they can't grow, a new template would only hide that.
+fn volumes_are_asked_for(desired: &Desired, observed: &Observed) -> bool {
+    observed.volumes.iter().all(|volume| volume.requested >= desired.volume_bytes)
+}

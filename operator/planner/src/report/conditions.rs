@@ -1,0 +1,174 @@
+//! Conditions.
+
+use crate::desired::{Desired, Wanted};
+use crate::observed::{Answer, Observed, Pod};
+use crate::plan::{Plan, serves, shards_seen};
+
+/// A condition of the status, without its times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// What it is about.
+    pub kind: ConditionType,
+    /// Whether it holds.
+    pub holds: bool,
+    /// In `CamelCase`.
+    pub reason: &'static str,
+    /// A sentence.
+    pub message: String,
+}
+
+/// What a condition is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConditionType {
+    /// Everything is as the spec says, and serves.
+    Ready,
+    /// Every shard serves.
+    Available,
+    /// Something is changing.
+    Reconciling,
+    /// The spec cannot be carried out.
+    Stalled,
+    /// A node that shall serve does not.
+    Degraded,
+    /// Shards are being split, merged or moved.
+    Rebalancing,
+    /// Whoever reaches a node may read and write.
+    Insecure,
+}
+
+impl ConditionType {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Available => "Available",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+            Self::Degraded => "Degraded",
+            Self::Rebalancing => "Rebalancing",
+            Self::Insecure => "Insecure",
+        }
+    }
+}
+
+pub(super) fn all(desired: &Desired, observed: &Observed, plan: &Plan) -> Vec<Condition> {
+    let available = available(desired, observed);
+    let reconciling = reconciling(desired, plan);
+    let stalled = stalled(plan);
+    let degraded = degraded(desired, observed);
+    let ready = ready([&stalled, &degraded, &available, &reconciling], desired);
+    vec![ready, available, reconciling, stalled, degraded, rebalancing(), insecure(desired)]
+}
+
+fn condition(kind: ConditionType, holds: bool, reason: &'static str, message: impl Into<String>) -> Condition {
+    Condition { kind, holds, reason, message: message.into() }
+}
+
+/// The summary: it names the first thing that is amiss.
+fn ready(parts: [&Condition; 4], desired: &Desired) -> Condition {
+    let [stalled, degraded, available, reconciling] = parts;
+    let all =
+        [(stalled.holds, stalled), (degraded.holds, degraded), (!available.holds, available), (reconciling.holds, reconciling)];
+    // A paused cluster is ready if it serves, whatever its spec says meanwhile.
+    let asked = if desired.wanted == Wanted::Paused { &all[1..3] } else { &all[..] };
+    let amiss = asked.iter().find_map(|(amiss, part)| amiss.then_some(*part));
+    match amiss {
+        Some(part) => condition(ConditionType::Ready, false, part.reason, part.message.clone()),
+        None => condition(ConditionType::Ready, true, "AllNodesServe", "every node and every shard serves"),
+    }
+}
+
+fn available(desired: &Desired, observed: &Observed) -> Condition {
+    let kind = ConditionType::Available;
+    let shards = shards_seen(observed);
+    let leaderless: Vec<String> =
+        shards.iter().filter(|(_, shard)| shard.leader.is_none()).map(|(id, _)| id.to_string()).collect();
+    let anybody_serves = observed.pods.iter().any(|pod| serves(observed, pod));
+    if desired.wanted == Wanted::Hibernated {
+        condition(
+            kind,
+            false,
+            "Hibernated",
+            "the cluster is hibernated: its volumes are kept, set spec.hibernated to false to wake it",
+        )
+    } else if !anybody_serves || shards.is_empty() {
+        condition(kind, false, "NoNodeServes", "no node serves")
+    } else if !leaderless.is_empty() {
+        condition(kind, false, "ShardsWithoutLeader", format!("shards without a leader: {}", leaderless.join(", ")))
+    } else {
+        condition(kind, true, "AllShardsServe", "every shard serves")
+    }
+}
+
+fn reconciling(desired: &Desired, plan: &Plan) -> Condition {
+    let kind = ConditionType::Reconciling;
+    let step = plan.steps.iter().find(|step| !step.action.is_projection());
+    match (desired.wanted, step, plan.waiting.first()) {
+        (Wanted::Paused, ..) => condition(kind, false, "Paused", "spec.paused is true: nothing is changed"),
+        (Wanted::Deleted, ..) => condition(kind, true, "Deleting", "the cluster is being deleted"),
+        (_, Some(step), _) => condition(kind, true, step.action.name(), step.reason.clone()),
+        (_, None, Some(waiting)) => condition(kind, true, waiting.reason, waiting.message.clone()),
+        (_, None, None) if plan.stalled.is_some() => condition(kind, false, "Stalled", "the spec cannot be carried out"),
+        (_, None, None) => condition(kind, false, "Settled", "everything is as the spec says"),
+    }
+}
+
+fn stalled(plan: &Plan) -> Condition {
+    match &plan.stalled {
+        Some(stall) => condition(ConditionType::Stalled, true, stall.reason, stall.message.clone()),
+        None => condition(ConditionType::Stalled, false, "Feasible", "the spec can be carried out"),
+    }
+}
+
+fn degraded(desired: &Desired, observed: &Observed) -> Condition {
+    let kind = ConditionType::Degraded;
+    if matches!(desired.wanted, Wanted::Hibernated | Wanted::Deleted) {
+        return condition(kind, false, "NoNodeWanted", "no node shall serve");
+    }
+    if let Some(trouble) = observed.pods.iter().filter_map(|pod| pod.trouble.as_ref()).min_by_key(|trouble| trouble.kind) {
+        return condition(kind, true, trouble.kind.reason(), trouble.message.clone());
+    }
+    if let Some(message) = other_grid(observed) {
+        return condition(kind, true, "GridMismatch", message);
+    }
+    let silent = observed.pods.iter().filter(|pod| pod.ready && !pod.leaving).find_map(|pod| silence(observed, pod));
+    match silent {
+        Some(message) => condition(kind, true, "NodeUnreachable", message),
+        None => condition(kind, false, "NodesAreWell", "no node is known to fail"),
+    }
+}
+
+fn silence(observed: &Observed, pod: &Pod) -> Option<String> {
+    match observed.answers.get(&pod.name) {
+        Some(Answer::Silent(why)) => Some(format!("{} does not answer: {why}", pod.name)),
+        Some(Answer::Serving(_)) | None => None,
+    }
+}
+
+/// A node that serves other data than its volume's annotation says: somebody changed the volume behind our back.
+fn other_grid(observed: &Observed) -> Option<String> {
+    observed.volumes.iter().find_map(|volume| {
+        let recorded = volume.grid.as_ref()?;
+        let (node, report) = observed.answers.iter().find_map(|(node, answer)| match answer {
+            Answer::Serving(report) if volume.name == format!("data-{node}") => Some((node, report)),
+            _ => None,
+        })?;
+        (&report.grid != recorded).then(|| {
+            format!("{node} serves the grid {} although its volume {} is known to hold {recorded}", report.grid, volume.name)
+        })
+    })
+}
+
+fn rebalancing() -> Condition {
+    condition(ConditionType::Rebalancing, false, "NoMoves", "no shard is being split, merged or moved")
+}
+
+fn insecure(desired: &Desired) -> Condition {
+    if desired.insecure {
+        let message = "security.mode is development: whoever reaches a node may read and write";
+        condition(ConditionType::Insecure, true, "DevelopmentMode", message)
+    } else {
+        condition(ConditionType::Insecure, false, "ProductionMode", "nodes ask for accounts and speak TLS")
+    }
+}

@@ -1,0 +1,72 @@
+//! Conditions, phase and numbers for the status: only from what was observed and planned.
+
+mod conditions;
+mod phase;
+
+use crate::desired::Desired;
+use crate::observed::{Answer, Observed};
+use crate::plan::{Plan, serves, shards_seen};
+
+pub use conditions::{Condition, ConditionType};
+
+/// What is to be said of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// All conditions, always the same types.
+    pub conditions: Vec<Condition>,
+    /// In a word.
+    pub phase: &'static str,
+    /// Nodes whose pod exists.
+    pub nodes: u32,
+    /// Nodes that serve.
+    pub ready_nodes: u32,
+    /// The grid's id, if a node told it.
+    pub grid: Option<String>,
+    /// Shards of the grid, if a node told.
+    pub shards: Option<u32>,
+    /// Shards that have a leader.
+    pub ready_shards: Option<u32>,
+    /// Living concepts.
+    pub concepts: Option<u64>,
+    /// Steps and what is waited for: what, and why.
+    pub plan: Vec<(String, String)>,
+}
+
+/// Says what is to be said of a cluster.
+#[must_use]
+pub fn report(desired: &Desired, observed: &Observed, plan: &Plan) -> Report {
+    let shards = shards_seen(observed);
+    let told = (!shards.is_empty()).then_some(&shards);
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Report {
+        conditions: conditions::all(desired, observed, plan),
+        phase: phase::word(desired, observed, plan),
+        nodes: count(observed.pods.iter().filter(|pod| !pod.leaving).count()),
+        ready_nodes: count(observed.pods.iter().filter(|pod| serves(observed, pod)).count()),
+        grid: grid(observed),
+        shards: told.map(|shards| count(shards.len())),
+        ready_shards: Some(count(shards.values().filter(|shard| shard.leader.is_some()).count())),
+        concepts: told.map(|shards| shards.values().map(|shard| shard.concepts).sum()),
+        plan: planned(plan),
+    }
+}
+
+/// Numbers of a shard come and go with every write; a plan that only reports them is not worth a word.
+fn planned(plan: &Plan) -> Vec<(String, String)> {
+    let steps = plan
+        .steps
+        .iter()
+        .filter(|step| !step.action.is_projection())
+        .map(|step| (step.action.name().to_owned(), step.reason.clone()));
+    let waiting = plan.waiting.iter().map(|waiting| (format!("Wait:{}", waiting.reason), waiting.message.clone()));
+    steps.chain(waiting).collect()
+}
+
+/// The grid that the nodes, or else the volumes, name.
+fn grid(observed: &Observed) -> Option<String> {
+    let told = observed.answers.values().find_map(|answer| match answer {
+        Answer::Serving(report) => Some(report.grid.clone()),
+        Answer::Silent(_) => None,
+    });
+    told.or_else(|| observed.volumes.iter().find_map(|volume| volume.grid.clone()))
+}

@@ -1,0 +1,88 @@
+//! What can be done, and what is waited for.
+
+use crate::desired::Object;
+use crate::observed::ShardReport;
+
+/// Something to do, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What.
+    pub action: Action,
+    /// Why, in a sentence without a full stop.
+    pub reason: String,
+}
+
+/// Something to do: one write to the API server. Fields are names of objects, and what to write.
+#[allow(missing_docs, reason = "the fields repeat the words of their variant")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Write an object as it shall be.
+    Apply(Object),
+    /// Take an object away.
+    Delete(Object),
+    /// Mark a volume of another grid as this cluster's.
+    AdoptVolume { volume: String },
+    /// Write down whose data a volume holds.
+    RecordGrid { volume: String, grid: String },
+    /// Let a volume go with the cluster, or stay.
+    OwnVolume { volume: String, goes_with_cluster: bool },
+    /// Ask for a larger volume.
+    GrowVolume { volume: String, size: String },
+    /// Write the stateful set; one that exists keeps its claim template.
+    ApplyStatefulSet,
+    /// Delete the stateful set and leave its pods, because its claim template shall change; the next plan writes it anew.
+    OrphanStatefulSet,
+    /// Delete a pod; the stateful set's controller makes a new one.
+    DeletePod { pod: String, uid: String },
+    /// Write a `SutraShard`.
+    ApplyShard { shard: u64 },
+    /// Take a `SutraShard` away whose shard is not there any more.
+    DeleteShard { shard: u64 },
+    /// Write what is known of a shard.
+    ReportShard { shard: u64, report: ShardReport },
+}
+
+impl Action {
+    /// A name, for the status, events and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Apply(_) => "Apply",
+            Self::Delete(_) => "Delete",
+            Self::AdoptVolume { .. } => "AdoptVolume",
+            Self::RecordGrid { .. } => "RecordGrid",
+            Self::OwnVolume { .. } => "OwnVolume",
+            Self::GrowVolume { .. } => "GrowVolume",
+            Self::ApplyStatefulSet => "ApplyStatefulSet",
+            Self::OrphanStatefulSet => "OrphanStatefulSet",
+            Self::DeletePod { .. } => "DeletePod",
+            Self::ApplyShard { .. } => "ApplyShard",
+            Self::DeleteShard { .. } => "DeleteShard",
+            Self::ReportShard { .. } => "ReportShard",
+        }
+    }
+
+    /// Whether it only brings a projection up to date: nothing of the cluster itself changes.
+    #[must_use]
+    pub fn is_projection(&self) -> bool {
+        matches!(self, Self::ApplyShard { .. } | Self::DeleteShard { .. } | Self::ReportShard { .. } | Self::RecordGrid { .. })
+    }
+}
+
+/// Something that has to happen by itself first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// In `CamelCase`.
+    pub reason: &'static str,
+    /// A sentence without a full stop.
+    pub message: String,
+}
+
+/// Why the spec cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// In `CamelCase`.
+    pub reason: &'static str,
+    /// A sentence that says what to do.
+    pub message: String,
+}
