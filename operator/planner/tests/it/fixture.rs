@@ -1,0 +1,37 @@
+//! A cluster as users have it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use sutra_planner::{Desired, Object, Retention, Wanted};
+
+pub(crate) const GIB: u128 = 1 << 30;
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+/// A cluster named `claims` with `nodes` nodes.
+pub(crate) fn claims(nodes: u32) -> Desired {
+    let mut objects: BTreeSet<Object> = Object::ALL.into_iter().collect();
+    objects.remove(&Object::PodMonitor);
+    if nodes == 1 {
+        objects.remove(&Object::DisruptionBudget);
+    }
+    Desired {
+        cluster: "claims".into(),
+        uid: "5f2c".into(),
+        wanted: Wanted::Running,
+        nodes,
+        replication_factor: if nodes >= 3 { 3 } else { 1 },
+        revision: "sutra-node:0.1.0 500m".into(),
+        volume_bytes: 10 * GIB,
+        volume_size: "10Gi".into(),
+        storage_class: None,
+        adopt: None,
+        retention: Retention::Retain,
+        insecure: true,
+        objects,
+        impossible: Vec::new(),
+    }
+}
