@@ -1,0 +1,1 @@
+//! Caches, the queue of clusters, back-off.

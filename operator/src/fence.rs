@@ -1,0 +1,1 @@
+//! Refuses writes that the lease does not cover.

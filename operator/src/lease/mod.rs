@@ -1,0 +1,1 @@
+//! One operator writes at a time.

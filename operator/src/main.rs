@@ -1,0 +1,3 @@
+//! The operator of Sutra Grid.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Start, be elected, control, stop.
