@@ -1,4 +1,4 @@
-//! `cargo xtask`: the project's own commands. It depends on nothing but the standard library, so that it builds in seconds.
+//! `cargo xtask`: the project's own commands. It depends on few and small crates, so that it builds in seconds.
 //!
 //! | module | responsibility |
 //! |---|---|
@@ -6,6 +6,9 @@
 //! | `test` | `cargo xtask test`: every check, in stages |
 //! | `soak` | `cargo xtask soak`: the long versions of the tests |
 //! | `corpus`, [`wordnet`] | `cargo xtask corpus`: WordNet as an import file |
+//! | `images` | `cargo xtask images`: the container images |
+//! | `manifests` | `cargo xtask crdgen` and `manifests`: files made from the types and from the chart |
+//! | `release` | the released programs, the same bytes on every machine |
 //! | `node` | a `sutra-node` process of our own |
 //! | `group` | a child process that never outlives us |
 //! | `workspace`, [`cache`], [`tools`], [`console`], [`arguments`], [`failure`] | cargo, kept files, what the machine has, the terminal, the command line, errors |
@@ -23,7 +26,10 @@ mod corpus;
 mod demo;
 mod failure;
 mod group;
+mod images;
+mod manifests;
 mod node;
+mod release;
 mod soak;
 mod test;
 mod tools;
@@ -38,6 +44,9 @@ Usage: cargo xtask COMMAND [OPTIONS]
   demo    start a node, teach it part of WordNet, ask, retract, look back
   test    every check: format, lints, licences, tests, documents, the demo
   soak    the long versions of the tests
+  images  build the container images
+  crdgen  write the custom resource definitions
+  manifests  crdgen, then render manifests/install.yaml
   corpus  make an import file from WordNet's data files
   help    this text, or `cargo xtask help COMMAND`
 
@@ -63,10 +72,13 @@ fn run(arguments: &mut Arguments) -> Result<()> {
     match command.as_deref() {
         Some("help") => help(arguments.word().as_deref()),
         _ if asks_for_help => help(command.as_deref()),
-        None => Err(Failure::usage("name a command: demo, test, soak, corpus or help")),
+        None => Err(Failure::usage("name a command: demo, test, soak, images, crdgen, manifests, corpus or help")),
         Some("demo") => demo::run(std::mem::take(arguments)),
         Some("test") => test::run(std::mem::take(arguments)),
         Some("soak") => soak::run(std::mem::take(arguments)),
+        Some("crdgen") => manifests::crdgen(std::mem::take(arguments)),
+        Some("manifests") => manifests::run(std::mem::take(arguments)),
+        Some("images") => images::run(std::mem::take(arguments)),
         Some("corpus") => corpus::run(std::mem::take(arguments)),
         Some(other) => Err(unknown(other)),
     }
@@ -78,6 +90,9 @@ fn help(command: Option<&str>) -> Result<()> {
         Some("demo") => demo::HELP,
         Some("test") => test::HELP,
         Some("soak") => soak::HELP,
+        Some("crdgen") => manifests::CRDGEN_HELP,
+        Some("manifests") => manifests::HELP,
+        Some("images") => images::HELP,
         Some("corpus") => corpus::HELP,
         Some(other) => return Err(unknown(other)),
     };

@@ -29,6 +29,13 @@ pub(crate) const APT: Tool = Tool {
 };
 pub(crate) const DPKG: Tool =
     Tool { commands: &["dpkg-deb"], what: "dpkg-deb, which unpacks WordNet", install: "apt-get install dpkg" };
+pub(crate) const DPKG_QUERY: Tool = Tool {
+    commands: &["dpkg-query"],
+    what: "Debian's list of packages",
+    install: "use a Debian or Ubuntu machine, or the Dockerfile",
+};
+pub(crate) const LDD: Tool =
+    Tool { commands: &["ldd"], what: "ldd, which names a program's libraries", install: "apt-get install libc-bin" };
 
 /// Fails with every missing tool and the way to install it.
 pub(crate) fn require(tools: &[Tool]) -> Result<()> {

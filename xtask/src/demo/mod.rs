@@ -11,6 +11,7 @@ use crate::arguments::Arguments;
 use crate::console;
 use crate::failure::{Failure, Result};
 use crate::node::Node;
+use crate::release::Release;
 use crate::tools;
 use crate::wordnet::download;
 use crate::workspace;
@@ -64,14 +65,9 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
 /// Builds the node and its client, nothing else; cargo shows its own progress. Yields where they are.
 fn build() -> Result<PathBuf> {
     let phase = console::phase("building sutra-node and sutra (the first time takes minutes)");
-    let mut cargo = workspace::cargo();
-    cargo.args(["build", "--release", "--locked", "--package", "sutra-server", "--package", "sutra-cli"]);
-    let status = cargo.status().map_err(|error| Failure::new(format!("cannot run cargo: {error}")))?;
-    if !status.success() {
-        return Err(Failure::new("the build failed; what cargo says is above"));
-    }
+    let directory = Release::Node.build()?;
     phase.done();
-    Ok(workspace::target_directory()?.join("release"))
+    Ok(directory)
 }
 
 fn invite(node: &Node, client: &Client) {

@@ -7,6 +7,8 @@
 //! | `counts` | tests passed and failed, read from what test programs print |
 //! | `deny` | cargo-deny at its pinned version |
 //! | `python` | a node driven by Python clients |
+//! | `chart` | the chart without a cluster |
+//! | `images` | the container images as they are shipped |
 //! | `links` | links and anchors in Markdown |
 
 use std::time::{Duration, Instant};
@@ -19,8 +21,10 @@ use counts::Counts;
 use run::Run;
 use stages::{STAGES, Stage};
 
+mod chart;
 mod counts;
 mod deny;
+mod images;
 mod links;
 mod python;
 mod run;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::run::Run;
-use super::{deny, links, python};
+use super::{chart, deny, images, links, python};
 use crate::failure::{Failure, Result};
 use crate::tools;
 use crate::workspace;
@@ -36,7 +36,19 @@ pub(crate) const STAGES: &[Stage] = &[
         work: python::check,
     },
     Stage { name: "docs", about: "rustdoc without warnings, its examples, links in Markdown", limit: minutes(20), work: docs },
+    Stage {
+        name: "chart",
+        about: "what the chart renders and refuses; manifests/install.yaml is fresh",
+        limit: minutes(30),
+        work: chart::check,
+    },
     Stage { name: "demo", about: "cargo xtask demo --once", limit: minutes(30), work: demo },
+    Stage {
+        name: "images",
+        about: "the container images: alike each time, no trace of this machine, enough to run",
+        limit: minutes(30),
+        work: images::check,
+    },
 ];
 
 fn format(run: &mut Run) -> Result<()> {
