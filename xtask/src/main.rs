@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `demo` | `cargo xtask demo`: a node, the corpus, questions and answers |
 //! | `test` | `cargo xtask test`: every check, in stages |
+//! | `up`, `down` | `cargo xtask up` and `down`: the operator and a small grid on Kubernetes |
+//! | [`kubernetes`] | a Kubernetes of our own |
 //! | `soak` | `cargo xtask soak`: the long versions of the tests |
 //! | `corpus`, [`wordnet`] | `cargo xtask corpus`: WordNet as an import file |
 //! | `images` | `cargo xtask images`: the container images |
@@ -24,15 +26,18 @@ mod cache;
 mod console;
 mod corpus;
 mod demo;
+mod down;
 mod failure;
 mod group;
 mod images;
+mod kubernetes;
 mod manifests;
 mod node;
 mod release;
 mod soak;
 mod test;
 mod tools;
+mod up;
 mod wordnet;
 mod workspace;
 
@@ -42,6 +47,8 @@ The project's own commands.
 Usage: cargo xtask COMMAND [OPTIONS]
 
   demo    start a node, teach it part of WordNet, ask, retract, look back
+  up      bring the operator and a small grid up on Kubernetes
+  down    take away what up made
   test    every check: format, lints, licences, tests, documents, the demo
   soak    the long versions of the tests
   images  build the container images
@@ -72,8 +79,10 @@ fn run(arguments: &mut Arguments) -> Result<()> {
     match command.as_deref() {
         Some("help") => help(arguments.word().as_deref()),
         _ if asks_for_help => help(command.as_deref()),
-        None => Err(Failure::usage("name a command: demo, test, soak, images, crdgen, manifests, corpus or help")),
+        None => Err(Failure::usage("name a command: demo, up, down, test, soak, images, crdgen, manifests, corpus or help")),
         Some("demo") => demo::run(std::mem::take(arguments)),
+        Some("up") => up::run(std::mem::take(arguments)),
+        Some("down") => down::run(std::mem::take(arguments)),
         Some("test") => test::run(std::mem::take(arguments)),
         Some("soak") => soak::run(std::mem::take(arguments)),
         Some("crdgen") => manifests::crdgen(std::mem::take(arguments)),
@@ -88,6 +97,8 @@ fn help(command: Option<&str>) -> Result<()> {
     let text = match command {
         None | Some("help") => HELP,
         Some("demo") => demo::HELP,
+        Some("up") => up::HELP,
+        Some("down") => down::HELP,
         Some("test") => test::HELP,
         Some("soak") => soak::HELP,
         Some("crdgen") => manifests::CRDGEN_HELP,

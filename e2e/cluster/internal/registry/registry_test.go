@@ -20,11 +20,11 @@ func TestAnImageIsKnownByItsNameWithoutTheHost(t *testing.T) {
 	of := &instance.Instance{Name: "e2e"}
 	here := of.Endpoint(instance.PortRegistry)
 	for reference, wanted := range map[string]string{
-		"ghcr.io/sutra-grid/sutra-node:1.2":         here + "/sutra-grid/sutra-node:1.2",
-		"busybox":                                   here + "/library/busybox:latest",
-		"localhost:5001/a/b:c":                      here + "/a/b:c",
-		"r.example/a@sha256:" + digits("0", 64):     here + "/a@sha256:" + digits("0", 64),
-		"r.example/a:tag@sha256:" + digits("1", 64): here + "/a@sha256:" + digits("1", 64),
+		"ghcr.io/sutra-grid/sutra-node:1.2":           here + "/sutra-grid/sutra-node:1.2",
+		"busybox":                                     here + "/library/busybox:latest",
+		"localhost:5001/a/b:c":                        here + "/a/b:c",
+		"r.example/app@sha256:" + digits("0", 64):     here + "/app@sha256:" + digits("0", 64),
+		"r.example/app:tag@sha256:" + digits("1", 64): here + "/app@sha256:" + digits("1", 64),
 	} {
 		found, err := local(of, reference)
 		if err != nil || found.Name() != wanted {
