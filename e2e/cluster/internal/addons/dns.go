@@ -5,6 +5,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -25,7 +26,12 @@ func dns(ctx context.Context, of *instance.Instance, client kubernetes.Interface
 			},
 		},
 	}
-	if err := ensure(ctx, client.CoreV1().Services(system).Create, service); err != nil {
+	// Made a second time, it would not be refused because it is there but because its address is taken.
+	if _, err := client.CoreV1().Services(system).Get(ctx, service.Name, meta.GetOptions{}); errors.IsNotFound(err) {
+		if err := ensure(ctx, client.CoreV1().Services(system).Create, service); err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
 	slice := &discovery.EndpointSlice{

@@ -134,10 +134,11 @@ func start(ctx context.Context, of *instance.Instance, groups *cgroups.Hierarchi
 		return err
 	}
 	say("the API server serves")
+	since := time.Now()
 	if err := startOthers(ctx, of, groups, client); err != nil {
 		return err
 	}
-	if err := waitUsable(ctx, of, client); err != nil {
+	if err := waitUsable(ctx, of, client, since); err != nil {
 		return err
 	}
 	say(fmt.Sprintf("%d nodes are ready", of.Nodes))

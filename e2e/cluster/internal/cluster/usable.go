@@ -18,10 +18,14 @@ import (
 
 func programsBeside(program string) string { return filepath.Dir(program) }
 
-// waitUsable waits until a pod that somebody makes now would run and find names.
-func waitUsable(ctx context.Context, of *instance.Instance, client kubernetes.Interface) error {
+// waitUsable waits until a pod that somebody makes now would run and find names. Only what nodes have said since SINCE counts:
+// after a crash, the API server remembers them as they were.
+func waitUsable(ctx context.Context, of *instance.Instance, client kubernetes.Interface, since time.Time) error {
 	for {
-		lacking := lacks(ctx, of, client)
+		lacking := silent(ctx, of, client, since)
+		if lacking == "" {
+			lacking = lacks(ctx, of, client)
+		}
 		if lacking == "" {
 			return nil
 		}
@@ -38,6 +42,21 @@ func waitUsable(ctx context.Context, of *instance.Instance, client kubernetes.In
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// silent says which nodes have not been heard of since SINCE.
+func silent(ctx context.Context, of *instance.Instance, client kubernetes.Interface, since time.Time) string {
+	var waiting []string
+	for _, node := range of.All() {
+		lease, err := client.CoordinationV1().Leases(core.NamespaceNodeLease).Get(ctx, node.Name, meta.GetOptions{})
+		if err != nil || lease.Spec.RenewTime == nil || lease.Spec.RenewTime.Time.Before(since) {
+			waiting = append(waiting, node.Name)
+		}
+	}
+	if len(waiting) > 0 {
+		return strings.Join(waiting, " and ") + " not heard of"
+	}
+	return ""
 }
 
 // lacks says what is still missing; nothing if the cluster is usable.

@@ -1,0 +1,34 @@
+//! Tests of the operator against a real Kubernetes: what they need, so that each of them reads as what a user does and sees.
+//!
+//! ```text
+//!  cargo xtask test kubernetes ──environment──▶ tests/kubernetes ──▶ Case ── a namespace, clusters, operators
+//!   makes the lab, pushes images                                      └──── on failure: objects, events, logs are kept
+//! ```
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | [`environment`] | what the stage hands over: the cluster, programs, images |
+//! | [`world`] | what all tests share: clients, the operator of the whole cluster |
+//! | [`case`] | one test: its namespaces, its end, who else may run |
+//! | [`cluster`] | a `SutraCluster`: written, looked at, waited for |
+//! | [`grid`] | what a user of a grid does: teach and ask |
+//! | [`operator`] | a release of the chart |
+//! | [`audit`] | what the API server says who wrote |
+//! | [`wait`] | until something is so, with what it was instead |
+//! | [`program`] | kubectl, helm and lab |
+//! | [`process`] | memory and time of a process |
+//! | [`evidence`] | what is kept of a test that failed |
+//! | [`schema`] | every rule of the custom resources, and what breaks it |
+
+pub mod audit;
+pub mod case;
+pub mod cluster;
+pub mod environment;
+pub mod evidence;
+pub mod grid;
+pub mod operator;
+pub mod process;
+pub mod program;
+pub mod schema;
+pub mod wait;
+pub mod world;
