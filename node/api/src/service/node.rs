@@ -67,10 +67,23 @@ impl Service {
 
     /// How the node is, shard by shard.
     pub fn health_detail(&self) -> HealthDetail {
-        let StoreStats { durable, applied, .. } = self.store.stats();
+        let StoreStats { durable, applied, concepts, wal_bytes, .. } = self.store.stats();
         HealthDetail {
             health: self.health(),
-            shards: vec![ShardHealth { shard: SHARD, role: "leader".into(), durable, applied }],
+            node: self.config.node.clone(),
+            grid_id: self.store.grid_id(),
+            version: self.config.version.into(),
+            shards: vec![ShardHealth {
+                shard: SHARD,
+                role: "leader".into(),
+                caught_up: true,
+                range_start: format!("{:032x}", 0),
+                range_end: None,
+                concepts,
+                bytes: wal_bytes,
+                durable,
+                applied,
+            }],
         }
     }
 

@@ -84,6 +84,12 @@ pub struct HealthDetail {
     /// The whole.
     #[serde(flatten)]
     pub health: HealthResponse,
+    /// Its name.
+    pub node: String,
+    /// Its grid.
+    pub grid_id: String,
+    /// Its release.
+    pub version: String,
     /// Each shard that it holds.
     pub shards: Vec<ShardHealth>,
 }
@@ -95,6 +101,17 @@ pub struct ShardHealth {
     pub shard: u64,
     /// `leader` on a node alone.
     pub role: String,
+    /// Whether the node has all that the shard's leader had when it last asked.
+    pub caught_up: bool,
+    /// First placement key of the shard, 32 hexadecimal digits.
+    pub range_start: String,
+    /// First placement key that the shard does not hold; not there where it reaches to the end of the space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_end: Option<String>,
+    /// Living concepts.
+    pub concepts: u64,
+    /// Bytes that it takes on this node's disk.
+    pub bytes: u64,
     /// Last position that is durable.
     #[schema(value_type = u64)]
     pub durable: LogIndex,

@@ -11,7 +11,12 @@ async fn the_node_tells_about_itself() {
     let info = node.get("/info").await.ok();
     assert_eq!((&info["node"], &info["peer"], info.get("advertise")), (&json!("test"), &json!("127.0.0.1:7001"), None));
     assert_eq!(node.get("/health").await.ok()["status"], "serving");
-    assert_eq!(node.get("/health/detailed").await.ok()["shards"][0]["role"], "leader");
+    let health = node.get("/health/detailed").await.ok();
+    let shard = &health["shards"][0];
+    assert_eq!((&health["node"], &health["grid_id"]), (&info["node"], &info["grid_id"]));
+    assert_eq!((&shard["role"], &shard["caught_up"], &shard["concepts"]), (&json!("leader"), &json!(true), &json!(2)));
+    assert_eq!((&shard["range_start"], shard.get("range_end")), (&json!("00000000000000000000000000000000"), None));
+    assert_eq!(shard["bytes"], node.get("/stats").await.ok()["wal_bytes"]);
     assert_eq!(node.get("/livez").await.text, "ok\n");
     assert_eq!(node.get("/readyz").await.ok()["status"], "serving");
 }
