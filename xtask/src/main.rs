@@ -46,16 +46,16 @@ The project's own commands.
 
 Usage: cargo xtask COMMAND [OPTIONS]
 
-  demo    start a node, teach it part of WordNet, ask, retract, look back
-  up      bring the operator and a small grid up on Kubernetes
-  down    take away what up made
-  test    every check: format, lints, licences, tests, documents, the demo
-  soak    the long versions of the tests
-  images  build the container images
-  crdgen  write the custom resource definitions
-  manifests  crdgen, then render manifests/install.yaml
-  corpus  make an import file from WordNet's data files
-  help    this text, or `cargo xtask help COMMAND`
+  demo       start a node, teach it part of WordNet, ask, retract, look back
+  up         bring the operator and a small grid up on Kubernetes
+  down       take away what up made
+  test       every check: format, lints, licences, tests, documents, the demo
+  soak       the long versions of the tests
+  images     build the container images
+  crdgen     write the custom resource definitions
+  manifests  crdgen, then render the chart to manifests/install.yaml
+  corpus     make an import file from WordNet's data files
+  help       this text, or `cargo xtask help COMMAND`
 
 Fetched tools and data are kept in ~/.cache/sutra; SUTRA_CACHE names another directory.";
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::failure::{Failure, Result};
+use crate::kubernetes::Lab;
 use crate::workspace;
 
 /// The operator's chart.
@@ -20,7 +21,7 @@ pub(crate) struct Helm {
 impl Helm {
     /// Builds it if it is not there.
     pub(crate) fn prepare() -> Result<Self> {
-        Ok(Self { program: "helm".into() })
+        Ok(Self { program: Lab::prepare()?.helm() })
     }
 
     /// The chart as release `sutra-operator` in the namespace `sutra-system`; values by `--set` in `arguments`.
