@@ -9,21 +9,28 @@
 //! | module | responsibility |
 //! |---|---|
 //! | [`config`] | flags and environment, checked |
+//! | [`client`] | connections to the API server |
 //! | [`run`] | start, be elected, control, stop |
 //! | [`lease`] | one operator writes at a time |
 //! | [`fence`] | refuses every write that is not covered by the lease |
 //! | [`control`] | caches of all that is owned, the queue of clusters, back-off |
+//! | [`health`] | whether it lives and is ready |
 //! | [`http`] | `/metrics`, `/livez`, `/readyz` |
 //! | [`metrics`] | what is counted |
 //! | [`events`] | Kubernetes events of a cluster |
 //! | [`logging`] | where the log goes |
+//! | `signals` | when to stop |
 
+pub mod client;
 pub mod config;
 pub mod control;
 pub mod events;
 pub mod fence;
+pub mod health;
 pub mod http;
 pub mod lease;
 pub mod logging;
 pub mod metrics;
 pub mod run;
+
+mod signals;

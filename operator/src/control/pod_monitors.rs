@@ -1,0 +1,56 @@
+//! Whether Kubernetes knows `PodMonitor`s: the Prometheus operator brings them, perhaps later than this operator came.
+
+use std::time::Duration;
+
+use kube::api::GroupVersionKind;
+use kube::core::{ApiResource, DynamicObject};
+use kube::{Client, Error, discovery};
+use tracing::warn;
+
+/// A pod monitor.
+pub(super) type PodMonitor = DynamicObject;
+
+/// How often it is looked whether that changed.
+pub(super) const EVERY: Duration = Duration::from_secs(300);
+/// How soon it is looked again if there was no answer.
+const SOON: Duration = Duration::from_secs(5);
+
+/// How the API server names them, if it knows them.
+async fn find(client: &Client) -> Result<Option<ApiResource>, Error> {
+    let kind = GroupVersionKind::gvk("monitoring.coreos.com", "v1", "PodMonitor");
+    match discovery::pinned_kind(client, &kind).await {
+        Ok((resource, _)) => Ok(Some(resource)),
+        Err(Error::Api(status)) if status.is_not_found() => Ok(None),
+        Err(Error::Discovery(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Asks until there is an answer.
+pub(super) async fn discover(client: &Client) -> Option<ApiResource> {
+    let mut said = false;
+    loop {
+        match find(client).await {
+            Ok(found) => return found,
+            Err(error) if !said => {
+                warn!(%error, "cannot ask the API server which kinds of objects it knows; trying again");
+                said = true;
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(SOON).await;
+    }
+}
+
+/// Returns when the answer is not `known` any more.
+pub(super) async fn until_changed(client: &Client, known: bool) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        // No answer is no news.
+        if let Ok(found) = find(client).await
+            && found.is_some() != known
+        {
+            return;
+        }
+    }
+}
