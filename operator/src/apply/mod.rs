@@ -1,0 +1,36 @@
+//! Writes, one a function.
+//!
+//! ```text
+//!  Action ──▶ apply / create / delete / patch ──▶ Done
+//!                                            ├──▶ Refused: to repeat it changes nothing; the user has to
+//!                                            └──▶ Err: try again later
+//! ```
+//!
+//! Whoever calls counts. Fields that the operator writes are its own: a conflict with another field manager is forced, and a field that is no
+//! longer sent goes, unless somebody else sends it too. Deletions carry the uid of what was observed: an object that took its place is left
+//! alone.
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | `outcome` | which answers of the API server are final |
+//! | `objects` | server-side apply of what is rendered |
+//! | `peer_secret` | made once, of random bytes |
+//! | `deletion` | of what was observed, and of nothing else |
+//! | `volumes` | growth and marks of volume claims |
+//! | `status` | what is reported |
+
+mod deletion;
+mod objects;
+mod outcome;
+mod peer_secret;
+mod status;
+#[cfg(test)]
+mod tests;
+mod volumes;
+
+pub use deletion::{Kind, delete, delete_pod};
+pub use objects::apply;
+pub use outcome::Outcome;
+pub use peer_secret::create_peer_secret;
+pub use status::{cluster_status, shard_status};
+pub use volumes::{Mark, VOLUMES_FIELD_MANAGER, grow_volume, mark_volume};
