@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::go::Go;
+use super::module::Module;
 use super::source::Source;
 use super::sweep;
 use crate::cache;
@@ -55,7 +56,7 @@ fn lock(cache: &Path) -> Result<File> {
 
 /// Debugging information would triple the programs. Without its version, Kubernetes says that it is 0.0 and Helm that it is for
 /// 1.20, which charts refuse.
-fn flags(source: &Source) -> Result<Vec<String>> {
+pub(super) fn flags(source: &Source) -> Result<Vec<String>> {
     let kubernetes = source.version("k8s.io/kubernetes")?;
     let minor = kubernetes.split('.').nth(1).unwrap_or("0");
     let mut linker = vec!["-s".to_owned(), "-w".to_owned()];
@@ -102,7 +103,7 @@ fn compile(source: &Source, go: &Go, flags: &[String], programs: &Path) -> Resul
     let mut command = group::command(Reach::Everyone, go.path());
     // -v names each package when it is compiled: our progress.
     command.args(["build", "-v"]).args(flags).arg("-o").arg(programs).args(PROGRAMS);
-    command.current_dir(&source.directory).env("CGO_ENABLED", "0").env("GOWORK", "off");
+    command.current_dir(&source.directory).envs(Module::ENVIRONMENT);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let (mut group, pipes) = Group::spawn(&mut command).map_err(cannot)?;
     let said = pipes.stderr.map(follow).unwrap_or_default();

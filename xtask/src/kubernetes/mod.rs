@@ -14,6 +14,7 @@
 //! | `sweep` | programs of former sources |
 //! | `packages` | what the machine needs to run nodes |
 //! | `instance` | a cluster that is up |
+//! | `module` | the Go module, to be checked |
 
 use std::path::{Path, PathBuf};
 
@@ -23,11 +24,13 @@ use crate::failure::Result;
 mod build;
 mod go;
 mod instance;
+mod module;
 mod packages;
 mod source;
 mod sweep;
 
 pub(crate) use instance::Instance;
+pub(crate) use module::Module;
 
 /// The programs that make clusters and speak to them.
 #[derive(Clone, Debug)]

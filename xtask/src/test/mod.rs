@@ -8,7 +8,9 @@
 //! | `deny` | cargo-deny at its pinned version |
 //! | `python` | a node driven by Python clients |
 //! | `chart` | the chart without a cluster |
+//! | `lab` | the Go module that makes Kubernetes |
 //! | `images` | the container images as they are shipped |
+//! | `kubernetes` | the operator on a real Kubernetes |
 //! | `links` | links and anchors in Markdown |
 
 use std::time::{Duration, Instant};
@@ -25,6 +27,8 @@ mod chart;
 mod counts;
 mod deny;
 mod images;
+mod kubernetes;
+mod lab;
 mod links;
 mod python;
 mod run;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::run::Run;
-use super::{chart, deny, images, links, python};
+use super::{chart, deny, images, kubernetes, lab, links, python};
 use crate::failure::{Failure, Result};
 use crate::tools;
 use crate::workspace;
@@ -37,6 +37,12 @@ pub(crate) const STAGES: &[Stage] = &[
     },
     Stage { name: "docs", about: "rustdoc without warnings, its examples, links in Markdown", limit: minutes(20), work: docs },
     Stage {
+        name: "lab",
+        about: "the Go programs that make a Kubernetes for the tests: gofmt, tests",
+        limit: minutes(45),
+        work: lab::check,
+    },
+    Stage {
         name: "chart",
         about: "what the chart renders and refuses; manifests/install.yaml is fresh",
         limit: minutes(30),
@@ -48,6 +54,12 @@ pub(crate) const STAGES: &[Stage] = &[
         about: "the container images: alike each time, no trace of this machine, enough to run",
         limit: minutes(30),
         work: images::check,
+    },
+    Stage {
+        name: "kubernetes",
+        about: "the operator on a real Kubernetes of three nodes, made for it; needs root",
+        limit: minutes(60),
+        work: kubernetes::check,
     },
 ];
 

@@ -65,11 +65,17 @@ func End(of *instance.Instance, name string, patience time.Duration) error {
 
 // KillAll ends every process of the instance, at once and without asking, and waits until they are gone.
 func KillAll(of *instance.Instance) error {
-	for started := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+	// One look is not enough: a process that is just starting cannot be told from a stranger for a moment.
+	for started, quiet := time.Now(), 0; quiet < 3; time.Sleep(10 * time.Millisecond) {
 		pids, err := All(of)
-		if err != nil || len(pids) == 0 {
+		if err != nil {
 			return err
 		}
+		if len(pids) == 0 {
+			quiet++
+			continue
+		}
+		quiet = 0
 		if time.Since(started) > 20*time.Second {
 			return fmt.Errorf("the processes %v do not end", pids)
 		}
@@ -79,4 +85,5 @@ func KillAll(of *instance.Instance) error {
 			}
 		}
 	}
+	return nil
 }

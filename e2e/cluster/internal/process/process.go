@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/sutra-grid/sutra-grid/e2e/cluster/internal/instance"
 )
@@ -61,9 +62,27 @@ func Start(of *instance.Instance, name, program string, arguments ...string) err
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
+	pid := command.Process.Pid
 	// Else a process that ends while we still run stays a zombie, which looks like life.
-	go func() { _ = command.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = command.Wait()
+		close(ended)
+	}()
+	waitForMark(of, pid, ended)
 	return nil
+}
+
+// waitForMark waits until the process can be found. The kernel reports a program as started a moment before its environment
+// can be read.
+func waitForMark(of *instance.Instance, pid int, ended <-chan struct{}) {
+	for !has(environ(pid), instanceVariable, of.Dir) {
+		select {
+		case <-ended:
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // Log opens a process's log to append to.
