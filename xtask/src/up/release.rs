@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// Installs the operator, or brings it up to date.
 pub(crate) fn install(cluster: &Cluster, images: &Names) -> Result<()> {
     let phase = console::phase(format!("helm upgrade --install {RELEASE} {CHART} --namespace {NAMESPACE}"));
+    clear_interrupted(cluster)?;
     let mut arguments: Vec<String> = ["upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, "--create-namespace"]
         .into_iter()
         .map(str::to_owned)
@@ -31,6 +32,14 @@ pub(crate) fn install(cluster: &Cluster, images: &Names) -> Result<()> {
     }
     cluster.helm(&arguments).map_err(|failure| Failure::new(format!("{failure}\n{}", look(cluster, NAMESPACE))))?;
     phase.done();
+    Ok(())
+}
+
+/// An installation that was interrupted looks to Helm for ever like one that goes on. Grids run on without their operator.
+fn clear_interrupted(cluster: &Cluster) -> Result<()> {
+    if cluster.helm(["list", "--namespace", NAMESPACE, "--pending", "--short"])?.lines().any(|name| name == RELEASE) {
+        cluster.helm(["uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout=2m"])?;
+    }
     Ok(())
 }
 
