@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tar::{Builder, Header};
 
+use super::Name;
 use super::digest::Digest;
 use super::layer::Layer;
 use super::recipe::Recipe;
@@ -38,8 +39,8 @@ impl<'a> Blob<'a> {
 
 impl Archive {
     /// Packs layers, the lowest first.
-    pub(crate) fn pack(recipe: Recipe, tag: &str, layers: &[Layer]) -> io::Result<Self> {
-        let config = text(configuration(recipe, layers));
+    pub(super) fn pack(recipe: Recipe, name: Name<'_>, layers: &[Layer]) -> io::Result<Self> {
+        let config = text(configuration(recipe, name.version, layers));
         let config = Blob::new("application/vnd.oci.image.config.v1+json", config.as_bytes());
         let layers: Vec<_> =
             layers.iter().map(|layer| Blob::new("application/vnd.oci.image.layer.v1.tar", &layer.bytes)).collect();
@@ -64,8 +65,8 @@ impl Archive {
             tar.append(&header, bytes)
         };
         append("oci-layout", text(json!({"imageLayoutVersion": "1.0.0"})).as_bytes())?;
-        append("index.json", text(index(recipe, tag, &manifest)).as_bytes())?;
-        append("manifest.json", text(docker_manifest(recipe, tag, &config, &layers)).as_bytes())?;
+        append("index.json", text(index(recipe, name.tag, &manifest)).as_bytes())?;
+        append("manifest.json", text(docker_manifest(recipe, name.tag, &config, &layers)).as_bytes())?;
         for blob in layers.iter().chain([&config, &manifest]) {
             append(&blob.digest.blob(), blob.bytes)?;
         }
@@ -80,11 +81,11 @@ impl Archive {
     }
 }
 
-fn configuration(recipe: Recipe, layers: &[Layer]) -> Value {
+fn configuration(recipe: Recipe, version: &str, layers: &[Layer]) -> Value {
     json!({
         "architecture": architecture(),
         "os": "linux",
-        "config": recipe.config(),
+        "config": recipe.config(version),
         "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|layer| layer.digest.to_string()).collect::<Vec<_>>()},
         "history": layers.iter().map(|_| json!({"created_by": "cargo xtask images"})).collect::<Vec<_>>(),
     })
@@ -135,7 +136,7 @@ mod tests {
         let mut programs = Root::default();
         programs.program("/usr/bin/sutra-node", program.into());
         let layers = [Recipe::Node.base(), programs].map(|root| Layer::pack(&root).unwrap());
-        Archive::pack(Recipe::Node, tag, &layers).unwrap()
+        Archive::pack(Recipe::Node, Name { tag, version: "0.1.0" }, &layers).unwrap()
     }
 
     #[test]

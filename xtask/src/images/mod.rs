@@ -24,7 +24,7 @@ use crate::failure::{Failure, Result};
 use crate::tools;
 use archive::Archive;
 use layer::Layer;
-use recipe::Recipe;
+pub(crate) use recipe::Recipe;
 use root::Root;
 
 mod archive;
@@ -40,11 +40,12 @@ Builds the container images of the node and the operator, as archives that conta
 Podman and crane import. It needs a Debian or Ubuntu, whose C library goes into the images; elsewhere
 the Dockerfile does the same. The same sources, toolchain and Debian packages give the same digests.
 
-Usage: cargo xtask images [--only node|operator] [--tag TAG] [--output DIR]
+Usage: cargo xtask images [--only node|operator] [--tag TAG] [--version VERSION] [--output DIR]
        cargo xtask images --only node|operator --rootfs DIR
 
   --only    one image; without it both
   --tag     their tag [default: dev]
+  --version what their label says [default: the project's]
   --output  where the archives go [default: ~/.cache/sutra/images]
   --rootfs  no archive, but the image's files in this new directory (owners only if you are root)
 
@@ -52,6 +53,18 @@ Each image holds its programs, the libraries they need and two users; no shell. 
 
 /// The tag of images that were built here and are not released.
 pub(crate) const TAG: &str = "dev";
+
+/// What its label says, unless told otherwise.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What images are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Name<'a> {
+    /// Outside of the image.
+    tag: &'a str,
+    /// Inside, so that another one makes another image.
+    version: &'a str,
+}
 
 /// An image in its archive.
 #[derive(Clone, Debug)]
@@ -68,21 +81,22 @@ pub(crate) struct Image {
 pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
     let only = arguments.value("--only")?.map(|name| Recipe::named(&name)).transpose()?;
     let tag = arguments.value("--tag")?;
+    let version = arguments.value("--version")?;
     let output = arguments.value("--output")?.map(PathBuf::from);
     let rootfs = arguments.value("--rootfs")?.map(PathBuf::from);
     arguments.finish()?;
     match (rootfs, only) {
-        (Some(directory), Some(recipe)) if tag.is_none() && output.is_none() => return unpack(recipe, &directory),
+        (Some(directory), Some(recipe)) if tag.is_none() && version.is_none() && output.is_none() => {
+            return unpack(recipe, &directory);
+        }
         (Some(_), _) => return Err(Failure::usage("--rootfs goes with --only node or --only operator, and nothing else")),
         (None, _) => {}
     }
     let recipes = only.map_or(Recipe::ALL.to_vec(), |recipe| vec![recipe]);
     let tag = tag.as_deref().unwrap_or(TAG);
     check_tag(tag)?;
-    let images = match (only, output) {
-        (None, None) => build(tag)?,
-        (_, output) => build_each(&recipes, tag, &output.map_or_else(|| cache::directory("images"), Ok)?)?,
-    };
+    let name = Name { tag, version: version.as_deref().unwrap_or(VERSION) };
+    let images = build_each(&recipes, name, &output.map_or_else(|| cache::directory("images"), Ok)?)?;
     for Image { name, reference, archive, digest } in images {
         let size = fs::metadata(&archive).map_or(0, |metadata| metadata.len());
         println!("{}  {digest}  {}\n  {reference} in {}", console::bold(name), megabytes(size), archive.display());
@@ -93,20 +107,20 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
 /// Builds both images with this tag, into the cache.
 pub(crate) fn build(tag: &str) -> Result<Vec<Image>> {
     check_tag(tag)?;
-    build_each(&Recipe::ALL, tag, &cache::directory("images")?)
+    build_each(&Recipe::ALL, Name { tag, version: VERSION }, &cache::directory("images")?)
 }
 
-fn build_each(recipes: &[Recipe], tag: &str, output: &Path) -> Result<Vec<Image>> {
-    recipes.iter().map(|recipe| build_one(*recipe, tag, output)).collect()
+fn build_each(recipes: &[Recipe], name: Name<'_>, output: &Path) -> Result<Vec<Image>> {
+    recipes.iter().map(|recipe| build_one(*recipe, name, output)).collect()
 }
 
-fn build_one(recipe: Recipe, tag: &str, output: &Path) -> Result<Image> {
+fn build_one(recipe: Recipe, Name { tag, version }: Name<'_>, output: &Path) -> Result<Image> {
     let name = recipe.name();
     cache::make(output)?;
     let Parts { base, programs } = parts(recipe)?;
     let path = output.join(format!("{name}-{tag}.tar"));
     let written = [base, programs].iter().map(Layer::pack).collect::<std::io::Result<Vec<_>>>().and_then(|layers| {
-        let archive = Archive::pack(recipe, tag, &layers)?;
+        let archive = Archive::pack(recipe, Name { tag, version }, &layers)?;
         archive.write(&path)?;
         Ok(archive)
     });
@@ -185,7 +199,7 @@ mod tests {
         assert!(dockerfile.contains(&format!("FROM rust:{version}-bookworm")), "not {version}");
         assert!(dockerfile.contains(&format!("RUSTUP_TOOLCHAIN={version}\n")), "not {version}");
         for recipe in Recipe::ALL {
-            let config = recipe.config();
+            let config = recipe.config(VERSION);
             // As JSON has a list without blanks and a Dockerfile has them by custom.
             let list = |key: &str| config[key].to_string().replace(',', ", ");
             for line in [format!("ENTRYPOINT {}", list("Entrypoint")), format!("CMD {}", list("Cmd"))] {

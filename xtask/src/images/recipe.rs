@@ -57,7 +57,7 @@ impl Recipe {
 
     /// The `config` of the image's configuration: how a container of it starts. Without the revision, which would give every
     /// commit images of its own even if nothing in them changed.
-    pub(crate) fn config(self) -> Value {
+    pub(crate) fn config(self, version: &str) -> Value {
         let Owner(user) = Owner::NONROOT;
         json!({
             "User": format!("{user}:{user}"),
@@ -69,7 +69,7 @@ impl Recipe {
             "Labels": {
                 "org.opencontainers.image.title": self.name(),
                 "org.opencontainers.image.description": self.description(),
-                "org.opencontainers.image.version": env!("CARGO_PKG_VERSION"),
+                "org.opencontainers.image.version": version,
                 "org.opencontainers.image.licenses": env!("CARGO_PKG_LICENSE"),
                 "org.opencontainers.image.source": env!("CARGO_PKG_REPOSITORY"),
             },
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_container_starts_as_a_user_without_rights() {
         for recipe in Recipe::ALL {
-            assert_eq!(recipe.config()["User"], "65532:65532");
+            assert_eq!(recipe.config("0.1.0")["User"], "65532:65532");
             assert_eq!(Recipe::named(recipe.name().strip_prefix("sutra-").unwrap()).unwrap(), recipe);
         }
     }
