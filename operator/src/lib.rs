@@ -14,10 +14,14 @@
 //! | [`lease`] | one operator writes at a time |
 //! | [`fence`] | refuses every write that is not covered by the lease |
 //! | [`control`] | caches of all that is owned, the queue of clusters, back-off |
+//! | [`reconcile`] | one round of work for one cluster |
+//! | [`observe`] | what is seen of a cluster |
+//! | [`desired`] | what is wanted of it |
+//! | [`render`] | its objects as they shall be |
+//! | [`drift`] | whether an object is as it shall be |
+//! | [`apply`] | one write a function |
+//! | [`status`] | what is reported |
 //! | [`health`] | whether it lives and is ready |
-//! | [`render`] | Kubernetes objects of a cluster |
-//! | [`drift`] | does a live object hold all that is rendered? |
-//! | [`apply`] | writes, one a function |
 //! | [`http`] | `/metrics`, `/livez`, `/readyz` |
 //! | [`metrics`] | what is counted |
 //! | [`events`] | Kubernetes events of a cluster |
@@ -28,6 +32,7 @@ pub mod apply;
 pub mod client;
 pub mod config;
 pub mod control;
+pub mod desired;
 pub mod drift;
 pub mod events;
 pub mod fence;
@@ -36,7 +41,10 @@ pub mod http;
 pub mod lease;
 pub mod logging;
 pub mod metrics;
+pub mod observe;
+pub mod reconcile;
 pub mod render;
 pub mod run;
+pub mod status;
 
 mod signals;

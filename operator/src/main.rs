@@ -1,17 +1,15 @@
 //! `sutra-operator`: the operator of Sutra Grid, and its custom resource definitions.
 
-use std::convert::Infallible;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use kube::runtime::controller::Action;
 use tracing::error;
 
 use sutra_operator::config::{Config, Flags};
-use sutra_operator::{client, logging, run};
+use sutra_operator::{client, logging, reconcile, run};
 
 /// Status of a process with a configuration that cannot work.
 const MISCONFIGURED: u8 = 2;
@@ -56,7 +54,7 @@ fn operate(flags: Flags) -> ExitCode {
         Ok(runtime) => runtime,
         Err(fault) => return refuse(ExitCode::FAILURE, &fault.into()),
     };
-    let ended = runtime.block_on(run::run(config, |_, _| async { Ok::<_, Infallible>(Action::await_change()) }));
+    let ended = runtime.block_on(run::run(config, reconcile::reconcile));
     runtime.shutdown_timeout(Duration::from_secs(1));
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,9 +8,13 @@ struct Line {
     flags: Flags,
 }
 
-fn resolve(arguments: &[&str]) -> Result<Config, ConfigError> {
+fn flags(arguments: &[&str]) -> Flags {
     let fixed = ["sutra-operator", "--node-image", "sutra-node:1", "--lease-namespace", "sutra", "--identity", "one"];
-    Config::resolve(Line::parse_from(fixed.iter().chain(arguments)).flags)
+    Line::try_parse_from(fixed.iter().chain(arguments)).map_err(|refusal| refusal.to_string()).unwrap().flags
+}
+
+fn resolve(arguments: &[&str]) -> Result<Config, ConfigError> {
+    Config::resolve(flags(arguments))
 }
 
 fn refusal(arguments: &[&str]) -> String {
@@ -50,7 +54,8 @@ fn what_cannot_work_is_refused_with_a_sentence() {
     assert!(refusal(&["--lease-duration", "1s"]).contains("between 3s and 600s"));
     assert!(refusal(&["--poll", "often"]).contains("such as 500ms"));
     assert!(refusal(&["--poll=-5s"]).contains("such as 500ms"));
-    assert!(refusal(&["--node-image", "a b"]).contains("no blanks"));
+    let image = Config::resolve(Flags { node_image: "a b".into(), ..flags(&[]) });
+    assert!(image.unwrap_err().to_string().contains("no blanks"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use sutra_crds::SutraCluster;
 
 use super::setting::{Claim, Renderer, Setting};
+use crate::{drift, render};
 
 /// What the tests render with.
 pub(crate) fn setting() -> Setting {
@@ -66,4 +67,21 @@ fn cluster(spec: Value) -> SutraCluster {
         "spec": spec
     }))
     .unwrap()
+}
+
+/// All objects of a cluster as they are sent, in the order in which they are made.
+pub(crate) fn objects(cluster: &SutraCluster) -> Vec<Value> {
+    let setting = setting();
+    vec![
+        drift::stamped(&render::service_account(cluster)),
+        drift::stamped(&render::config_map(cluster, &setting)),
+        drift::stamped(&render::peer_secret(cluster, "not a secret")),
+        drift::stamped(&render::nodes_service(cluster)),
+        drift::stamped(&render::client_service(cluster)),
+        drift::stamped(&render::network_policy(cluster, &setting)),
+        drift::stamped(&render::disruption_budget(cluster, 1)),
+        drift::stamped(&render::pod_monitor(cluster)),
+        drift::stamped(&render::stateful_set(cluster, &setting, &claim(cluster))),
+        drift::stamped(&render::shard(cluster, 1)),
+    ]
 }

@@ -1,0 +1,156 @@
+//! The steps of a plan, one write each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::api::DynamicObject;
+use kube::runtime::reflector::Store;
+use kube::{Api, Error, ResourceExt};
+use serde_json::Value;
+use sutra_crds::{SutraCluster, names};
+use sutra_planner::{Action, Object, Plan};
+use tracing::info;
+
+use super::cached::cached;
+use super::rendered::{self, Rendered};
+use crate::apply::{self, Kind, Mark, Outcome};
+use crate::control::Context;
+use crate::{drift, render, status};
+
+/// A step that failed for a passing reason; those after it were not begun.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) step: &'static str,
+    pub(super) source: Error,
+}
+
+/// Takes the steps in order. What the API server refuses is returned, and the steps after it are taken: none builds on it, because a plan
+/// goes on only from what was observed.
+pub(super) async fn carry_out(
+    plan: &Plan,
+    cluster: &SutraCluster,
+    rendered: &Rendered<'_>,
+    context: &Context,
+) -> Result<BTreeMap<&'static str, String>, Failure> {
+    let hand = Hand { cluster, rendered, context, namespace: cluster.namespace().unwrap_or_default() };
+    let mut refusals = BTreeMap::new();
+    for step in &plan.steps {
+        let name = step.action.name();
+        context.metrics.stepped(name);
+        match hand.take(&step.action).await.map_err(|source| Failure { step: name, source })? {
+            Outcome::Done if step.action.is_projection() => {}
+            Outcome::Done => {
+                info!(cluster = %cluster.name_any(), namespace = %hand.namespace, step = name, "{}", step.reason);
+                context.events.tell(cluster, false, name, &step.reason).await;
+            }
+            Outcome::Refused(message) => {
+                refusals.insert(name, message);
+            }
+        }
+    }
+    Ok(refusals)
+}
+
+struct Hand<'a> {
+    cluster: &'a SutraCluster,
+    rendered: &'a Rendered<'a>,
+    context: &'a Context,
+    namespace: String,
+}
+
+impl Hand<'_> {
+    async fn take(&self, action: &Action) -> Result<Outcome, Error> {
+        let (client, caches, namespace) = (&self.context.client, &self.context.caches, self.namespace.as_str());
+        match action {
+            Action::Apply(Object::PeerSecret) => {
+                self.context.metrics.wrote("Secret", "create");
+                apply::create_peer_secret(client, self.cluster).await
+            }
+            Action::Apply(object) => match self.rendered.objects.get(object) {
+                Some(object) => self.write(object).await,
+                None => Ok(Outcome::Done),
+            },
+            Action::Delete(object) => self.delete_object(*object).await,
+            Action::AdoptVolume { volume } => self.mark(volume, |_| {}).await,
+            Action::RecordGrid { volume, grid } => self.mark(volume, |mark| mark.grid = Some(grid.clone())).await,
+            Action::OwnVolume { volume, goes_with_cluster } => {
+                self.mark(volume, |mark| mark.goes_with_cluster = *goes_with_cluster).await
+            }
+            Action::GrowVolume { volume, size } => {
+                self.context.metrics.wrote("PersistentVolumeClaim", "patch");
+                apply::grow_volume(client, namespace, volume, size).await
+            }
+            Action::ApplyStatefulSet => {
+                let existing = cached(&caches.stateful_sets, self.cluster, &self.cluster.name_any());
+                let claim = existing.and_then(|set| rendered::claim_of(&set));
+                self.write(&drift::stamped(&self.rendered.stateful_set(claim.as_ref()))).await
+            }
+            Action::OrphanStatefulSet => {
+                let set = cached(&caches.stateful_sets, self.cluster, &self.cluster.name_any());
+                self.delete(Kind::OrphanedStatefulSet, set.as_deref()).await
+            }
+            Action::DeletePod { pod, uid } => {
+                self.context.metrics.wrote("Pod", "delete");
+                apply::delete_pod(client, namespace, pod, uid).await
+            }
+            Action::ApplyShard { shard } => self.write(&drift::stamped(&render::shard(self.cluster, *shard))).await,
+            Action::DeleteShard { shard } => {
+                let shard = cached(&caches.shards, self.cluster, &names::shard(&self.cluster.name_any(), *shard));
+                self.delete(Kind::Shard, shard.as_deref()).await
+            }
+            Action::ReportShard { shard, report } => {
+                self.context.metrics.wrote("SutraShard", "status");
+                let name = names::shard(&self.cluster.name_any(), *shard);
+                apply::shard_status(client, namespace, &name, &status::shard_status(report, Timestamp::now())).await
+            }
+        }
+    }
+
+    async fn write(&self, object: &Value) -> Result<Outcome, Error> {
+        self.context.metrics.wrote(object["kind"].as_str().unwrap_or_default(), "apply");
+        apply::apply(&self.context.client, object).await
+    }
+
+    /// Only these two come and go with the spec.
+    async fn delete_object(&self, object: Object) -> Result<Outcome, Error> {
+        let name = rendered::name(self.cluster, object);
+        match object {
+            Object::DisruptionBudget => {
+                self.delete(Kind::DisruptionBudget, cached(&self.context.caches.budgets, self.cluster, &name).as_deref()).await
+            }
+            Object::PodMonitor => {
+                let monitors = self.context.caches.pod_monitors.as_ref().map(Store::state).unwrap_or_default();
+                let ours =
+                    |monitor: &&Arc<DynamicObject>| monitor.name_any() == name && monitor.namespace() == self.cluster.namespace();
+                self.delete(Kind::PodMonitor, monitors.iter().find(ours).map(|monitor| &**monitor)).await
+            }
+            _ => Ok(Outcome::Done),
+        }
+    }
+
+    async fn delete(&self, kind: Kind, observed: Option<&impl ResourceExt>) -> Result<Outcome, Error> {
+        let Some(observed) = observed else { return Ok(Outcome::Done) };
+        self.context.metrics.wrote(kind.name(), "delete");
+        let uid = observed.uid().unwrap_or_default();
+        apply::delete(&self.context.client, kind, &self.namespace, &observed.name_any(), &uid).await
+    }
+
+    /// Everything that the operator says of a claim is written together; what a write leaves out is taken away. The claim is read as it is
+    /// now, because two marks of one plan build on each other, and the cache may not know the first one yet.
+    async fn mark(&self, volume: &str, change: impl FnOnce(&mut Mark)) -> Result<Outcome, Error> {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.context.client.clone(), &self.namespace);
+        let Some(claim) = claims.get_metadata_opt(volume).await? else { return Ok(Outcome::Done) };
+        let mut mark = Mark {
+            grid: claim.annotations().get(names::GRID_ANNOTATION).cloned(),
+            goes_with_cluster: claim
+                .owner_references()
+                .iter()
+                .any(|owner| Some(&owner.uid) == self.cluster.metadata.uid.as_ref()),
+        };
+        change(&mut mark);
+        self.context.metrics.wrote("PersistentVolumeClaim", "apply");
+        apply::mark_volume(&self.context.client, self.cluster, volume, &mark).await
+    }
+}

@@ -1,0 +1,100 @@
+//! All objects of a cluster as they shall be.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::ResourceExt as _;
+use serde_json::Value;
+use sutra_crds::{SutraCluster, names};
+use sutra_planner::Object;
+
+use super::cached::cached;
+use crate::control::Context;
+use crate::desired::{Recorded, Release};
+use crate::drift;
+use crate::render::{self, Claim, Renderer, Setting};
+
+/// All objects of a cluster as they shall be.
+pub struct Rendered<'a> {
+    /// Those that are written as they are, with their stamps. The peer secret is not among them: it is made once, and never looked into.
+    pub objects: BTreeMap<Object, Value>,
+    cluster: &'a SutraCluster,
+    setting: Setting,
+}
+
+impl<'a> Rendered<'a> {
+    /// Renders them.
+    #[must_use]
+    pub fn new(cluster: &'a SutraCluster, release: &Release, context: &Context) -> Self {
+        let setting = Setting {
+            image: release.image.clone(),
+            renderer: release.renderer,
+            cluster_domain: context.config.cluster_domain.clone(),
+            operator_namespace: context.config.lease_namespace.clone(),
+            nodes: if cluster.spec.hibernated { 0 } else { cluster.spec.nodes },
+        };
+        let objects = BTreeMap::from([
+            (Object::ServiceAccount, drift::stamped(&render::service_account(cluster))),
+            (Object::ConfigMap, drift::stamped(&render::config_map(cluster, &setting))),
+            (Object::NodesService, drift::stamped(&render::nodes_service(cluster))),
+            (Object::ClientService, drift::stamped(&render::client_service(cluster))),
+            (Object::NetworkPolicy, drift::stamped(&render::network_policy(cluster, &setting))),
+            (Object::DisruptionBudget, drift::stamped(&render::disruption_budget(cluster, 1))),
+            (Object::PodMonitor, drift::stamped(&render::pod_monitor(cluster))),
+        ]);
+        Self { objects, cluster, setting }
+    }
+
+    /// The stateful set. One that exists keeps its claim template, because the API server refuses another.
+    #[must_use]
+    pub fn stateful_set(&self, existing: Option<&Claim>) -> StatefulSet {
+        let storage = &self.cluster.spec.storage;
+        let wanted = Claim { size: storage.size.clone(), storage_class: storage.storage_class_name.clone() };
+        render::stateful_set(self.cluster, &self.setting, existing.unwrap_or(&wanted))
+    }
+
+    /// Hash of the pod template.
+    #[must_use]
+    pub fn revision(&self) -> String {
+        render::revision(&self.stateful_set(None))
+    }
+}
+
+/// The name of an object.
+#[must_use]
+pub(crate) fn name(cluster: &SutraCluster, object: Object) -> String {
+    let cluster = cluster.name_any();
+    match object {
+        Object::ConfigMap => names::config_map(&cluster),
+        Object::PeerSecret => names::peer_secret(&cluster),
+        Object::NodesService => names::nodes_service(&cluster),
+        Object::ServiceAccount
+        | Object::ClientService
+        | Object::NetworkPolicy
+        | Object::DisruptionBudget
+        | Object::PodMonitor => cluster,
+    }
+}
+
+/// The claim template of a stateful set.
+#[must_use]
+pub(crate) fn claim_of(set: &StatefulSet) -> Option<Claim> {
+    let template = set.spec.as_ref()?.volume_claim_templates.as_ref()?.first()?.spec.as_ref()?;
+    let size = template.resources.as_ref()?.requests.as_ref()?.get("storage")?.0.clone();
+    Some(Claim { size, storage_class: template.storage_class_name.clone() })
+}
+
+/// Image and renderer as they were recorded: on the stateful set; while there is none, in the status.
+#[must_use]
+pub(crate) fn recorded(cluster: &SutraCluster, context: &Context) -> Option<Recorded> {
+    let set = cached(&context.caches.stateful_sets, cluster, &cluster.name_any());
+    let ours = set.filter(|set| set.owner_references().iter().any(|owner| Some(&owner.uid) == cluster.metadata.uid.as_ref()));
+    let on_set = ours.and_then(|set| {
+        let number = set.annotations().get(names::RENDERER_ANNOTATION)?.parse().ok()?;
+        Some(Recorded { image: set.annotations().get(names::IMAGE_ANNOTATION)?.clone(), renderer: Renderer::of(number)? })
+    });
+    on_set.or_else(|| {
+        let status = cluster.status.as_ref()?;
+        Some(Recorded { image: status.image.clone()?, renderer: Renderer::of(status.renderer_revision?)? })
+    })
+}
