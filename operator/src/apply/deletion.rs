@@ -63,8 +63,8 @@ pub async fn delete(client: &Client, kind: Kind, namespace: &str, name: &str, ui
     Outcome::of_leaving(objects.delete(name, &params).await)
 }
 
-/// Deletes a pod, if it is still the one with this uid: it may end in peace, and its stateful set makes a new one. One that is not there is
-/// deleted.
+/// Deletes a pod, if it is still the one with this uid: it may end in peace, and its stateful set makes a new one. One that is
+/// not there is deleted.
 ///
 /// # Errors
 /// If the answer may be another later, and if another pod has taken the name.

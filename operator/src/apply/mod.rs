@@ -6,9 +6,9 @@
 //!                                            └──▶ Err: try again later
 //! ```
 //!
-//! Whoever calls counts. Fields that the operator writes are its own: a conflict with another field manager is forced, and a field that is no
-//! longer sent goes, unless somebody else sends it too. Deletions carry the uid of what was observed: an object that took its place is left
-//! alone.
+//! Whoever calls counts. Fields that the operator writes are its own: a conflict with another field manager is forced, and a
+//! field that is no longer sent goes, unless somebody else sends it too. Deletions carry the uid of what was observed: an
+//! object that took its place is left alone.
 //!
 //! | module | responsibility |
 //! |---|---|

@@ -29,8 +29,8 @@ impl Outcome {
         }
     }
 
-    /// Of an answer. An error that may pass by itself stays one: conflicts, overload, faults of the server and of the way to it, and what
-    /// the lease does not cover.
+    /// Of an answer. An error that may pass by itself stays one: conflicts, overload, faults of the server and of the way to
+    /// it, and what the lease does not cover.
     pub(super) fn of<T>(answer: Result<T, Error>) -> Result<Self, Error> {
         match answer {
             Ok(_) => Ok(Self::Done),

@@ -9,8 +9,8 @@ use sutra_crds::names::FIELD_MANAGER;
 use super::outcome::Outcome;
 use crate::render;
 
-/// Makes a cluster's peer secret. One that is there already stays as it is: the operator may not change secrets, and another one would
-/// divide the grid.
+/// Makes a cluster's peer secret. One that is there already stays as it is: the operator may not change secrets, and another
+/// one would divide the grid.
 ///
 /// # Errors
 /// If the answer may be another later.

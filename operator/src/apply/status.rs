@@ -1,8 +1,8 @@
 //! What is reported.
 //!
-//! By server-side apply of the whole status: a field that the operator no longer reports goes, which a merge patch would need to know the old
-//! status for; what others add, such as conditions of their own, stays; and as nothing is read before, nothing that was written in between
-//! is lost. A status that is as before changes nothing, not even the resource version.
+//! By server-side apply of the whole status: a field that the operator no longer reports goes, which a merge patch would need
+//! to know the old status for; what others add, such as conditions of their own, stays; and as nothing is read before, nothing
+//! that was written in between is lost. A status that is as before changes nothing, not even the resource version.
 
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
@@ -25,8 +25,8 @@ pub async fn cluster_status(client: &Client, cluster: &SutraCluster, status: &Su
     patch::<SutraCluster>(client, &namespace, &name, &metadata, status).await
 }
 
-/// Reports on a shard, whichever object bears its name: they are all projections of the same. One that is not there is made first, by a
-/// later plan.
+/// Reports on a shard, whichever object bears its name: they are all projections of the same. One that is not there is made
+/// first, by a later plan.
 ///
 /// # Errors
 /// If the answer may be another later.

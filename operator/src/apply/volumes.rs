@@ -9,12 +9,12 @@ use sutra_crds::names::{CLUSTER_UID_LABEL, FIELD_MANAGER, GRID_ANNOTATION};
 
 use super::outcome::Outcome;
 
-/// Who writes the marks: not the manager of the other objects, because claims come from the stateful set's controller, and what that one
-/// wrote stays.
+/// Who writes the marks: not the manager of the other objects, because claims come from the stateful set's controller, and what
+/// that one wrote stays.
 pub const VOLUMES_FIELD_MANAGER: &str = "sutra-operator-volumes";
 
-/// All that the operator says of a claim, beside that the cluster uses it. It is always written together: server-side apply takes away what
-/// its manager no longer sends.
+/// All that the operator says of a claim, beside that the cluster uses it. It is always written together: server-side apply
+/// takes away what its manager no longer sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
     /// The grid whose data it holds, once it is known.

@@ -16,8 +16,8 @@ enum Amounts {
     Alike,
 }
 
-/// Without what the API server leaves out: `null`, empty lists, empty strings, empty maps. An empty object that is no map stays, as it
-/// means something (`podSelector: {}`: every pod).
+/// Without what the API server leaves out: `null`, empty lists, empty strings, empty maps. An empty object that is no map
+/// stays, as it means something (`podSelector: {}`: every pod).
 pub(super) fn pruned(value: Value) -> Value {
     rewritten(value, Amounts::AsWritten, ["", ""])
 }

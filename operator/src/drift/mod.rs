@@ -6,9 +6,9 @@
 //!  live ───────────────────┴──▶ in_sync: every rendered field is there as rendered
 //! ```
 //!
-//! The API server adds to what it is sent (defaults, status, what others apply) and writes some of it otherwise (`0.5` becomes `500m`, what is
-//! empty is left out). Neither is drift: a cluster that nobody changes costs no write. The stamp, an annotation with the hash of what was
-//! rendered, tells when a field is no longer rendered and has to go.
+//! The API server adds to what it is sent (defaults, status, what others apply) and writes some of it otherwise (`0.5` becomes
+//! `500m`, what is empty is left out). Neither is drift: a cluster that nobody changes costs no write. The stamp, an annotation
+//! with the hash of what was rendered, tells when a field is no longer rendered and has to go.
 //!
 //! | module | responsibility |
 //! |---|---|
@@ -32,8 +32,8 @@ pub(crate) use canonical::hash;
 
 /// A rendered object as it is sent: without what is empty, and with the annotation `sutra.dev/applied`, the hash of the rest.
 ///
-/// An object that cannot be written as JSON becomes `null`, which nothing live matches and the API server refuses; none that is rendered
-/// here is such a one, as all keys are strings.
+/// An object that cannot be written as JSON becomes `null`, which nothing live matches and the API server refuses; none that is
+/// rendered here is such a one, as all keys are strings.
 #[must_use]
 pub fn stamped<K: Serialize>(object: &K) -> Value {
     let mut value = canonical::pruned(serde_json::to_value(object).unwrap_or_default());
@@ -47,8 +47,8 @@ pub fn stamped<K: Serialize>(object: &K) -> Value {
     value
 }
 
-/// Whether a live object holds all of a [`stamped`] one. What it holds beside that is somebody else's, except in lists without keys, of which
-/// each has one owner.
+/// Whether a live object holds all of a [`stamped`] one. What it holds beside that is somebody else's, except in lists without
+/// keys, of which each has one owner.
 #[must_use]
 pub fn in_sync(rendered: &Value, live: &Value) -> bool {
     subset::holds(&canonical::canonical(rendered.clone()), &canonical::canonical(live.clone()))

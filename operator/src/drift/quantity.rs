@@ -1,6 +1,7 @@
 //! Amounts of CPU, memory and storage.
 
-/// One way of writing for all amounts that are equal: thousandths, rounded up as the API server does. What is no amount stays as it is.
+/// One way of writing for all amounts that are equal: thousandths, rounded up as the API server does. What is no amount stays
+/// as it is.
 pub(super) fn normal(text: &str) -> String {
     thousandths(text).map_or_else(|| text.to_owned(), |amount| format!("{amount}m"))
 }

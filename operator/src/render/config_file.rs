@@ -10,8 +10,8 @@ use toml::{Table, Value};
 use super::ports;
 use super::setting::{Renderer, Setting};
 
-/// The settings of a cluster's nodes, by the names of their flags, sorted. Settings that differ between nodes are arguments of the pod. As a
-/// pod reads them once, they belong to the renderer revision as much as its template.
+/// The settings of a cluster's nodes, by the names of their flags, sorted. Settings that differ between nodes are arguments of
+/// the pod. As a pod reads them once, they belong to the renderer revision as much as its template.
 pub(super) fn config_file(cluster: &SutraCluster, setting: &Setting) -> String {
     match setting.renderer {
         Renderer::One => Table::from_iter(settings(cluster)).to_string(),

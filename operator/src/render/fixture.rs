@@ -38,7 +38,7 @@ pub(crate) fn full() -> SutraCluster {
         "embedding": {"provider": "local", "model": "all-MiniLM-L6-v2"},
         "resources": {"requests": {"cpu": "0.5", "memory": "1024Mi"}, "limits": {"memory": "2Gi"}},
         "podTemplate": {
-            "metadata": {"labels": {"team": "knowledge", "empty": ""}, "annotations": {"example.com/note": "kept"}},
+            "metadata": {"labels": {"team": "knowledge", "role": ""}, "annotations": {"example.com/note": "kept"}},
             "spec": {
                 "nodeSelector": {"disk": "ssd"},
                 "tolerations": [{"key": "dedicated", "operator": "Equal", "value": "sutra", "effect": "NoSchedule"}],

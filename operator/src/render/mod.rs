@@ -4,9 +4,9 @@
 //!  SutraCluster + Setting ──▶ render ──▶ objects ──▶ drift::stamped ──▶ apply
 //! ```
 //!
-//! Nothing here can fail or ask anybody: an object follows from the cluster and the [`Setting`] alone. Whatever a spec asks for that this
-//! release cannot do is noticed before. A cluster that comes from the API server has a name, a namespace and a uid; one that has none
-//! is rendered with empty ones, and without an owner.
+//! Nothing here can fail or ask anybody: an object follows from the cluster and the [`Setting`] alone. Whatever a spec asks for
+//! that this release cannot do is noticed before. A cluster that comes from the API server has a name, a namespace and a uid;
+//! one that has none is rendered with empty ones, and without an owner.
 //!
 //! | module | responsibility |
 //! |---|---|

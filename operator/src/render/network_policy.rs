@@ -13,8 +13,8 @@ use super::metadata::{metadata, selector};
 use super::ports::{self, Port};
 use super::setting::Setting;
 
-/// Nodes talk to nodes and to the operator. Clients come from the same namespace in development mode, where nothing asks who they are,
-/// and from anywhere in production mode, where accounts and TLS do.
+/// Nodes talk to nodes and to the operator. Clients come from the same namespace in development mode, where nothing asks who
+/// they are, and from anywhere in production mode, where accounts and TLS do.
 #[must_use]
 pub fn network_policy(cluster: &SutraCluster, setting: &Setting) -> NetworkPolicy {
     let operator = pods_in(&setting.operator_namespace, names::FIELD_MANAGER);

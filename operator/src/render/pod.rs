@@ -173,8 +173,8 @@ fn volumes(cluster: &str) -> Vec<Volume> {
     ]
 }
 
-/// The profile `restricted` of Pod Security, with [`container_security`]. A large volume is not walked at each start: its owner is
-/// already right.
+/// The profile `restricted` of Pod Security, with [`container_security`]. A large volume is not walked at each start: its owner
+/// is already right.
 fn pod_security() -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),

@@ -15,8 +15,8 @@ pub struct Setting {
     pub nodes: i32,
 }
 
-/// How pods are written. What a released revision renders never changes, so that an upgrade of the operator restarts no pod: a change
-/// is a new revision, which a cluster takes together with a new image.
+/// How pods are written. What a released revision renders never changes, so that an upgrade of the operator restarts no pod: a
+/// change is a new revision, which a cluster takes together with a new image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Renderer {
     /// The first.

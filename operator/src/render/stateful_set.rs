@@ -37,7 +37,8 @@ pub fn stateful_set(cluster: &SutraCluster, setting: &Setting, claim: &Claim) ->
             pod_management_policy: Some("Parallel".to_owned()),
             update_strategy: Some(StatefulSetUpdateStrategy { type_: Some("OnDelete".to_owned()), rolling_update: None }),
             revision_history_limit: Some(2),
-            // Volumes that shall go with the cluster have it as an owner; Kubernetes itself deletes none, least of all at scale-in.
+            // Volumes that shall go with the cluster have it as an owner; Kubernetes itself deletes none, least of all at
+            // scale-in.
             persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
                 when_deleted: Some("Retain".to_owned()),
                 when_scaled: Some("Retain".to_owned()),
@@ -51,8 +52,8 @@ pub fn stateful_set(cluster: &SutraCluster, setting: &Setting, claim: &Claim) ->
     }
 }
 
-/// Hash of the pod template and of the settings that its pods read at their start: a pod whose annotation has another is outdated.
-/// Empty for a stateful set that was not rendered here.
+/// Hash of the pod template and of the settings that its pods read at their start: a pod whose annotation has another is
+/// outdated. Empty for a stateful set that was not rendered here.
 #[must_use]
 pub fn revision(set: &StatefulSet) -> String {
     let annotations = set.spec.as_ref().and_then(|spec| spec.template.metadata.as_ref()?.annotations.as_ref());

@@ -35,7 +35,8 @@ fn objects_are_as_reviewed() {
     }
 }
 
-/// What a released revision fixes: the pod template, whose annotation is a hash of `config.toml` too, and what cannot be changed in place.
+/// What a released revision fixes: the pod template, whose annotation is a hash of `config.toml` too, and what cannot be
+/// changed in place.
 fn fixed(set: &StatefulSet) -> Value {
     let spec = crate::drift::stamped(set)["spec"].clone();
     let fields = ["podManagementPolicy", "selector", "serviceName", "template", "volumeClaimTemplates"];
