@@ -14,6 +14,8 @@
 //! | [`names`] | labels, annotations and names of what belongs to a cluster |
 //! | `quantity` | amounts such as `10Gi`: schema and value |
 //! | `yaml` | the definitions as the files that `crdgen` writes |
+#![allow(unreachable_pub, reason = "the derives of kube write each type a second time, where nobody sees it")]
+#![allow(clippy::duplicated_attributes, reason = "columns of a table have the same type more than once")]
 
 pub mod cluster;
 pub mod names;
