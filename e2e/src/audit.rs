@@ -116,7 +116,8 @@ impl Audit {
         older.sort();
         older.push(self.log.clone());
         let inode = |path: &Path| fs::metadata(path).map(|metadata| metadata.ino()).ok();
-        let first = older.iter().position(|path| inode(path) == Some(self.file)).context("the audit log of that moment is gone")?;
+        let first =
+            older.iter().position(|path| inode(path) == Some(self.file)).context("the audit log of that moment is gone")?;
         Ok(older.into_iter().skip(first).enumerate().map(|(at, path)| (path, if at == 0 { self.offset } else { 0 })).collect())
     }
 }

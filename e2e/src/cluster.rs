@@ -153,7 +153,10 @@ impl<'a> Cluster<'a> {
     /// If the API server refuses it.
     pub async fn change(&self, spec: &Value) -> Result<()> {
         let patch = Patch::Merge(json!({"spec": spec}));
-        self.clusters().patch(&self.name, &PatchParams::default(), &patch).await.with_context(|| format!("change {}", self.name))?;
+        self.clusters()
+            .patch(&self.name, &PatchParams::default(), &patch)
+            .await
+            .with_context(|| format!("change {}", self.name))?;
         Ok(())
     }
 

@@ -69,10 +69,9 @@ impl Constraint {
 /// If the files are not what they should be.
 pub fn constraints() -> Result<Vec<Constraint>> {
     let mut found = Vec::new();
-    for text in [
-        include_str!("../../../crds/generated/sutraclusters.yaml"),
-        include_str!("../../../crds/generated/sutrashards.yaml"),
-    ] {
+    for text in
+        [include_str!("../../../crds/generated/sutraclusters.yaml"), include_str!("../../../crds/generated/sutrashards.yaml")]
+    {
         let definition: Value = serde_norway::from_str(text).context("read a definition")?;
         let kind = definition["spec"]["names"]["kind"].as_str().context("a definition without a kind")?;
         let schema = definition.pointer("/spec/versions/0/schema/openAPIV3Schema").context("a definition without a schema")?;

@@ -20,7 +20,7 @@ mod tests {
     #[test]
     fn every_rule_of_the_generated_definitions_is_broken_by_a_case() {
         let constraints: BTreeSet<String> = constraints().unwrap().into_iter().map(|constraint| constraint.id()).collect();
-        let broken: BTreeSet<String> = refusals().into_iter().map(|refusal| refusal.breaks.to_owned()).collect();
+        let broken: BTreeSet<String> = refusals().into_iter().map(|refusal| refusal.breaks).collect();
         let without: Vec<_> = constraints.difference(&broken).collect();
         assert!(without.is_empty(), "no case breaks {without:#?}");
         let unknown: Vec<_> = broken.difference(&constraints).collect();

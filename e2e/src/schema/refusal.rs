@@ -1,6 +1,7 @@
 //! For each rule, an object that breaks it and what the API server has to say.
 
 use serde_json::{Map, Value, json};
+use sutra_crds::cluster::OWNED_BY_OPERATOR;
 
 use crate::cluster::{Manifest, merge};
 
@@ -8,21 +9,19 @@ use crate::cluster::{Manifest, merge};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
     /// The rule, by its name.
-    pub breaks: &'static str,
+    pub breaks: String,
     /// The object as it is at first; none: it is refused at once.
     pub before: Option<Value>,
     /// The object that is refused.
     pub object: Value,
     /// The field that the API server blames.
     pub field: &'static str,
-    /// The whole sentence, where it is not the one in the definition.
-    pub sentence: Option<&'static str>,
 }
 
 /// A cluster that is refused as new.
 fn new(breaks: &'static str, field: &'static str, spec: Value) -> Refusal {
     let object = cluster().spec(&spec).0;
-    Refusal { breaks, before: None, object, field, sentence: None }
+    Refusal { breaks: breaks.into(), before: None, object, field }
 }
 
 /// A cluster that is there and may not become so.
@@ -30,7 +29,7 @@ fn change(breaks: &'static str, field: &'static str, before: Value, after: Value
     let before = cluster().spec(&before).0;
     let mut object = before.clone();
     merge(&mut object["spec"], &after);
-    Refusal { breaks, before: Some(before), object, field, sentence: None }
+    Refusal { breaks: breaks.into(), before: Some(before), object, field }
 }
 
 fn cluster() -> Manifest {
@@ -41,7 +40,7 @@ fn named(name: &str) -> Refusal {
     let breaks = "SutraCluster : metadata.name must be at most 40 characters: a lowercase letter, then letters, digits and \
                   hyphens, the last no hyphen";
     let object = Manifest::minimal(name).0;
-    Refusal { breaks, before: None, object, field: "<nil>", sentence: None }
+    Refusal { breaks: breaks.into(), before: None, object, field: "<nil>" }
 }
 
 fn without(breaks: &'static str, field: &'static str, kind: &str, spec: Option<Value>) -> Refusal {
@@ -49,7 +48,7 @@ fn without(breaks: &'static str, field: &'static str, kind: &str, spec: Option<V
     if let Some(spec) = spec {
         object["spec"] = spec;
     }
-    Refusal { breaks, before: None, object, field, sentence: None }
+    Refusal { breaks: breaks.into(), before: None, object, field }
 }
 
 fn many(count: usize) -> Value {
@@ -87,12 +86,7 @@ fn nodes() -> Vec<Refusal> {
         new(REPLICATION, "spec.replicationFactor", json!({"nodes": 5, "replicationFactor": 2})),
         new(REPLICATION, "spec.replicationFactor", json!({"nodes": 9, "replicationFactor": 7})),
         new(AT_MOST_NODES, "spec.replicationFactor", json!({"replicationFactor": 3})),
-        change(
-            AT_MOST_NODES,
-            "spec.replicationFactor",
-            json!({"nodes": 3, "replicationFactor": 3}),
-            json!({"nodes": 1}),
-        ),
+        change(AT_MOST_NODES, "spec.replicationFactor", json!({"nodes": 3, "replicationFactor": 3}), json!({"nodes": 1})),
         new("SutraCluster spec.image minLength", "spec.image", json!({"image": ""})),
         new("SutraCluster spec.image maxLength", "spec.image", json!({"image": "i".repeat(501)})),
         new("SutraCluster spec.upgradePolicy enum", "spec.upgradePolicy", json!({"upgradePolicy": "Always"})),
@@ -124,7 +118,11 @@ fn storage() -> Vec<Refusal> {
         new("SutraCluster spec.storage.size minLength", "spec.storage.size", size("")),
         new("SutraCluster spec.storage.size maxLength", "spec.storage.size", size(&"1".repeat(33))),
         new("SutraCluster spec.storage.storageClassName minLength", "spec.storage.storageClassName", class(json!(""))),
-        new("SutraCluster spec.storage.storageClassName maxLength", "spec.storage.storageClassName", class(json!("c".repeat(254)))),
+        new(
+            "SutraCluster spec.storage.storageClassName maxLength",
+            "spec.storage.storageClassName",
+            class(json!("c".repeat(254))),
+        ),
         new("SutraCluster spec.storage.adopt minLength", "spec.storage.adopt", json!({"storage": {"adopt": ""}})),
         new("SutraCluster spec.storage.adopt maxLength", "spec.storage.adopt", json!({"storage": {"adopt": "a".repeat(65)}})),
         new(
@@ -135,24 +133,22 @@ fn storage() -> Vec<Refusal> {
     ]
 }
 
-const OWNED_KEY: &str = "SutraCluster spec.config: config holds a key that the operator sets itself";
-const KEY_SHAPE: &str =
-    "SutraCluster spec.config: the keys of config are names of flags of sutra-node serve, such as drain-delay";
-
 fn config() -> Vec<Refusal> {
-    let owned = |key: &str, sentence| Refusal { sentence: Some(sentence), ..new(OWNED_KEY, "spec.config", json!({"config": {key: "x"}})) };
-    vec![
-        owned("data-dir", "config.data-dir is set by the operator from the rest of the spec"),
-        // The node takes both spellings, so both are refused.
-        owned("data_dir", "config.data_dir is set by the operator from the rest of the spec"),
-        owned("http", "config.http is set by the operator from the rest of the spec"),
-        Refusal {
-            sentence: Some("config.peer, config.secure is set by the operator from the rest of the spec"),
-            ..change(OWNED_KEY, "spec.config", json!({"config": {"log": "json"}}), json!({"config": {"secure": 1, "peer": "x"}}))
-        },
-        new(KEY_SHAPE, "spec.config", json!({"config": {"Drain Delay": "5s"}})),
-        new("SutraCluster spec.config maxProperties", "spec.config", json!({"config": many(65)})),
-    ]
+    let config = |config: Value| json!({"config": config});
+    let owned = |key: &str, name: &str| {
+        let breaks = format!("SutraCluster spec.config: config.{name} is set by the operator from the rest of the spec");
+        Refusal { breaks, ..new("", "spec.config", config(json!({key: "x"}))) }
+    };
+    let mut all: Vec<Refusal> = OWNED_BY_OPERATOR.iter().map(|key| owned(key, key)).collect();
+    // The node takes both spellings.
+    let spelled = OWNED_BY_OPERATOR.iter().filter(|key| key.contains('-'));
+    all.extend(spelled.map(|key| owned(&key.replace('-', "_"), key)));
+    all.push(Refusal {
+        breaks: owned("http", "http").breaks,
+        ..change("", "spec.config", config(json!({"log": "json"})), config(json!({"http": "0.0.0.0:80"})))
+    });
+    all.push(new("SutraCluster spec.config maxProperties", "spec.config", config(many(65))));
+    all
 }
 
 const LABELS: &str = "SutraCluster spec.podTemplate.metadata: podTemplate.metadata.labels under app.kubernetes.io/ and sutra.dev/ \
@@ -196,9 +192,21 @@ fn features() -> Vec<Refusal> {
     let (split, merge) = ("spec.rebalancing.splitAtSize", "spec.rebalancing.mergeBelowSize");
     vec![
         new(MODEL, "spec.embedding", embedding(json!({"provider": "local"}))),
-        new("SutraCluster spec.embedding requires provider", "spec.embedding.provider", embedding(json!({"model": "all-MiniLM-L6-v2"}))),
-        new("SutraCluster spec.embedding.provider enum", "spec.embedding.provider", embedding(json!({"provider": "cloud", "model": "x"}))),
-        new("SutraCluster spec.embedding.model minLength", "spec.embedding.model", embedding(json!({"provider": "local", "model": ""}))),
+        new(
+            "SutraCluster spec.embedding requires provider",
+            "spec.embedding.provider",
+            embedding(json!({"model": "all-MiniLM-L6-v2"})),
+        ),
+        new(
+            "SutraCluster spec.embedding.provider enum",
+            "spec.embedding.provider",
+            embedding(json!({"provider": "cloud", "model": "x"})),
+        ),
+        new(
+            "SutraCluster spec.embedding.model minLength",
+            "spec.embedding.model",
+            embedding(json!({"provider": "local", "model": ""})),
+        ),
         new(
             "SutraCluster spec.embedding.model maxLength",
             "spec.embedding.model",
@@ -210,7 +218,11 @@ fn features() -> Vec<Refusal> {
         new("SutraCluster spec.rebalancing.splitAtSize maxLength", split, rebalancing("splitAtSize", json!("1".repeat(33)))),
         new(MERGE, merge, rebalancing("mergeBelowSize", json!("-1Gi"))),
         new("SutraCluster spec.rebalancing.mergeBelowSize minLength", merge, rebalancing("mergeBelowSize", json!(""))),
-        new("SutraCluster spec.rebalancing.mergeBelowSize maxLength", merge, rebalancing("mergeBelowSize", json!("1".repeat(33)))),
+        new(
+            "SutraCluster spec.rebalancing.mergeBelowSize maxLength",
+            merge,
+            rebalancing("mergeBelowSize", json!("1".repeat(33))),
+        ),
         number("SutraCluster spec.rebalancing.splitAtQueriesPerSecond minimum", 0),
         number("SutraCluster spec.rebalancing.splitAtQueriesPerSecond maximum", 10_000_001),
         number("SutraCluster spec.rebalancing.maxConcurrentMoves minimum", 0),
@@ -225,7 +237,11 @@ fn features() -> Vec<Refusal> {
             "spec.licence.secretName",
             json!({"licence": {"secretName": "s".repeat(254)}}),
         ),
-        new("SutraCluster spec.monitoring.podMonitor enum", "spec.monitoring.podMonitor", json!({"monitoring": {"podMonitor": "always"}})),
+        new(
+            "SutraCluster spec.monitoring.podMonitor enum",
+            "spec.monitoring.podMonitor",
+            json!({"monitoring": {"podMonitor": "always"}}),
+        ),
     ]
 }
 

@@ -41,8 +41,13 @@ fn the_columns_are_those_that_the_documents_promise() -> Result<()> {
         columns(case, "sutraclusters", "NAME NODES READY SHARDS CONCEPTS PHASE AGE", "leaflets 1 1 1").await?;
         // A SutraShard is written as soon as a node tells of it.
         until("there is a SutraShard", SOON, async || {
-            columns(case, "sutrashards", "NAME CLUSTER RANGE LEADER REPLICAS CONCEPTS SIZE PHASE AGE", "leaflets-shard-1 leaflets")
-                .await
+            columns(
+                case,
+                "sutrashards",
+                "NAME CLUSTER RANGE LEADER REPLICAS CONCEPTS SIZE PHASE AGE",
+                "leaflets-shard-1 leaflets",
+            )
+            .await
         })
         .await?;
         // Short names and the category.

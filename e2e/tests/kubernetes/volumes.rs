@@ -51,7 +51,11 @@ fn a_class_that_does_not_let_volumes_grow_is_told_and_the_node_runs_on() -> Resu
         let before = cluster.life().await?;
         cluster.change(&json!({"storage": {"size": "3Gi"}})).await?;
         let stalled = cluster.condition("Stalled", "True", Some("VolumeExpansionRefused")).await?;
-        ensure!(stalled.message.contains("only dynamically provisioned pvc can be resized"), "the message is: {}", stalled.message);
+        ensure!(
+            stalled.message.contains("only dynamically provisioned pvc can be resized"),
+            "the message is: {}",
+            stalled.message
+        );
         cluster.condition("Ready", "False", Some("VolumeExpansionRefused")).await?;
         ensure!(sizes(&cluster).await?.1 == "1Gi", "the claim has {:?}", sizes(&cluster).await?);
         ensure!(cluster.life().await? == before, "the pod was replaced");
@@ -112,7 +116,8 @@ fn a_volume_that_shall_go_with_its_cluster_goes() -> Result<()> {
     scenario(async |case| {
         let delete = json!({"storage": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}});
         let cluster = Cluster::running(case, &Manifest::minimal("leaflets").spec(&delete)).await?;
-        let owned = async || Ok::<_, anyhow::Error>(!cluster.claim().await?.metadata.owner_references.unwrap_or_default().is_empty());
+        let owned =
+            async || Ok::<_, anyhow::Error>(!cluster.claim().await?.metadata.owner_references.unwrap_or_default().is_empty());
         until("the claim belongs to the cluster", SOON, async || {
             ensure!(owned().await?, "it has no owner");
             Ok(())
