@@ -191,7 +191,10 @@ mod tests {
     use super::*;
 
     fn cluster(ready: &str) -> Arc<SutraCluster> {
-        let spec = serde_json::from_value(serde_json::json!({"security": {"mode": "development"}})).unwrap();
+        let spec = serde_json::from_value(
+            serde_json::json!({"nodes": 1, "storage": {"size": "1Gi"}, "security": {"mode": "development"}}),
+        )
+        .unwrap();
         let mut cluster = SutraCluster::new("demo", spec);
         let condition = Condition {
             type_: "Ready".into(),

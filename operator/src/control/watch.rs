@@ -191,6 +191,11 @@ fn is_routine(error: &watcher::Error) -> bool {
 }
 
 fn describe(kind: &str, error: &watcher::Error) -> String {
+    if let watcher::Error::InitialListFailed(kube::Error::SerdeError(fault))
+    | watcher::Error::WatchFailed(kube::Error::SerdeError(fault)) = error
+    {
+        return format!("one of the {kind} is not of a form that this release of the operator knows: {fault}");
+    }
     let answer = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => Some(status),

@@ -11,6 +11,8 @@
 //!   later than the holder's sending of it. Both count on their own monotonic clock; no wall clock is read, and no clocks of two
 //!   machines are compared. It is enough that neither runs half as fast again as the other.
 //! - Every write names the version that it replaces, so that of two only one is accepted, and a late one none.
+//! - Where there is no lease, there is no version: to make one is therefore not to hold it. Its maker waits the whole duration as well,
+//!   because the one before may have been deleted under a holder. That is what the very first start waits for.
 //!
 //! Not covered: a machine that sleeps (suspend to memory) stops its monotonic clock too, so that for up to two thirds of the duration
 //! after it wakes its operator may believe that it still holds the lease. Its first renewal is refused and ends it.

@@ -26,7 +26,7 @@ const SOON: Duration = Duration::from_secs(10);
 fn cluster(name: &str) -> Value {
     json!({"apiVersion": "sutra.dev/v1alpha1", "kind": "SutraCluster",
         "metadata": {"name": name, "namespace": "team", "uid": name, "resourceVersion": "1", "generation": 1},
-        "spec": {"security": {"mode": "development"}}})
+        "spec": {"nodes": 1, "storage": {"size": "1Gi"}, "security": {"mode": "development"}}})
 }
 
 fn stateful_set(cluster: &str) -> Value {

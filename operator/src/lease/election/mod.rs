@@ -95,7 +95,7 @@ pub enum Loss {
 /// One that wants the lease.
 #[derive(Debug)]
 pub struct Election {
-    /// Nobody else has it: a record with it is this process's own, if only a lost answer told so.
+    /// Nobody else has it: a holder that finds it in the lease still holds it.
     identity: String,
     timing: Timing,
     phase: Phase,
@@ -113,8 +113,12 @@ enum Phase {
 #[derive(Debug)]
 enum Seen {
     Nothing,
-    Absent { since: Instant },
-    Other { record: Record, since: Instant },
+    /// It is being made.
+    Absent,
+    There {
+        record: Record,
+        since: Instant,
+    },
 }
 
 #[derive(Debug)]
@@ -157,7 +161,7 @@ impl Election {
     #[must_use]
     pub fn other_holder(&self) -> Option<&str> {
         match &self.phase {
-            Phase::Watching(Seen::Other { record, .. }) => record.holder.as_deref(),
+            Phase::Watching(Seen::There { record, .. }) => record.holder.as_deref().filter(|holder| *holder != self.identity),
             _ => None,
         }
     }
@@ -182,7 +186,7 @@ impl Election {
         match event {
             Event::Tick => Action::Read,
             Event::Read(Reading::Failed) => Action::Wait(now + self.timing.poll()),
-            Event::Read(Reading::Absent) => self.saw_nobody(now),
+            Event::Read(Reading::Absent) => self.saw_nobody(),
             Event::Read(Reading::Found(record)) => self.saw(record, now),
             Event::Written { sent, outcome: Outcome::Accepted(record) } => self.took(record, sent, now),
             Event::Written { .. } => Action::Wait(now + self.timing.retry()),
@@ -190,46 +194,42 @@ impl Election {
         }
     }
 
-    /// The lease may have been deleted under a holder, who does not know it yet. So it is waited for it as if it were there.
-    fn saw_nobody(&mut self, now: Instant) -> Action {
-        let since = match self.phase {
-            Phase::Watching(Seen::Absent { since }) => since,
-            _ => now,
-        };
-        self.phase = Phase::Watching(Seen::Absent { since });
-        let free_at = since + self.timing.duration();
-        if now < free_at {
-            return Action::Wait(free_at.min(now + self.timing.poll()));
-        }
+    /// The lease may have been deleted under a holder that does not know it yet, and "it is not there" is no version that a late request
+    /// could be recognised by. So to make it is not to hold it: whoever makes it waits as everybody does who sees it.
+    fn saw_nobody(&mut self) -> Action {
+        self.phase = Phase::Watching(Seen::Absent);
         Action::Write(self.claim(None, 0))
     }
 
     fn saw(&mut self, record: Record, now: Instant) -> Action {
-        let Some(holder) = &record.holder else {
-            return Action::Write(self.claim(Some(record.version), record.transitions.saturating_add(1)));
-        };
-        // An own write whose answer was lost.
-        if *holder == self.identity {
-            return Action::Write(self.claim(Some(record.version), record.transitions));
-        }
         let since = match &self.phase {
-            Phase::Watching(Seen::Other { record: known, since }) if known.version == record.version => *since,
+            Phase::Watching(Seen::There { record: known, since }) if known.version == record.version => *since,
             _ => now,
         };
-        let free_at = since + record.duration.max(self.timing.duration());
+        // A record with one's own name is waited for too: it may be the one that was made, which nobody holds.
+        let (free_at, transitions) = match &record.holder {
+            Some(holder) => {
+                let changes = i32::from(*holder != self.identity);
+                (since + record.duration.max(self.timing.duration()), record.transitions.saturating_add(changes))
+            }
+            None => (since, record.transitions.saturating_add(1)),
+        };
         let action = if now < free_at {
             Action::Wait(free_at.min(now + self.timing.poll()))
         } else {
-            Action::Write(self.claim(Some(record.version.clone()), record.transitions.saturating_add(1)))
+            Action::Write(self.claim(Some(record.version.clone()), transitions))
         };
-        self.phase = Phase::Watching(Seen::Other { record, since });
+        self.phase = Phase::Watching(Seen::There { record, since });
         action
     }
 
     fn took(&mut self, record: Record, sent: Instant, now: Instant) -> Action {
+        if matches!(self.phase, Phase::Watching(Seen::Absent)) {
+            return self.saw(record, now);
+        }
         let (until, renew_at) = (sent + self.timing.deadline(), sent + self.timing.renew());
         let hold = Hold { version: record.version, transitions: record.transitions, until, renew_at };
-        // The answer took so long that the time is over already: what was written is found as one's own.
+        // The answer took so long that the time is over already.
         if now >= hold.until {
             return Action::Read;
         }
