@@ -40,13 +40,17 @@ impl Outcome {
     }
 }
 
+/// How sentences about objects begin that server-side apply cannot read.
+const UNREADABLE: [&str; 2] = ["failed to convert new object", "failed to create typed patch object"];
+
 fn is_final(status: &Status) -> bool {
     match status.code {
         // Credentials are renewed; requests time out; what was observed is gone or has changed; there are too many.
         401 | 404 | 408 | 409 | 410 | 429 => false,
         400..=499 => true,
-        // A field that this API server does not know, or two items of a list with the same key: it answers with a fault.
-        500 => status.message.starts_with("failed to create typed patch object"),
+        // What server-side apply cannot read (a field that this API server does not know, a key twice in a list, a quantity that
+        // is none) is answered as if it were the server's fault.
+        500 => UNREADABLE.iter().any(|beginning| status.message.starts_with(beginning)),
         _ => false,
     }
 }
@@ -81,6 +85,7 @@ mod tests {
                 500,
                 "failed to create typed patch object (ns/demo; apps/v1, Kind=StatefulSet): .spec.x: field not declared in schema",
             ),
+            (500, "failed to convert new object (ns/demo; apps/v1, Kind=StatefulSet) to proper version: quantities must match"),
         ] {
             assert_eq!(of(code, message, "Reason").unwrap(), Outcome::Refused(message.to_owned()));
         }

@@ -44,7 +44,8 @@ pub fn stamped<K: Serialize>(object: &K) -> Value {
             annotations.insert(APPLIED_ANNOTATION.to_owned(), Value::from(stamp));
         }
     }
-    value
+    // Sorted again.
+    canonical::pruned(value)
 }
 
 /// Whether a live object holds all of a [`stamped`] one. What it holds beside that is somebody else's, except in lists without

@@ -153,6 +153,53 @@ fn what_the_api_server_writes_otherwise_is_in_sync() {
     assert!(in_sync(&set, &live));
 }
 
+/// What a user may write in a pod template, and what an API server of version 1.34 makes of it.
+#[test]
+fn what_users_write_unusually_is_in_sync() {
+    for (field, sent, answered) in [
+        (
+            "tolerations",
+            json!([{"key": "a", "operator": "Exists", "value": "", "effect": ""}, {"operator": "Exists"}]),
+            json!([{"key": "a", "operator": "Exists"}, {"operator": "Exists"}]),
+        ),
+        (
+            "affinity",
+            json!({"nodeAffinity": {}, "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{
+                "topologyKey": "k",
+                "labelSelector": {"matchLabels": {}, "matchExpressions": []},
+                "namespaceSelector": {},
+                "namespaces": [],
+            }]}}),
+            json!({"nodeAffinity": {}, "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{
+                "topologyKey": "k",
+                "labelSelector": {},
+                "namespaceSelector": {},
+            }]}}),
+        ),
+        (
+            "topologySpreadConstraints",
+            json!([{"topologyKey": "z", "maxSkew": 1, "labelSelector": {}, "matchLabelKeys": []}]),
+            json!([{"topologyKey": "z", "maxSkew": 1, "labelSelector": {}}]),
+        ),
+        ("nodeSelector", json!({"x": ""}), json!({"x": ""})),
+        ("nodeSelector", json!({}), Value::Null),
+        (
+            "resources",
+            json!({"requests": {"cpu": "0.1234567", "memory": "1.5Gi"}, "limits": {"cpu": "+2", "memory": "3000M"}}),
+            json!({"requests": {"cpu": "124m", "memory": "1536Mi"}, "limits": {"cpu": "2", "memory": "3G"}}),
+        ),
+    ] {
+        let object = |value: &Value| json!({"metadata": {"name": "demo"}, "spec": {field: value}});
+        assert!(in_sync(&stamped(&object(&sent)), &stamped_like(&object(&sent), object(&answered))), "{field}");
+    }
+}
+
+/// The answer to an object, with the stamp that was sent.
+fn stamped_like(sent: &Value, mut answered: Value) -> Value {
+    answered["metadata"]["annotations"] = stamped(sent)["metadata"]["annotations"].clone();
+    answered
+}
+
 /// Caches hold typed objects.
 #[test]
 fn an_object_that_went_through_its_type_is_in_sync() {
