@@ -1,6 +1,6 @@
 //! A running node.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -128,5 +128,33 @@ impl Node {
 }
 
 async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("--{name} {address}: the address can't be listened on"))
+    let bound = match TcpListener::bind(address).await {
+        Err(error) if let Some(other) = without_ipv6(address, &error) => {
+            warn!(asked = %address, listens = %other, "--{name}: this system has no IPv6");
+            TcpListener::bind(other).await
+        }
+        bound => bound,
+    };
+    bound.with_context(|| format!("--{name} {address}: the address can't be listened on"))
+}
+
+/// `[::]` means every address, of both families; a kernel that was started without IPv6 does not know it.
+fn without_ipv6(address: SocketAddr, error: &std::io::Error) -> Option<SocketAddr> {
+    let unknown = error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error());
+    (unknown && address.ip() == Ipv6Addr::UNSPECIFIED).then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_is_every_ipv4_address_where_there_is_no_ipv6() {
+        let no_family = std::io::Error::from_raw_os_error(rustix::io::Errno::AFNOSUPPORT.raw_os_error());
+        let in_use = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+        let every: SocketAddr = "[::]:8000".parse().unwrap();
+        assert_eq!(without_ipv6(every, &no_family), Some("0.0.0.0:8000".parse().unwrap()));
+        assert_eq!(without_ipv6(every, &in_use), None);
+        assert_eq!(without_ipv6("[::1]:8000".parse().unwrap(), &no_family), None, "only this one address was asked for");
+    }
 }

@@ -64,7 +64,7 @@ pub enum Error {
 /// # Errors
 /// If the API server does not answer or refuses something; the status says so, if it can be written.
 pub async fn reconcile(cluster: Arc<SutraCluster>, context: Arc<Context>) -> Result<Action, Error> {
-    let release = Release::of(&cluster.spec, rendered::recorded(&cluster, &context).as_ref(), &context.config.node_image);
+    let release = Release::of(&cluster, rendered::recorded(&cluster, &context), &context.config.node_image);
     let rendered = Rendered::new(&cluster, &release, &context);
     let mut observed = observe(&cluster, &rendered, &context).await.map_err(Error::Observe)?;
     let desired = desired(&cluster, rendered.revision(), context.has_pod_monitors());

@@ -10,9 +10,9 @@ use sutra_planner::Object;
 
 use super::cached::cached;
 use crate::control::Context;
-use crate::desired::{Recorded, Release};
+use crate::desired::Release;
 use crate::drift;
-use crate::render::{self, Claim, Renderer, Setting};
+use crate::render::{self, Claim, Recorded, Renderer, Setting};
 
 /// All objects of a cluster as they shall be.
 pub struct Rendered<'a> {
@@ -29,6 +29,7 @@ impl<'a> Rendered<'a> {
         let setting = Setting {
             image: release.image.clone(),
             renderer: release.renderer,
+            recorded: release.recorded.clone(),
             cluster_domain: context.config.cluster_domain.clone(),
             operator_namespace: context.config.lease_namespace.clone(),
             nodes: if cluster.spec.hibernated { 0 } else { cluster.spec.nodes },
@@ -89,12 +90,12 @@ pub(crate) fn claim_of(set: &StatefulSet) -> Option<Claim> {
 pub(crate) fn recorded(cluster: &SutraCluster, context: &Context) -> Option<Recorded> {
     let set = cached(&context.caches.stateful_sets, cluster, &cluster.name_any());
     let ours = set.filter(|set| set.owner_references().iter().any(|owner| Some(&owner.uid) == cluster.metadata.uid.as_ref()));
-    let on_set = ours.and_then(|set| {
+    // A revision of a newer operator is not known here. To write the pods as they are written here is then the least of evils.
+    let renderer = |number: i32| Renderer::of(number).unwrap_or(Renderer::LATEST);
+    if let Some(set) = ours {
         let number = set.annotations().get(names::RENDERER_ANNOTATION)?.parse().ok()?;
-        Some(Recorded { image: set.annotations().get(names::IMAGE_ANNOTATION)?.clone(), renderer: Renderer::of(number)? })
-    });
-    on_set.or_else(|| {
-        let status = cluster.status.as_ref()?;
-        Some(Recorded { image: status.image.clone()?, renderer: Renderer::of(status.renderer_revision?)? })
-    })
+        return Some(Recorded { image: set.annotations().get(names::IMAGE_ANNOTATION)?.clone(), renderer: renderer(number) });
+    }
+    let status = cluster.status.as_ref()?;
+    Some(Recorded { image: status.image.clone()?, renderer: renderer(status.renderer_revision?) })
 }

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 use sutra_crds::SutraCluster;
 
-use super::setting::{Claim, Renderer, Setting};
+use super::setting::{Claim, Recorded, Renderer, Setting};
 use crate::{drift, render};
 
 /// What the tests render with.
 pub(crate) fn setting() -> Setting {
     Setting {
         image: "ghcr.io/sutra-grid/sutra-node:0.1.0".to_owned(),
+        recorded: Some(Recorded { image: "ghcr.io/sutra-grid/sutra-node:0.1.0".to_owned(), renderer: Renderer::One }),
         renderer: Renderer::One,
         cluster_domain: "cluster.local".to_owned(),
         operator_namespace: "sutra-system".to_owned(),

@@ -40,5 +40,5 @@ pub use network_policy::network_policy;
 pub use objects::{config_map, disruption_budget, peer_secret, service_account, shard};
 pub use pod_monitor::{pod_monitor, pod_monitor_api};
 pub use services::{client_service, nodes_service};
-pub use setting::{Claim, Renderer, Setting};
+pub use setting::{Claim, Recorded, Renderer, Setting};
 pub use stateful_set::{revision, stateful_set};

@@ -7,12 +7,23 @@ pub struct Setting {
     pub image: String,
     /// How pods are written.
     pub renderer: Renderer,
+    /// What is written down as what the cluster runs when its spec names no image.
+    pub recorded: Option<Recorded>,
     /// DNS domain of the Kubernetes cluster, such as `cluster.local`.
     pub cluster_domain: String,
     /// Namespace of the operator's own pods, which may ask nodes how they are.
     pub operator_namespace: String,
     /// Nodes that run: 0 while the cluster is hibernated.
     pub nodes: i32,
+}
+
+/// An image, and how pods with it are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The image.
+    pub image: String,
+    /// How pods are written.
+    pub renderer: Renderer,
 }
 
 /// How pods are written. What a released revision renders never changes, so that an upgrade of the operator restarts no pod: a

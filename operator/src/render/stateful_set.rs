@@ -19,13 +19,13 @@ use crate::drift;
 #[must_use]
 pub fn stateful_set(cluster: &SutraCluster, setting: &Setting, claim: &Claim) -> StatefulSet {
     let mut metadata = metadata(cluster, cluster.name_any());
-    metadata.annotations = Some(
+    metadata.annotations = setting.recorded.as_ref().map(|recorded| {
         [
-            (names::IMAGE_ANNOTATION.to_owned(), setting.image.clone()),
-            (names::RENDERER_ANNOTATION.to_owned(), setting.renderer.number().to_string()),
+            (names::IMAGE_ANNOTATION.to_owned(), recorded.image.clone()),
+            (names::RENDERER_ANNOTATION.to_owned(), recorded.renderer.number().to_string()),
         ]
-        .into(),
-    );
+        .into()
+    });
     let template = match setting.renderer {
         Renderer::One => pod::pod_template(cluster, setting),
     };

@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn release() -> Release {
-        Release { image: "sutra-node:0.1.0".into(), renderer: Renderer::LATEST }
+        Release { image: "sutra-node:0.1.0".into(), renderer: Renderer::LATEST, recorded: None }
     }
 
     fn after(before: Option<SutraClusterStatus>, report: &Report, second: i64) -> SutraClusterStatus {
