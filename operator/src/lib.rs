@@ -26,6 +26,7 @@
 //! | [`metrics`] | what is counted |
 //! | [`events`] | Kubernetes events of a cluster |
 //! | [`logging`] | where the log goes |
+//! | `chain` | an error with its causes, in a line |
 //! | `signals` | when to stop |
 
 pub mod apply;
@@ -47,4 +48,5 @@ pub mod render;
 pub mod run;
 pub mod status;
 
+mod chain;
 mod signals;

@@ -50,7 +50,7 @@ pub enum RunError {
     #[error("prepare the questions to nodes")]
     Probe(#[from] reqwest::Error),
     /// The lease was lost: another operator may act.
-    #[error("{0}; this operator ends, so that it does nothing that another one does")]
+    #[error("this operator ends, so that it does nothing that another one does")]
     Lost(#[from] Loss),
     /// Control ended.
     #[error(transparent)]

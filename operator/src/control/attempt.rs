@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::backoff::Backoff;
-use super::chain::chain;
 use super::context::Context;
+use crate::chain::chain;
 use crate::metrics::Reconciled;
 
 /// Longest time that a reconciliation may take. Its requests have shorter bounds each.

@@ -95,7 +95,7 @@ where
     F: Future<Output = Result<Action, E>> + Send + 'static,
     E: std::error::Error + Send + Sync + 'static,
 {
-    let Some(resource) = stop.run_until_cancelled(pod_monitors::discover(&shell.client)).await else {
+    let Some(resource) = stop.run_until_cancelled(pod_monitors::discover(&shell.client, &shell.health)).await else {
         return Ok(Over::Stopped);
     };
     let Watched { caches, queue, mut watches } =

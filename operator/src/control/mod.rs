@@ -13,7 +13,6 @@
 //! | [`controller`] | the loop: begins, turns, begins anew when Kubernetes learns of pod monitors, stops |
 //! | [`backoff`] | how long a cluster whose reconciliation failed waits |
 //! | `attempt` | one reconciliation: counted, timed, bounded |
-//! | `chain` | an error with its causes |
 //! | `watch` | one kind of object: kept up to date, faults told once |
 //! | `owner` | the cluster that an object belongs to |
 //! | `pod_monitors` | whether Kubernetes knows them |
@@ -24,7 +23,6 @@ pub mod context;
 pub mod controller;
 
 mod attempt;
-mod chain;
 mod owner;
 mod pod_monitors;
 mod watch;

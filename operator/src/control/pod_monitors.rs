@@ -7,6 +7,9 @@ use kube::core::{ApiResource, DynamicObject};
 use kube::{Client, Error, discovery};
 use tracing::warn;
 
+use crate::chain::chain;
+use crate::health::Health;
+
 /// A pod monitor.
 pub(super) type PodMonitor = DynamicObject;
 
@@ -28,13 +31,16 @@ async fn find(client: &Client) -> Result<Option<ApiResource>, Error> {
 }
 
 /// Asks until there is an answer.
-pub(super) async fn discover(client: &Client) -> Option<ApiResource> {
+pub(super) async fn discover(client: &Client, health: &Health) -> Option<ApiResource> {
     let mut said = false;
+    health.syncing("podmonitors");
     loop {
         match find(client).await {
             Ok(found) => return found,
             Err(error) if !said => {
-                warn!(%error, "cannot ask the API server which kinds of objects it knows; trying again");
+                let reason = format!("cannot ask the API server which kinds of objects it knows: {}", chain(&error));
+                warn!(reason, "trying again");
+                health.failing("podmonitors", reason);
                 said = true;
             }
             Err(_) => {}

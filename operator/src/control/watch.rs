@@ -17,8 +17,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
-use super::chain::chain;
 use super::owner;
+use crate::chain::chain;
 use crate::health::Health;
 use crate::metrics::Metrics;
 
@@ -202,12 +202,13 @@ fn describe(kind: &str, error: &watcher::Error) -> String {
         watcher::Error::WatchError(status) => Some(status),
         _ => None,
     };
+    // By the number: of a group that it does not know the API server says so in plain text, without a reason.
     match answer {
-        Some(status) if status.is_not_found() && kind.starts_with("sutra") => format!(
+        Some(status) if status.code == 404 && kind.starts_with("sutra") => format!(
             "the API server does not know {kind}.sutra.dev: install the custom resource definitions, which `sutra-operator crd` prints"
         ),
-        Some(status) if status.is_not_found() => format!("the API server does not know {kind}"),
-        Some(status) if status.is_forbidden() => {
+        Some(status) if status.code == 404 => format!("the API server does not know {kind}"),
+        Some(status) if status.code == 403 => {
             format!("the operator's service account may not list and watch {kind}: {}", status.message)
         }
         Some(status) => format!("the API server does not list {kind}: {}", status.message),
@@ -228,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_missing_definition_is_said_with_what_to_do() {
-        let text = describe("sutraclusters", &refused(404, "NotFound"));
+        let text = describe("sutraclusters", &refused(404, "Failed to parse error data"));
         assert!(text.contains("does not know sutraclusters.sutra.dev") && text.contains("sutra-operator crd"), "{text}");
     }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::election::{Action, Claim, Election, End, Event, Outcome, Reading, Timing};
 use super::leadership::{Announcer, Leadership};
 use super::record;
+use crate::chain::chain;
 use crate::config::LeaseConfig;
 
 /// Longest time that a request for the lease may take.
@@ -111,7 +112,7 @@ impl Keeper {
                 Reading::Absent
             }
             Ok(Err(error)) => {
-                self.failed("read", &error.to_string());
+                self.failed("read", &chain(&error));
                 Reading::Failed
             }
             Err(_) => {
@@ -135,11 +136,11 @@ impl Keeper {
                 self.stored = Some(lease);
                 Outcome::Accepted(record)
             }
-            Ok(Err(Error::Api(status))) if status.is_conflict() || status.is_already_exists() => Outcome::Conflict,
+            Ok(Err(Error::Api(status))) if status.code == 409 => Outcome::Conflict,
             // Deleted since it was read. To make one is answered so if there is no such namespace: that is a fault.
-            Ok(Err(Error::Api(status))) if status.is_not_found() && claim.over.is_some() => Outcome::Conflict,
+            Ok(Err(Error::Api(status))) if status.code == 404 && claim.over.is_some() => Outcome::Conflict,
             Ok(Err(error)) => {
-                self.failed("write", &error.to_string());
+                self.failed("write", &chain(&error));
                 Outcome::Unknown
             }
             Err(_) => {

@@ -113,7 +113,7 @@ impl Api {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         if self.state(|state| state.unknown.contains(kind.as_str())) {
-            return refusal(StatusCode::NOT_FOUND, "NotFound");
+            return unknown();
         }
         if watches { self.watch(kind) } else { self.list(&kind) }
     }
@@ -135,7 +135,7 @@ impl Api {
 
     fn discovery(&self) -> Answer {
         if self.state(|state| state.unknown.contains("podmonitors")) {
-            return refusal(StatusCode::NOT_FOUND, "NotFound");
+            return unknown();
         }
         let monitors = json!({"name": "podmonitors", "singularName": "podmonitor", "namespaced": true, "kind": "PodMonitor",
             "verbs": ["get", "list", "watch", "create", "patch", "delete"]});
@@ -175,6 +175,13 @@ impl Api {
 fn answer(status: StatusCode, value: &Value) -> Answer {
     let mut response = Response::new(Full::new(Bytes::from(value.to_string())).boxed_unsync());
     *response.status_mut() = status;
+    response
+}
+
+/// As a real one answers if it does not know so much as the group: in plain text.
+fn unknown() -> Answer {
+    let mut response = Response::new(Full::new(Bytes::from_static(b"404 page not found\n")).boxed_unsync());
+    *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
 

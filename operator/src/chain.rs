@@ -3,7 +3,7 @@
 use std::error::Error;
 
 /// An error with its causes: the text of one of the client's ends before the reason, or holds it already.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
