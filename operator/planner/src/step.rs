@@ -62,6 +62,25 @@ impl Action {
         }
     }
 
+    /// What was done, once it is done: the beginning of a sentence that its reason ends.
+    #[must_use]
+    pub fn done(&self) -> String {
+        match self {
+            Self::Apply(object) => format!("wrote the {object}"),
+            Self::Delete(object) => format!("deleted the {object}"),
+            Self::AdoptVolume { volume } => format!("took over volume {volume}"),
+            Self::RecordGrid { volume, grid } => format!("noted on volume {volume} that it holds grid {grid}"),
+            Self::OwnVolume { volume, goes_with_cluster: true } => format!("let volume {volume} go with the cluster"),
+            Self::OwnVolume { volume, goes_with_cluster: false } => format!("let volume {volume} stay without the cluster"),
+            Self::GrowVolume { volume, size } => format!("asked for {size} for volume {volume}"),
+            Self::ApplyStatefulSet => "wrote the StatefulSet".to_owned(),
+            Self::OrphanStatefulSet => "deleted the StatefulSet without its pods, to write it anew".to_owned(),
+            Self::DeletePod { pod, .. } => format!("deleted pod {pod}"),
+            Self::ApplyShard { shard } | Self::ReportShard { shard, .. } => format!("wrote shard {shard}"),
+            Self::DeleteShard { shard } => format!("deleted the SutraShard of shard {shard}"),
+        }
+    }
+
     /// Whether it only brings a projection up to date: nothing of the cluster itself changes.
     #[must_use]
     pub fn is_projection(&self) -> bool {

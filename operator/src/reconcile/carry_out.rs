@@ -42,8 +42,9 @@ pub(super) async fn carry_out(
         match hand.take(&step.action).await.map_err(|source| Failure { step: name, source })? {
             Outcome::Done if step.action.is_projection() => {}
             Outcome::Done => {
-                info!(cluster = %cluster.name_any(), namespace = %hand.namespace, step = name, "{}", step.reason);
-                context.events.tell(cluster, false, name, &step.reason).await;
+                let told = format!("{}: {}", step.action.done(), step.reason);
+                info!(cluster = %cluster.name_any(), namespace = %hand.namespace, step = name, "{told}");
+                context.events.tell(cluster, false, name, &told).await;
             }
             Outcome::Refused(message) => {
                 refusals.insert(name, message);

@@ -37,7 +37,7 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) -> S
             Settled::No
         }
         Seen::InSync if claim_differs(desired, set) && volumes_are_asked_for(desired, observed) => {
-            let reason = "its claim template, which can't be changed in place, is not as spec.storage says; pods stay";
+            let reason = "its claim template is not as spec.storage says and can't be changed in place";
             plan.step(Action::OrphanStatefulSet, reason);
             Settled::No
         }
