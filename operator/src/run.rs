@@ -131,8 +131,13 @@ impl Operator {
         }
         let control = self.control.insert(tokio::spawn(control::run(shell, self.stop_control.clone(), reconcile)));
         tokio::select! {
-            end = &mut self.keeper => lost(end),
-            ended = control => ended.map_err(|source| RunError::Part { part: "control", source })?.map_err(RunError::Control),
+            end = &mut self.keeper => {
+                // Before the runtime ends: a controller that sees its reconciliations cancelled by that panics.
+                control.abort();
+                let _ = control.await;
+                lost(end)
+            }
+            ended = &mut *control => ended.map_err(|source| RunError::Part { part: "control", source })?.map_err(RunError::Control),
         }
     }
 
