@@ -29,6 +29,9 @@ pub const REVISION_ANNOTATION: &str = "sutra.dev/revision";
 /// Annotation of a volume claim: the grid whose data it holds, once a node has told.
 pub const GRID_ANNOTATION: &str = "sutra.dev/grid-id";
 
+/// Finalizer of a cluster whose volumes shall go with it.
+pub const VOLUMES_FINALIZER: &str = "sutra.dev/volumes";
+
 /// The headless service, under which each node has a name.
 #[must_use]
 pub fn nodes_service(cluster: &str) -> String {

@@ -38,6 +38,11 @@ fn follow_kubernetes(value: &mut Value) {
             if map.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint")) {
                 map.remove("format");
             }
+            // To the API server `format` is a word: without bounds it admits integers that no client can read.
+            if map.get("format").and_then(Value::as_str) == Some("int32") {
+                map.entry("minimum").or_insert_with(|| i32::MIN.into());
+                map.entry("maximum").or_insert_with(|| i32::MAX.into());
+            }
             if map.get("nullable") == Some(&Value::Bool(true)) {
                 map.remove("nullable");
             }

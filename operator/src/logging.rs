@@ -8,7 +8,7 @@ use crate::config::LogFormat;
 
 /// What is logged unless `RUST_LOG` says otherwise. The client and the watcher of the library say the same at every attempt; the
 /// operator says it once per change, in words.
-const DEFAULT: &str = "info,kube_client::client::builder=off,kube_runtime::watcher=error";
+const DEFAULT: &str = "info,kube_client::client=off,kube_runtime::watcher=error";
 
 /// Why nothing can be logged.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,9 @@
 {{/* What the operator does with SutraClusters and with what belongs to them. */}}
 {{- define "sutra-operator.rules" -}}
+# Patched is the finalizer of clusters whose volumes shall go with them, and nothing else.
 - apiGroups: [sutra.dev]
   resources: [sutraclusters]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [sutra.dev]
   resources: [sutraclusters/status]
   verbs: [get, patch]
@@ -47,4 +48,8 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+# Why a StatefulSet can't make a pod is said in events only.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
 {{- end -}}

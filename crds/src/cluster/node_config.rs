@@ -51,7 +51,9 @@ impl JsonSchema for NodeConfig {
         let rules: Vec<serde_json::Value> = OWNED_BY_OPERATOR
             .iter()
             .map(|key| {
-                let forms = if key.contains('-') { vec![(*key).to_owned(), key.replace('-', "_")] } else { vec![(*key).to_owned()] };
+                let forms = key.split('-').skip(1).fold(vec![key.split('-').next().unwrap_or_default().to_owned()], |forms, word| {
+                    forms.iter().flat_map(|form| [format!("{form}-{word}"), format!("{form}_{word}")]).collect()
+                });
                 let refused = forms.iter().map(|form| format!("'{form}' in self")).collect::<Vec<_>>().join(" || ");
                 json!({"rule": format!("!({refused})"), "message": format!("config.{key} is set by the operator from the rest of the spec")})
             })
@@ -59,7 +61,7 @@ impl JsonSchema for NodeConfig {
         json_schema!({
             "type": "object",
             "maxProperties": 64,
-            "additionalProperties": {"x-kubernetes-int-or-string": true},
+            "additionalProperties": {"x-kubernetes-int-or-string": true, "minimum": i32::MIN, "maximum": i32::MAX},
             "x-kubernetes-validations": rules,
         })
     }

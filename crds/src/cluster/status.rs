@@ -46,10 +46,10 @@ pub struct SutraClusterStatus {
     /// Epoch of the shard map.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard_map_epoch: Option<i64>,
-    /// Image of the nodes: as wanted, or that of the release which created the cluster.
+    /// Image that the cluster runs when its spec names none: that of the release which created it, or the last one with which it was ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// How the pods are written: raised with the image, never by an upgrade of the operator alone.
+    /// How the pods of that image are written: raised with the image, never by an upgrade of the operator alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renderer_revision: Option<i32>,
     /// What is done next, or waited for, and why.

@@ -21,7 +21,7 @@ pub struct Storage {
     /// Size of each node's volume. It can grow, where the storage class allows that, without a restart; it never shrinks.
     #[serde(default = "default_size")]
     #[schemars(schema_with = "quantity::schema")]
-    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).compareTo(quantity('1Gi')) >= 0").message("storage.size must be a quantity of at least 1Gi, such as 10Gi"))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,15}([.][0-9]{1,3})?([kMGTP]|[KMGTP]i)?$') && quantity(self).compareTo(quantity('1Gi')) >= 0 && quantity(self).compareTo(quantity('1Pi')) <= 0").message("storage.size must be a quantity from 1Gi to 1Pi, such as 10Gi"))]
     pub size: String,
 
     /// Storage class of the volumes; unset: the cluster's default class. Immutable once set.

@@ -21,6 +21,14 @@ pub struct Observed {
     pub answers: BTreeMap<String, Answer>,
     /// The `SutraShard`s.
     pub projections: Vec<Projection>,
+    /// The grid that this cluster is known to be, from its own status.
+    pub known_grid: Option<String>,
+    /// Whether Kubernetes keeps the cluster until the operator has decided what becomes of its volumes (finalizer).
+    pub held: bool,
+    /// Why the stateful set's controller cannot make a pod, in its words.
+    pub pod_refused: Option<String>,
+    /// A step that the API server, or somebody that it asks, fails at: its name, and the sentence.
+    pub failing: Option<(&'static str, String)>,
     /// What the API server refused at the last attempt: the step's name, and its sentence.
     pub refusals: BTreeMap<&'static str, String>,
 }
@@ -43,6 +51,8 @@ pub enum Seen {
 pub struct StatefulSet {
     /// Its state, apart from the claim template, which cannot be changed in place.
     pub seen: Seen,
+    /// Whether it has no owner any more: a cluster of this name left it behind.
+    pub left_behind: bool,
     /// Whether its controller has taken note of its newest form.
     pub noticed: bool,
     /// Size in its claim template, in bytes.

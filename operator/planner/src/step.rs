@@ -26,6 +26,8 @@ pub enum Action {
     RecordGrid { volume: String, grid: String },
     /// Let a volume go with the cluster, or stay.
     OwnVolume { volume: String, goes_with_cluster: bool },
+    /// Keep the cluster, when it is deleted, until its volumes are decided about; or let it go.
+    HoldCluster { hold: bool },
     /// Ask for a larger volume.
     GrowVolume { volume: String, size: String },
     /// Write the stateful set; one that exists keeps its claim template.
@@ -52,6 +54,7 @@ impl Action {
             Self::AdoptVolume { .. } => "AdoptVolume",
             Self::RecordGrid { .. } => "RecordGrid",
             Self::OwnVolume { .. } => "OwnVolume",
+            Self::HoldCluster { .. } => "HoldCluster",
             Self::GrowVolume { .. } => "GrowVolume",
             Self::ApplyStatefulSet => "ApplyStatefulSet",
             Self::OrphanStatefulSet => "OrphanStatefulSet",
@@ -72,6 +75,8 @@ impl Action {
             Self::RecordGrid { volume, grid } => format!("noted on volume {volume} that it holds grid {grid}"),
             Self::OwnVolume { volume, goes_with_cluster: true } => format!("let volume {volume} go with the cluster"),
             Self::OwnVolume { volume, goes_with_cluster: false } => format!("let volume {volume} stay without the cluster"),
+            Self::HoldCluster { hold: true } => "took care to be asked when the cluster is deleted".to_owned(),
+            Self::HoldCluster { hold: false } => "let the cluster go when it is deleted".to_owned(),
             Self::GrowVolume { volume, size } => format!("asked for {size} for volume {volume}"),
             Self::ApplyStatefulSet => "wrote the StatefulSet".to_owned(),
             Self::OrphanStatefulSet => "deleted the StatefulSet without its pods, to write it anew".to_owned(),
@@ -84,7 +89,14 @@ impl Action {
     /// Whether it only brings a projection up to date: nothing of the cluster itself changes.
     #[must_use]
     pub fn is_projection(&self) -> bool {
-        matches!(self, Self::ApplyShard { .. } | Self::DeleteShard { .. } | Self::ReportShard { .. } | Self::RecordGrid { .. })
+        matches!(
+            self,
+            Self::ApplyShard { .. }
+                | Self::DeleteShard { .. }
+                | Self::ReportShard { .. }
+                | Self::RecordGrid { .. }
+                | Self::HoldCluster { .. }
+        )
     }
 }
 

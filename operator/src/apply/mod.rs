@@ -16,10 +16,12 @@
 //! | `objects` | server-side apply of what is rendered |
 //! | `peer_secret` | made once, of random bytes |
 //! | `deletion` | of what was observed, and of nothing else |
+//! | `hold` | whether a deleted cluster is kept until its volumes are decided about |
 //! | `volumes` | growth and marks of volume claims |
 //! | `status` | what is reported |
 
 mod deletion;
+mod hold;
 mod objects;
 mod outcome;
 mod peer_secret;
@@ -29,6 +31,7 @@ mod tests;
 mod volumes;
 
 pub use deletion::{Kind, delete, delete_pod};
+pub use hold::hold;
 pub use objects::apply;
 pub use outcome::Outcome;
 pub use peer_secret::create_peer_secret;

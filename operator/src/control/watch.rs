@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use kube::api::Api;
+use kube::core::DeserializeGuard;
+use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
@@ -54,7 +56,8 @@ where
 {
     /// The kind, in the plural, as the API server names it.
     pub(super) kind: &'static str,
-    pub(super) api: Api<K>,
+    /// An object that cannot be read is left out, and stops no other.
+    pub(super) api: Api<DeserializeGuard<K>>,
     pub(super) labels: Option<String>,
     pub(super) writer: Writer<K>,
     pub(super) cluster_of: fn(&K) -> Option<ObjectRef<SutraCluster>>,
@@ -66,7 +69,7 @@ where
     K::DynamicType: Eq + Hash + Clone + Send + Sync,
 {
     /// A watch of what belongs to clusters.
-    pub(super) fn owned(kind: &'static str, api: Api<K>, labels: String, writer: Writer<K>) -> Self {
+    pub(super) fn owned(kind: &'static str, api: Api<DeserializeGuard<K>>, labels: String, writer: Writer<K>) -> Self {
         Self { kind, api, labels: Some(labels), writer, cluster_of: owner::of }
     }
 
@@ -86,7 +89,11 @@ where
             };
             match event {
                 Some(Ok(event)) => {
-                    let event = event.modify(|object| object.managed_fields_mut().clear());
+                    let Some(event) =
+                        readable(kind, event.modify(|object| object.managed_fields_mut().clear()), &writer, &surroundings)
+                    else {
+                        continue;
+                    };
                     writer.apply_watcher_event(&event);
                     match event {
                         Event::Apply(object) | Event::Delete(object) => {
@@ -111,6 +118,43 @@ where
             }
         }
     }
+}
+
+/// The event without the guard. An object that this release cannot read, because a newer one wrote it, is as if it were not there: to go on
+/// from what it was before would undo what was asked since.
+fn readable<K>(kind: &str, event: Event<DeserializeGuard<K>>, writer: &Writer<K>, surroundings: &Surroundings) -> Option<Event<K>>
+where
+    K: Resource + Clone + 'static,
+    K::DynamicType: Eq + Hash + Clone,
+{
+    let unreadable = |guarded: InvalidObject| {
+        let metadata = guarded.metadata;
+        let (name, namespace) = (metadata.name.unwrap_or_default(), metadata.namespace.unwrap_or_default());
+        warn!(
+            kind,
+            name,
+            namespace,
+            fault = guarded.error,
+            "an object cannot be read by this release of the operator and is left out"
+        );
+        surroundings.metrics.watch_failed(kind);
+        let known = writer.as_reader().state().into_iter();
+        known.into_iter().find(|known| known.name_any() == name && known.namespace().unwrap_or_default() == namespace)
+    };
+    Some(match event {
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+        Event::InitApply(DeserializeGuard(Ok(object))) => Event::InitApply(object),
+        Event::Apply(DeserializeGuard(Ok(object))) => Event::Apply(object),
+        Event::Delete(DeserializeGuard(Ok(object))) => Event::Delete(object),
+        Event::InitApply(DeserializeGuard(Err(guarded))) => {
+            unreadable(guarded);
+            return None;
+        }
+        Event::Apply(DeserializeGuard(Err(guarded))) | Event::Delete(DeserializeGuard(Err(guarded))) => {
+            Event::Delete((*unreadable(guarded)?).clone())
+        }
+    })
 }
 
 impl Surroundings {

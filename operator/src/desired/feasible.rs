@@ -3,11 +3,14 @@
 use sutra_crds::cluster::{EmbeddingProvider, SecurityMode, SutraClusterSpec};
 use sutra_planner::Impossible;
 
+/// Nodes of a cluster, at most.
+pub(crate) const MOST_NODES: i32 = 1;
+
 /// All of it, with the field and the bound. The schema admits these values, because later releases will carry them out.
 pub(super) fn impossible(spec: &SutraClusterSpec) -> Vec<Impossible> {
     let mut all = Vec::new();
     let mut refuse = |reason: &'static str, message: String| all.push(Impossible { reason, message });
-    if spec.nodes > 1 {
+    if spec.nodes > MOST_NODES {
         refuse("MoreNodesUnavailable", format!("spec.nodes is {}: this release runs one node a cluster", spec.nodes));
     }
     if let Some(shards) = spec.initial_shards.filter(|shards| *shards > 1) {

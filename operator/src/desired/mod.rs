@@ -14,6 +14,7 @@ use kube::ResourceExt as _;
 use sutra_crds::cluster::{PodMonitoring, SecurityMode, SutraCluster, WhenDeleted};
 use sutra_planner::{Desired, Impossible, Object, Retention, Wanted};
 
+pub(crate) use feasible::MOST_NODES;
 pub use release::Release;
 
 /// What the planner is to reach. `revision` is the hash of the pod template as it is rendered for `cluster`.

@@ -32,20 +32,19 @@ impl Release {
         let renderer =
             recorded.as_ref().filter(|recorded| recorded.image == image).map_or(Renderer::LATEST, |recorded| recorded.renderer);
         let current = Recorded { image: image.clone(), renderer };
-        let trusted = spec.image.is_none() || was_ready(cluster, &image);
+        let trusted = spec.image.is_none() || was_ready(cluster);
         Self { image, renderer, recorded: if trusted { Some(current) } else { recorded } }
     }
 }
 
-/// Whether the cluster is ready with this image, as far as its status tells.
-fn was_ready(cluster: &SutraCluster, image: &str) -> bool {
+/// Whether the cluster is ready with the image that its spec names: whoever edits the spec raises the generation.
+fn was_ready(cluster: &SutraCluster) -> bool {
     cluster.status.as_ref().is_some_and(|status| {
-        status.image.as_deref() == Some(image)
-            && status.conditions.iter().any(|condition| {
-                condition.type_ == "Ready"
-                    && condition.status == "True"
-                    && condition.observed_generation == cluster.metadata.generation
-            })
+        status.conditions.iter().any(|condition| {
+            condition.type_ == "Ready"
+                && condition.status == "True"
+                && condition.observed_generation == cluster.metadata.generation
+        })
     })
 }
 
@@ -59,14 +58,14 @@ mod tests {
     const NEW: &str = "ghcr.io/sutra-grid/sutra-node:0.2.0";
     const OWN: &str = "registry.example.org/clinic/sutra-node:0.1.0-audited";
 
-    fn cluster(spec: serde_json::Value, ready_with: Option<&str>) -> SutraCluster {
+    fn cluster(spec: serde_json::Value, ready_at: Option<i64>) -> SutraCluster {
         let mut whole = json!({"nodes": 1, "security": {"mode": "development"}});
         whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         let condition = json!({
-            "type": "Ready", "status": "True", "reason": "AllNodesServe", "message": "", "observedGeneration": 2,
+            "type": "Ready", "status": "True", "reason": "AllNodesServe", "message": "", "observedGeneration": ready_at,
             "lastTransitionTime": "2026-11-21T12:00:00Z",
         });
-        let status = ready_with.map(|image| json!({"image": image, "conditions": [condition]}));
+        let status = ready_at.map(|_| json!({"conditions": [condition]}));
         serde_json::from_value(json!({
             "apiVersion": "sutra.dev/v1alpha1", "kind": "SutraCluster",
             "metadata": {"name": "claims", "generation": 2}, "spec": whole, "status": status,
@@ -102,14 +101,10 @@ mod tests {
 
     #[test]
     fn an_image_in_the_spec_is_recorded_once_the_cluster_was_ready_with_it() {
-        let spec = || json!({"image": OWN});
-        assert_eq!(Release::of(&cluster(spec(), None), recorded(OLD), NEW).recorded, recorded(OLD));
-        assert_eq!(
-            Release::of(&cluster(spec(), Some(OLD)), recorded(OLD), NEW).recorded,
-            recorded(OLD),
-            "ready, but with another"
-        );
-        assert_eq!(Release::of(&cluster(spec(), Some(OWN)), recorded(OLD), NEW).recorded, recorded(OWN));
+        let kept = |ready_at| Release::of(&cluster(json!({"image": OWN}), ready_at), recorded(OLD), NEW).recorded;
+        assert_eq!(kept(None), recorded(OLD));
+        assert_eq!(kept(Some(1)), recorded(OLD), "ready before the edit");
+        assert_eq!(kept(Some(2)), recorded(OWN));
     }
 
     #[test]

@@ -7,6 +7,9 @@ use super::lists::{self, List};
 /// Fields that say what the object is. Objects in caches may lack them.
 const TYPE: [&str; 2] = ["apiVersion", "kind"];
 
+/// Maps that have one owner.
+const SELECTORS: [&str; 3] = ["matchLabels", "nodeSelector", "selector"];
+
 /// Whether all of one object is in another; both canonical.
 pub(super) fn holds(rendered: &Value, live: &Value) -> bool {
     let (Value::Object(rendered), Value::Object(live)) = (rendered, live) else { return false };
@@ -23,6 +26,8 @@ fn field_is_there(name: &str, rendered: &Value, live: &Map<String, Value>) -> bo
 
 fn value_is_there(name: &str, rendered: &Value, live: &Value) -> bool {
     match (rendered, live) {
+        // Another label in a selector chooses other pods, or none.
+        (Value::Object(rendered), Value::Object(live)) if SELECTORS.contains(&name) && rendered.len() != live.len() => false,
         (Value::Object(rendered), Value::Object(live)) => rendered.iter().all(|(name, value)| field_is_there(name, value, live)),
         (Value::Array(rendered), Value::Array(live)) => list_is_there(name, rendered, live),
         (rendered, live) => rendered == live,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `objects` | objects of which there is one, and the stateful set: as rendered, changed, or somebody else's |
 //! | `pods` | pods, and what keeps them from running |
+//! | `refused` | why a pod cannot be made |
 //! | `volumes` | volume claims, and whose data they hold |
 //! | `nodes` | what the nodes answer |
 //! | `shards` | `SutraShard`s as they are |
@@ -11,10 +12,12 @@
 mod nodes;
 mod objects;
 mod pods;
+mod refused;
 mod shards;
 mod volumes;
 
-use sutra_crds::SutraCluster;
+use kube::ResourceExt as _;
+use sutra_crds::{SutraCluster, names};
 use sutra_planner::Observed;
 
 use crate::control::Context;
@@ -25,12 +28,13 @@ use crate::reconcile::Rendered;
 /// # Errors
 /// If the API server does not answer where the caches don't know.
 pub async fn observe(cluster: &SutraCluster, rendered: &Rendered<'_>, context: &Context) -> Result<Observed, kube::Error> {
-    let pods = pods::seen(cluster, context);
-    let (objects, stateful_set, volumes, answers) = tokio::join!(
+    let pods = pods::seen(cluster, context).await?;
+    let (objects, stateful_set, volumes, answers, pod_refused) = tokio::join!(
         objects::seen(cluster, rendered, context),
         objects::stateful_set(cluster, rendered, context),
         volumes::seen(cluster, context),
         nodes::ask(&pods, context),
+        refused::pod(cluster, pods.len(), context),
     );
     Ok(Observed {
         objects: objects?,
@@ -39,6 +43,10 @@ pub async fn observe(cluster: &SutraCluster, rendered: &Rendered<'_>, context: &
         volumes: volumes?,
         answers,
         projections: shards::seen(cluster, context),
+        known_grid: cluster.status.as_ref().and_then(|status| status.grid_id.clone()),
+        held: cluster.finalizers().iter().any(|finalizer| finalizer == names::VOLUMES_FINALIZER),
+        pod_refused,
+        failing: None,
         refusals: std::collections::BTreeMap::new(),
     })
 }

@@ -14,7 +14,7 @@ use kube::{Api, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sutra_crds::SutraCluster;
+use sutra_crds::{SutraCluster, names};
 use sutra_planner::{Object, Seen};
 
 use crate::control::Context;
@@ -70,10 +70,16 @@ pub(super) async fn stateful_set(
     let status = live.status.as_ref();
     Ok(Some(sutra_planner::StatefulSet {
         seen: judge(cluster, &wanted, &*live),
+        left_behind: left_behind(cluster, &live.metadata),
         noticed: status.and_then(|status| status.observed_generation) >= live.metadata.generation,
         claim_bytes: claim.as_ref().and_then(|claim| sutra_crds::bytes(&claim.size)).unwrap_or_default(),
         claim_class: spec.and(claim).and_then(|claim| claim.storage_class),
     }))
+}
+
+/// The stateful set from the cache.
+pub(super) fn live_stateful_set(cluster: &SutraCluster, context: &Context) -> Option<std::sync::Arc<StatefulSet>> {
+    cached(&context.caches.stateful_sets, cluster, &cluster.name_any())
 }
 
 async fn look<K>(
@@ -125,6 +131,7 @@ async fn secret(cluster: &SutraCluster, context: &Context) -> Result<Option<Seen
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &cluster.namespace().unwrap_or_default());
     let live = api.get_opt(&rendered::name(cluster, Object::PeerSecret)).await?;
     Ok(live.map(|live| match stranger(cluster, live.meta()) {
+        Some(Seen::Drifted) => Seen::InSync,
         Some(seen) => seen,
         // Made once and never changed; what is in it is nobody's business here.
         None => leaving_or(live.meta(), Seen::InSync),
@@ -163,12 +170,23 @@ fn owned(cluster: &SutraCluster, metadata: &Metadata) -> bool {
     metadata.owner_references.iter().flatten().any(|owner| Some(&owner.uid) == cluster.metadata.uid.as_ref())
 }
 
+/// Whether it is what a cluster of this name left without an owner (`--cascade=orphan`): the labels that the operator gives are still there.
+fn left_behind(cluster: &SutraCluster, metadata: &Metadata) -> bool {
+    let label = |name: &str| metadata.labels.as_ref().and_then(|labels| labels.get(name)).map(String::as_str);
+    metadata.owner_references.iter().flatten().next().is_none()
+        && label(names::MANAGED_BY_LABEL) == Some(names::FIELD_MANAGER)
+        && label(names::INSTANCE_LABEL) == Some(cluster.name_any().as_str())
+}
+
 /// What to think of an object that is not this cluster's.
 fn stranger(cluster: &SutraCluster, metadata: &Metadata) -> Option<Seen> {
     if owned(cluster, metadata) {
         return None;
     }
     let owner = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+    if left_behind(cluster, metadata) {
+        return Some(leaving_or(metadata, Seen::Drifted));
+    }
     Some(match owner {
         // Of a deleted cluster that had this name: the garbage collector is on its way.
         Some(owner) if owner.kind == "SutraCluster" && owner.name == cluster.name_any() => Seen::Leaving,

@@ -1,10 +1,11 @@
 //! Pods, and what keeps them from running.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
-use kube::ResourceExt as _;
+use kube::{Api, ResourceExt as _};
 use sutra_crds::{SutraCluster, names};
 use sutra_planner::{Trouble, TroubleKind};
 
+use super::objects::live_stateful_set;
 use crate::control::Context;
 
 /// A pod, and where its node is asked.
@@ -14,7 +15,7 @@ pub(super) struct SeenPod {
 }
 
 /// The pods of a cluster, by ordinal.
-pub(super) fn seen(cluster: &SutraCluster, context: &Context) -> Vec<SeenPod> {
+pub(super) async fn seen(cluster: &SutraCluster, context: &Context) -> Result<Vec<SeenPod>, kube::Error> {
     let (name, namespace) = (cluster.name_any(), cluster.namespace());
     let mut pods: Vec<SeenPod> = context
         .caches
@@ -24,13 +25,23 @@ pub(super) fn seen(cluster: &SutraCluster, context: &Context) -> Vec<SeenPod> {
         .filter(|pod| pod.namespace() == namespace && pod.labels().get(names::INSTANCE_LABEL) == Some(&name))
         .filter_map(|pod| one(&name, pod))
         .collect();
+    let replicas = live_stateful_set(cluster, context).and_then(|set| set.spec.as_ref()?.replicas).unwrap_or(0);
+    for ordinal in 0..replicas {
+        if pods.iter().all(|pod| i64::from(pod.seen.ordinal) != i64::from(ordinal)) {
+            // One that lost our label is in no cache, and serves all the same.
+            let api: Api<Pod> = Api::namespaced(context.client.clone(), &namespace.clone().unwrap_or_default());
+            pods.extend(api.get_opt(&names::pod(&name, ordinal)).await?.and_then(|pod| one(&name, &pod)));
+        }
+    }
     pods.sort_by_key(|pod| pod.seen.ordinal);
-    pods
+    Ok(pods)
 }
 
 fn one(cluster: &str, pod: &Pod) -> Option<SeenPod> {
     let name = pod.name_any();
     let ordinal: u32 = name.strip_prefix(cluster)?.strip_prefix('-')?.parse().ok()?;
+    // `NAME-00` is nobody's pod.
+    (name == names::pod(cluster, i32::try_from(ordinal).ok()?)).then_some(())?;
     let status = pod.status.as_ref();
     let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let seen = sutra_planner::Pod {

@@ -2,7 +2,7 @@
 
 use kube::ResourceExt as _;
 use sutra_crds::shard::ShardReplica;
-use sutra_crds::{SutraCluster, SutraShard, SutraShardStatus};
+use sutra_crds::{SutraCluster, SutraShard, SutraShardStatus, names};
 use sutra_planner::{Projection, Replica, Role, Seen, ShardReport};
 
 use crate::control::Context;
@@ -19,6 +19,8 @@ pub(super) fn seen(cluster: &SutraCluster, context: &Context) -> Vec<Projection>
         .filter(|shard| shard.namespace() == namespace)
         .filter_map(|shard| {
             let number: u64 = shard.name_any().strip_prefix(&prefix)?.parse().ok()?;
+            // `NAME-shard-01` is not shard 1.
+            (shard.name_any() == names::shard(&cluster.name_any(), number)).then_some(())?;
             Some(one(cluster, number, shard))
         })
         .collect();

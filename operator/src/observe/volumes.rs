@@ -9,12 +9,13 @@ use sutra_crds::{SutraCluster, names};
 use sutra_planner::{Volume, VolumeOwner};
 
 use crate::control::Context;
+use crate::desired::MOST_NODES;
 
 /// The claims that a cluster's nodes use, or would take over if they were made now.
 pub(super) async fn seen(cluster: &SutraCluster, context: &Context) -> Result<Vec<Volume>, kube::Error> {
     let (name, namespace) = (cluster.name_any(), cluster.namespace().unwrap_or_default());
     let mut volumes = Vec::new();
-    for ordinal in 0..cluster.spec.nodes.unsigned_abs() {
+    for ordinal in 0..cluster.spec.nodes.min(MOST_NODES).unsigned_abs() {
         let claim = names::volume(&name, ordinal.cast_signed());
         let cached = context.caches.volumes.get(&ObjectRef::new(&claim).within(&namespace));
         // One without our labels is in no cache, and a stateful set would take it all the same.

@@ -79,6 +79,10 @@ impl Hand<'_> {
             Action::OwnVolume { volume, goes_with_cluster } => {
                 self.mark(volume, |mark| mark.goes_with_cluster = *goes_with_cluster).await
             }
+            Action::HoldCluster { hold } => {
+                self.context.metrics.wrote("SutraCluster", "apply");
+                apply::hold(client, self.cluster, *hold).await
+            }
             Action::GrowVolume { volume, size } => {
                 self.context.metrics.wrote("PersistentVolumeClaim", "patch");
                 apply::grow_volume(client, namespace, volume, size).await

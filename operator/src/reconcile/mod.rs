@@ -77,7 +77,15 @@ pub async fn reconcile(cluster: Arc<SutraCluster>, context: Arc<Context>) -> Res
             observed.refusals = refusals;
             Ok(())
         }
-        Err(carry_out::Failure { step, source }) => Err(Error::Step { step, source }),
+        Err(carry_out::Failure { step, source }) => {
+            // A conflict passes by itself, and a server that is away takes no status either.
+            if let kube::Error::Api(answer) = &source
+                && answer.code >= 500
+            {
+                observed.failing = Some((step, answer.message.clone()));
+            }
+            Err(Error::Step { step, source })
+        }
     };
     let told = tell(&cluster, &desired, &observed, &release, &context, now).await;
     failure.and(told)?;

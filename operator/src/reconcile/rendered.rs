@@ -85,17 +85,20 @@ pub(crate) fn claim_of(set: &StatefulSet) -> Option<Claim> {
     Some(Claim { size, storage_class: template.storage_class_name.clone() })
 }
 
-/// Image and renderer as they were recorded: on the stateful set; while there is none, in the status.
+/// Image and renderer as they were recorded: in the status, which only the operator may write; if somebody took that away, on the
+/// stateful set.
 #[must_use]
 pub(crate) fn recorded(cluster: &SutraCluster, context: &Context) -> Option<Recorded> {
-    let set = cached(&context.caches.stateful_sets, cluster, &cluster.name_any());
-    let ours = set.filter(|set| set.owner_references().iter().any(|owner| Some(&owner.uid) == cluster.metadata.uid.as_ref()));
     // A revision of a newer operator is not known here. To write the pods as they are written here is then the least of evils.
     let renderer = |number: i32| Renderer::of(number).unwrap_or(Renderer::LATEST);
-    if let Some(set) = ours {
+    let told = cluster
+        .status
+        .as_ref()
+        .and_then(|status| Some(Recorded { image: status.image.clone()?, renderer: renderer(status.renderer_revision?) }));
+    told.or_else(|| {
+        let set = cached(&context.caches.stateful_sets, cluster, &cluster.name_any())?;
+        set.owner_references().iter().find(|owner| Some(&owner.uid) == cluster.metadata.uid.as_ref())?;
         let number = set.annotations().get(names::RENDERER_ANNOTATION)?.parse().ok()?;
-        return Some(Recorded { image: set.annotations().get(names::IMAGE_ANNOTATION)?.clone(), renderer: renderer(number) });
-    }
-    let status = cluster.status.as_ref()?;
-    Some(Recorded { image: status.image.clone()?, renderer: renderer(status.renderer_revision?) })
+        Some(Recorded { image: set.annotations().get(names::IMAGE_ANNOTATION)?.clone(), renderer: renderer(number) })
+    })
 }

@@ -30,8 +30,8 @@ pub fn status(cluster: &SutraCluster, report: &Report, release: &Release, now: T
         concepts,
         counted_at,
         shard_map_epoch: before.shard_map_epoch,
-        image: Some(release.image.clone()),
-        renderer_revision: Some(release.renderer.number()),
+        image: release.recorded.as_ref().map(|recorded| recorded.image.clone()),
+        renderer_revision: release.recorded.as_ref().map(|recorded| recorded.renderer.number()),
         plan: report.plan.iter().map(|(step, reason)| PlannedStep { step: step.clone(), reason: reason.clone() }).collect(),
     }
 }

@@ -57,8 +57,13 @@ impl Plan {
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    if matches!(desired.wanted, Wanted::Paused | Wanted::Deleted) {
-        return plan;
+    match desired.wanted {
+        Wanted::Paused => return plan,
+        Wanted::Deleted => {
+            volumes::last_will(desired, observed, &mut plan);
+            return plan;
+        }
+        Wanted::Running | Wanted::Hibernated => volumes::hold(desired, observed, &mut plan),
     }
     plan.stalled = obstacles::first(desired, observed);
     // Volumes come before any early return: a full disk is what a stalled cluster must be able to get out of.

@@ -3,11 +3,15 @@
 use crate::desired::Desired;
 use crate::observed::{Observed, Seen, VolumeOwner};
 use crate::plan::Plan;
+use crate::plan::volumes::may_use;
 use crate::step::Stall;
 
 /// The first reason to leave everything as it is.
 pub(super) fn first(desired: &Desired, observed: &Observed) -> Option<Stall> {
-    impossible(desired).or_else(|| foreign_volumes(desired, observed)).or_else(|| taken_names(desired, observed))
+    impossible(desired)
+        .or_else(|| foreign_volumes(desired, observed))
+        .or_else(|| leaving_volumes(observed))
+        .or_else(|| taken_names(desired, observed))
 }
 
 fn impossible(desired: &Desired) -> Option<Stall> {
@@ -22,7 +26,7 @@ fn foreign_volumes(desired: &Desired, observed: &Observed) -> Option<Stall> {
         .volumes
         .iter()
         .filter_map(|volume| match &volume.owner {
-            VolumeOwner::Other(grid) if desired.adopt.as_ref() != Some(grid) => Some((volume.name.as_str(), grid.as_str())),
+            VolumeOwner::Other(grid) if !may_use(desired, observed, grid) => Some((volume.name.as_str(), grid.as_str())),
             _ => None,
         })
         .collect();
@@ -33,6 +37,24 @@ fn foreign_volumes(desired: &Desired, observed: &Observed) -> Option<Stall> {
         message: format!(
             "the volume claims {names} hold data of another grid, {grid}; to take it over set spec.storage.adopt to that id, \
              to begin empty delete the claims"
+        ),
+    })
+}
+
+/// A claim that somebody deleted lives as long as its pod: nothing may take that away now.
+fn leaving_volumes(observed: &Observed) -> Option<Stall> {
+    let leaving: Vec<&str> = observed
+        .volumes
+        .iter()
+        .filter(|volume| volume.leaving && volume.owner == VolumeOwner::Ours)
+        .map(|volume| volume.name.as_str())
+        .collect();
+    (!leaving.is_empty()).then(|| Stall {
+        reason: "VolumeLeaving",
+        message: format!(
+            "somebody deleted the volume claims {}; their data goes when their pods stop, so nothing is changed: save the data \
+             (`sutra export`), then delete the pods",
+            leaving.join(", ")
         ),
     })
 }

@@ -27,6 +27,10 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) -> S
             plan.wait("StatefulSetLeaving", "the StatefulSet is being replaced");
             Settled::No
         }
+        _ if set.left_behind => {
+            plan.step(Action::OrphanStatefulSet, "a cluster of this name left it behind");
+            Settled::No
+        }
         Seen::Drifted => {
             plan.step(Action::ApplyStatefulSet, "the StatefulSet is not as the spec says");
             Settled::No

@@ -1,4 +1,5 @@
-//! Volumes: adoption, growth, and who deletes them. Nothing here ever deletes one.
+//! Volumes: adoption, growth, and who deletes them. Nothing here ever deletes one: a volume that shall go with its cluster becomes the
+//! cluster's when that is being deleted, and Kubernetes takes it away. Not before, because what counts is the spec at that moment.
 
 use crate::desired::{Desired, Retention};
 use crate::observed::{Answer, Observed, Volume, VolumeOwner};
@@ -9,8 +10,13 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     for volume in observed.volumes.iter().filter(|volume| !volume.leaving) {
         match &volume.owner {
             VolumeOwner::Ours => {
-                keep(desired, observed, volume, plan);
+                record(desired, observed, volume, plan);
+                stay(volume, plan);
                 grow(desired, volume, plan);
+            }
+            VolumeOwner::Other(grid) if observed.known_grid.as_ref() == Some(grid) => {
+                let action = Action::AdoptVolume { volume: volume.name.clone() };
+                plan.step(action, format!("it holds this cluster's own grid {grid}"));
             }
             VolumeOwner::Other(grid) if desired.adopt.as_ref() == Some(grid) => {
                 let action = Action::AdoptVolume { volume: volume.name.clone() };
@@ -21,17 +27,49 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     }
 }
 
-fn keep(desired: &Desired, observed: &Observed, volume: &Volume, plan: &mut Plan) {
+/// Whether the cluster may use a volume with the data of this grid: its own, or one that it was told to take over.
+pub(super) fn may_use(desired: &Desired, observed: &Observed, grid: &str) -> bool {
+    desired.adopt.as_deref() == Some(grid) || observed.known_grid.as_deref() == Some(grid)
+}
+
+/// A cluster whose volumes shall go with it is kept until that is arranged.
+pub(super) fn hold(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+    let hold = desired.retention == Retention::Delete;
+    if observed.held != hold {
+        let policy = if hold { "Delete" } else { "Retain" };
+        plan.step(Action::HoldCluster { hold }, format!("persistentVolumeClaimRetentionPolicy.whenDeleted is {policy}"));
+    }
+}
+
+/// The cluster is being deleted, and the spec says for the last time what becomes of its volumes.
+pub(super) fn last_will(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+    if !observed.held {
+        return;
+    }
+    if desired.retention == Retention::Delete {
+        let ours = observed.volumes.iter().filter(|volume| volume.owner == VolumeOwner::Ours && !volume.goes_with_cluster);
+        for volume in ours {
+            let action = Action::OwnVolume { volume: volume.name.clone(), goes_with_cluster: true };
+            plan.step(action, "persistentVolumeClaimRetentionPolicy.whenDeleted is Delete");
+        }
+    }
+    plan.step(Action::HoldCluster { hold: false }, "its volumes are decided about");
+}
+
+fn record(desired: &Desired, observed: &Observed, volume: &Volume, plan: &mut Plan) {
     let node = format!("{}-{}", desired.cluster, volume.ordinal);
-    if let (None, Some(Answer::Serving(report))) = (&volume.grid, observed.answers.get(&node)) {
+    let (None, Some(Answer::Serving(report))) = (&volume.grid, observed.answers.get(&node)) else { return };
+    // Another grid than the one that the cluster is known to be: an empty volume in the place of a lost one. That is told, not written down.
+    if observed.known_grid.is_none() || may_use(desired, observed, &report.grid) {
         let action = Action::RecordGrid { volume: volume.name.clone(), grid: report.grid.clone() };
         plan.step(action, format!("node {node} has told whose data volume {} holds", volume.name));
     }
-    let goes_with_cluster = desired.retention == Retention::Delete;
-    if volume.goes_with_cluster != goes_with_cluster {
-        let policy = if goes_with_cluster { "Delete" } else { "Retain" };
-        let action = Action::OwnVolume { volume: volume.name.clone(), goes_with_cluster };
-        plan.step(action, format!("persistentVolumeClaimRetentionPolicy.whenDeleted is {policy}"));
+}
+
+fn stay(volume: &Volume, plan: &mut Plan) {
+    if volume.goes_with_cluster {
+        let action = Action::OwnVolume { volume: volume.name.clone(), goes_with_cluster: false };
+        plan.step(action, "it is decided when the cluster is deleted");
     }
 }
 

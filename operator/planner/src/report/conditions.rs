@@ -54,7 +54,7 @@ impl ConditionType {
 
 pub(super) fn all(desired: &Desired, observed: &Observed, plan: &Plan) -> Vec<Condition> {
     let available = available(desired, observed);
-    let reconciling = reconciling(desired, plan);
+    let reconciling = reconciling(desired, observed, plan);
     let stalled = stalled(plan);
     let degraded = degraded(desired, observed);
     let ready = ready([&stalled, &degraded, &available, &reconciling], desired);
@@ -101,8 +101,11 @@ fn available(desired: &Desired, observed: &Observed) -> Condition {
     }
 }
 
-fn reconciling(desired: &Desired, plan: &Plan) -> Condition {
+fn reconciling(desired: &Desired, observed: &Observed, plan: &Plan) -> Condition {
     let kind = ConditionType::Reconciling;
+    if let Some((step, why)) = &observed.failing {
+        return condition(kind, true, "StepFailing", format!("{step} fails and is tried again: {why}"));
+    }
     let step = plan.steps.iter().find(|step| !step.action.is_projection());
     match (desired.wanted, step, plan.waiting.first()) {
         (Wanted::Paused, ..) => condition(kind, false, "Paused", "spec.paused is true: nothing is changed"),
@@ -129,8 +132,11 @@ fn degraded(desired: &Desired, observed: &Observed) -> Condition {
     if let Some(trouble) = observed.pods.iter().filter_map(|pod| pod.trouble.as_ref()).min_by_key(|trouble| trouble.kind) {
         return condition(kind, true, trouble.kind.reason(), trouble.message.clone());
     }
-    if let Some(message) = other_grid(observed) {
+    if let Some(message) = other_grid(desired, observed) {
         return condition(kind, true, "GridMismatch", message);
+    }
+    if let Some(why) = &observed.pod_refused {
+        return condition(kind, true, "PodRefused", format!("a pod can't be made: {why}"));
     }
     let silent = observed.pods.iter().filter(|pod| pod.ready && !pod.leaving).find_map(|pod| silence(observed, pod));
     match silent {
@@ -146,16 +152,18 @@ fn silence(observed: &Observed, pod: &Pod) -> Option<String> {
     }
 }
 
-/// A node that serves other data than its volume's annotation says: somebody changed the volume behind our back.
-fn other_grid(observed: &Observed) -> Option<String> {
-    observed.volumes.iter().find_map(|volume| {
-        let recorded = volume.grid.as_ref()?;
-        let (node, report) = observed.answers.iter().find_map(|(node, answer)| match answer {
-            Answer::Serving(report) if volume.name == format!("data-{node}") => Some((node, report)),
-            _ => None,
-        })?;
-        (&report.grid != recorded).then(|| {
-            format!("{node} serves the grid {} although its volume {} is known to hold {recorded}", report.grid, volume.name)
+/// A node that serves other data than the cluster, or its volume, is known to hold: a volume was lost or changed behind our back.
+fn other_grid(desired: &Desired, observed: &Observed) -> Option<String> {
+    observed.answers.iter().find_map(|(node, answer)| {
+        let Answer::Serving(report) = answer else { return None };
+        let volume = observed.volumes.iter().find(|volume| volume.name == format!("data-{node}"));
+        let known = volume.and_then(|volume| volume.grid.as_ref()).or(observed.known_grid.as_ref())?;
+        (&report.grid != known && desired.adopt.as_ref() != Some(&report.grid)).then(|| {
+            format!(
+                "{node} serves the grid {}, but this cluster's data is the grid {known}: its volume was lost or replaced; restore it, or \
+                 go on with what is there by setting spec.storage.adopt to {}",
+                report.grid, report.grid
+            )
         })
     })
 }

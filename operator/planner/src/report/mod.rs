@@ -43,12 +43,16 @@ pub fn report(desired: &Desired, observed: &Observed, plan: &Plan) -> Report {
         phase: phase::word(desired, observed, plan),
         nodes: count(observed.pods.iter().filter(|pod| !pod.leaving).count()),
         ready_nodes: count(observed.pods.iter().filter(|pod| serves(observed, pod)).count()),
-        grid: grid(observed),
+        grid: grid(desired, observed),
         shards: told.map(|shards| count(shards.len())),
         ready_shards: Some(count(shards.values().filter(|shard| shard.leader.is_some()).count())),
         concepts: told.map(|shards| shards.values().map(|shard| shard.concepts).sum()),
         plan: planned(plan),
     }
+}
+
+fn serves_grid(answer: &Answer, grid: &str) -> bool {
+    matches!(answer, Answer::Serving(report) if report.grid == grid)
 }
 
 /// Numbers of a shard come and go with every write; a plan that only reports them is not worth a word.
@@ -62,8 +66,14 @@ fn planned(plan: &Plan) -> Vec<(String, String)> {
     steps.chain(waiting).collect()
 }
 
-/// The grid that the nodes, or else the volumes, name.
-fn grid(observed: &Observed) -> Option<String> {
+/// The grid that the cluster is known to be, or else that the nodes, or the volumes, name. A known one is only replaced by one that the
+/// spec adopts.
+fn grid(desired: &Desired, observed: &Observed) -> Option<String> {
+    let adopted =
+        || desired.adopt.as_ref().filter(|adopted| observed.answers.values().any(|answer| serves_grid(answer, adopted))).cloned();
+    if let Some(known) = &observed.known_grid {
+        return adopted().or_else(|| Some(known.clone()));
+    }
     let told = observed.answers.values().find_map(|answer| match answer {
         Answer::Serving(report) => Some(report.grid.clone()),
         Answer::Silent(_) => None,

@@ -1,7 +1,8 @@
 //! What users do, one by one.
 
 use sutra_planner::{
-    Action, Answer, ConditionType, Desired, Impossible, Object, Observed, Plan, Seen, VolumeOwner, Wanted, plan, report,
+    Action, Answer, ConditionType, Desired, Impossible, Object, Observed, Plan, Retention, Seen, VolumeOwner, Wanted, plan,
+    report,
 };
 
 use crate::fixture::{GIB, at, claims};
@@ -193,4 +194,92 @@ fn a_paused_cluster_is_only_looked_at() {
     let (reconciling, reason, _) = condition(&desired, &world.observe(&desired), ConditionType::Reconciling);
     assert!(!reconciling && reason == "Paused");
     assert!(condition(&desired, &world.observe(&desired), ConditionType::Ready).0, "it serves as before");
+}
+
+#[test]
+fn what_becomes_of_volumes_is_decided_when_the_cluster_is_deleted() {
+    let mut desired = claims(1);
+    desired.retention = Retention::Delete;
+    let (mut world, mut random) = settled(&desired);
+    assert!(world.held, "the cluster is kept until its volumes are decided about");
+    assert!(!world.volumes[0].goes_with_cluster, "nothing is decided before");
+
+    // Somebody changes their mind in the same breath as the deletion, or while nothing may be changed.
+    let mut kept = desired.clone();
+    (kept.retention, kept.wanted) = (Retention::Retain, Wanted::Deleted);
+    kept.impossible = vec![Impossible { reason: "MoreNodesUnavailable", message: "spec.nodes is 3".into() }];
+    assert_eq!(actions(&kept, &world), [Action::HoldCluster { hold: false }]);
+
+    desired.wanted = Wanted::Deleted;
+    let volume = "data-claims-0".to_owned();
+    let expected = [Action::OwnVolume { volume, goes_with_cluster: true }, Action::HoldCluster { hold: false }];
+    assert_eq!(actions(&desired, &world), expected);
+    settle(&desired, &mut world, &mut random);
+    assert!(world.volumes[0].goes_with_cluster && !world.held);
+}
+
+#[test]
+fn a_volume_that_somebody_deletes_keeps_its_pod() {
+    let mut desired = claims(1);
+    let (mut world, _) = settled(&desired);
+    world.volumes[0].leaving = true;
+    desired.revision = "sutra-node:0.2.0".into();
+    assert_eq!(actions(&desired, &world), []);
+    let (stalled, reason, message) = condition(&desired, &world.observe(&desired), ConditionType::Stalled);
+    assert!(stalled && reason == "VolumeLeaving" && message.contains("data-claims-0"), "{message}");
+}
+
+#[test]
+fn an_empty_volume_in_the_place_of_a_lost_one_is_told_and_not_taken_for_the_grid() {
+    let mut desired = claims(1);
+    let (mut world, _) = settled(&desired);
+    world.known_grid = Some("g-lost".into());
+    world.volumes[0].grid = None;
+    assert_eq!(actions(&desired, &world), [], "another grid is not written down");
+    let (degraded, reason, message) = condition(&desired, &world.observe(&desired), ConditionType::Degraded);
+    assert!(degraded && reason == "GridMismatch" && message.contains("g-lost"), "{message}");
+    let reported = report(&desired, &world.observe(&desired), &Plan::default());
+    assert_eq!(reported.grid.as_deref(), Some("g-lost"));
+
+    desired.adopt = Some("g-7f3a".into());
+    assert_eq!(actions(&desired, &world), [Action::RecordGrid { volume: "data-claims-0".into(), grid: "g-7f3a".into() }]);
+    assert!(!condition(&desired, &world.observe(&desired), ConditionType::Degraded).0);
+    assert_eq!(report(&desired, &world.observe(&desired), &Plan::default()).grid.as_deref(), Some("g-7f3a"));
+}
+
+#[test]
+fn a_volume_that_lost_its_label_is_still_the_clusters() {
+    let desired = claims(1);
+    let (mut world, _) = settled(&desired);
+    world.known_grid = Some("g-7f3a".into());
+    world.volumes[0].owner = VolumeOwner::Other("g-7f3a".into());
+    let next = decide(&desired, &world);
+    assert_eq!(next.stalled, None);
+    assert_eq!(actions(&desired, &world), [Action::AdoptVolume { volume: "data-claims-0".into() }]);
+}
+
+#[test]
+fn a_stateful_set_without_an_owner_is_made_anew_and_its_pods_stay() {
+    let desired = claims(1);
+    let (world, _) = settled(&desired);
+    let mut observed = world.observe(&desired);
+    observed.stateful_set.as_mut().unwrap().left_behind = true;
+    let next = plan(&desired, &observed, at(0));
+    assert_eq!(next.steps.into_iter().map(|step| step.action).collect::<Vec<_>>(), [Action::OrphanStatefulSet]);
+}
+
+#[test]
+fn why_a_pod_cannot_be_made_and_what_a_step_fails_at_are_told() {
+    let desired = claims(1);
+    let mut observed = World::new().observe(&desired);
+    observed.pod_refused = Some("exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0".into());
+    observed.failing = Some(("Apply", "failed calling webhook \"policy.example.org\"".into()));
+    let (degraded, reason, message) = condition(&desired, &observed, ConditionType::Degraded);
+    assert!(degraded && reason == "PodRefused" && message.contains("exceeded quota"), "{message}");
+    let (_, reason, message) = condition(&desired, &observed, ConditionType::Reconciling);
+    assert!(reason == "StepFailing" && message.contains("policy.example.org"), "{message}");
+}
+
+fn actions(desired: &Desired, world: &World) -> Vec<Action> {
+    decide(desired, world).steps.into_iter().map(|step| step.action).collect()
 }

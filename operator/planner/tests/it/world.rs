@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) volumes: Vec<Volume>,
     pub(crate) projections: BTreeMap<u64, Projection>,
     pub(crate) refusals: BTreeMap<&'static str, String>,
+    pub(crate) held: bool,
+    pub(crate) known_grid: Option<String>,
     pub(crate) volumes_can_grow: bool,
     pub(crate) quota_left: bool,
     /// Concepts that were taught; they are on the volumes.
@@ -57,6 +59,8 @@ impl World {
             volumes: Vec::new(),
             projections: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            held: false,
+            known_grid: None,
             volumes_can_grow: true,
             quota_left: true,
             concepts: 0,
@@ -79,6 +83,7 @@ impl World {
                     () if set.tampered || set.revision != desired.revision || set.replicas != replicas(desired) => Seen::Drifted,
                     () => Seen::InSync,
                 },
+                left_behind: false,
                 noticed: set.noticed,
                 claim_bytes: set.claim_bytes,
                 claim_class: set.claim_class.clone(),
@@ -93,6 +98,10 @@ impl World {
                 .collect(),
             projections: self.projections.values().cloned().collect(),
             refusals: self.refusals.clone(),
+            known_grid: self.known_grid.clone(),
+            held: self.held,
+            pod_refused: None,
+            failing: None,
         }
     }
 
@@ -127,6 +136,7 @@ impl World {
             Action::AdoptVolume { volume } => self.volume(volume).owner = VolumeOwner::Ours,
             Action::RecordGrid { volume, grid } => self.volume(volume).grid = Some(grid.clone()),
             Action::OwnVolume { volume, goes_with_cluster } => self.volume(volume).goes_with_cluster = *goes_with_cluster,
+            Action::HoldCluster { hold } => self.held = *hold,
             Action::GrowVolume { volume, .. } => {
                 if !self.volumes_can_grow {
                     return Err("only dynamically provisioned pvc can be resized".into());
