@@ -21,7 +21,7 @@ pub(crate) async fn keep(case: &Case, failure: &Error) -> PathBuf {
     // What is there is of an earlier run.
     let _ = fs::remove_dir_all(&directory);
     let _ = fs::create_dir_all(&directory);
-    write(&directory, "failure.txt", &format!("{failure:?}\n"));
+    write(&directory, "failure.txt", &format!("{failure:#}\n"));
     for namespace in case.namespaces() {
         keep_namespace(environment, &directory, &namespace).await;
     }

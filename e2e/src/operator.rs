@@ -192,7 +192,8 @@ impl<'a> Operator<'a> {
         let lease = api.get(&self.release).await.context("find the lease")?;
         let holder = lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default();
         ensure!(!holder.is_empty(), "nobody holds the lease");
-        Ok(holder)
+        // After the name of the pod comes what tells one process in it from the next.
+        Ok(holder.split_once('_').map_or(holder.as_str(), |(pod, _)| pod).to_owned())
     }
 
     /// Waits until a pod that exists holds the lease, and names it.

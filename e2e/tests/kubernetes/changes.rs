@@ -43,6 +43,7 @@ fn an_image_that_cannot_be_pulled_is_told_and_the_right_one_heals() -> Result<()
         let degraded = cluster.condition("Degraded", "True", Some("ImagePullFailed")).await?;
         ensure!(degraded.message.contains(missing), "the message does not name the image: {}", degraded.message);
         cluster.condition("Ready", "False", Some("ImagePullFailed")).await?;
+        cluster.event("ImagePullFailed").await?;
         // The pod was never ready: it is replaced without waiting for anything.
         cluster.carry_out(&json!({"image": case.world().environment.release.node})).await?;
         grid.remembers(WARFARIN).await
@@ -59,6 +60,39 @@ fn a_wrong_setting_is_told_in_the_nodes_own_words_and_the_right_one_heals() -> R
         ensure!(failing.message.contains(sentence), "the message is: {}", failing.message);
         cluster.condition("Ready", "False", Some("NodeFailing")).await?;
         cluster.carry_out(&json!({"config": {"drain-delay": "1s"}})).await?;
+        cluster.grid().await?.teach(WARFARIN).await
+    })
+}
+
+#[test]
+fn a_node_that_finds_no_machine_is_told_and_a_mended_selector_heals() -> Result<()> {
+    scenario(async |case| {
+        let pods = |labels: Value| json!({"podTemplate": {"spec": {"nodeSelector": labels}}});
+        let nowhere = pods(json!({"topology.kubernetes.io/zone": "zone-z"}));
+        let cluster = Cluster::create(case, &Manifest::minimal("leaflets").spec(&nowhere)).await?;
+        let degraded = cluster.condition("Degraded", "True", Some("PodUnschedulable")).await?;
+        ensure!(degraded.message.contains("0/3 nodes are available"), "the message is: {}", degraded.message);
+        cluster.condition("Ready", "False", Some("PodUnschedulable")).await?;
+        cluster.carry_out(&pods(json!({"topology.kubernetes.io/zone": "zone-b"}))).await?;
+        let machine = cluster.pod().await?.spec.and_then(|spec| spec.node_name);
+        ensure!(machine.as_deref() == Some("node2"), "it runs on {machine:?}");
+        cluster.grid().await?.teach(WARFARIN).await
+    })
+}
+
+#[test]
+fn what_a_quota_forbids_is_told_and_done_when_the_quota_is_lifted() -> Result<()> {
+    scenario(async |case| {
+        case.kubectl(&["create", "quota", "frozen", "--hard=services=0"]).await?;
+        // The quota's controller has to have counted before it forbids anything.
+        let used = "--for=jsonpath={.status.used.services}=0";
+        case.kubectl(&["wait", used, "quota/frozen", "--timeout=60s"]).await?;
+        let cluster = Cluster::create(case, &Manifest::minimal("leaflets")).await?;
+        let stalled = cluster.condition("Stalled", "True", Some("RequestRefused")).await?;
+        ensure!(stalled.message.contains("exceeded quota: frozen"), "the message is: {}", stalled.message);
+        cluster.event("RequestRefused").await?;
+        case.kubectl(&["delete", "quota", "frozen"]).await?;
+        cluster.ready().await?;
         cluster.grid().await?.teach(WARFARIN).await
     })
 }

@@ -45,3 +45,17 @@ fn a_release_that_is_uninstalled_leaves_definitions_clusters_and_data() -> Resul
         grid.remembers(METFORMIN).await
     })
 }
+
+#[test]
+fn the_install_file_is_taken() -> Result<()> {
+    scenario(async |case| {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/install.yaml");
+        let arguments = ["apply", "--dry-run=server", "--validate=strict", "--server-side", "--force-conflicts", "-f", file];
+        let applied = case.world().environment.kubectl(arguments).await?;
+        for object in ["deployment.apps/sutra-operator", "customresourcedefinition.apiextensions.k8s.io/sutraclusters.sutra.dev"]
+        {
+            ensure!(applied.contains(object), "there is no {object} in\n{applied}");
+        }
+        Ok(())
+    })
+}

@@ -25,6 +25,7 @@ fn the_minimal_sample_becomes_a_grid_that_learns_and_answers() -> Result<()> {
         ensure!((status.shards, status.ready_shards) == (Some(1), Some(1)), "shards: {status:?}");
         ensure!((status.nodes, status.ready_nodes) == (1, 1), "nodes: {status:?}");
         ensure!(status.phase.as_deref() == Some("Running") && status.plan.is_empty(), "{:?} {:?}", status.phase, status.plan);
+        cluster.event("Ready").await?;
         let types: Vec<&str> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
         for expected in ["Ready", "Available", "Reconciling", "Stalled", "Degraded", "Rebalancing", "Insecure"] {
             ensure!(types.contains(&expected), "no condition {expected} among {types:?}");

@@ -2,7 +2,8 @@
 //!
 //! | module | what it shows |
 //! |---|---|
-//! | `apiserver` | nodes serve on while the API server is away |
+//! | `alone` | the API server away, a new kind of object: what disturbs everybody |
+//! | `calm` | a settled cluster costs nothing |
 //! | `first_cluster` | a manifest becomes a working cluster |
 //! | `changes` | a changed spec is carried out, a broken one told and mended |
 //! | `volumes` | growth, deletion, adoption |
@@ -13,11 +14,11 @@
 //! | `rights` | service accounts, namespaces, Pod Security |
 //! | `leadership` | two operators, paused ones, killed ones |
 //! | `upgrades` | from a release to the next |
-//! | `quiet` | a settled cluster costs nothing |
 //! | `chart` | helm installs, upgrades and uninstalls |
-//! | `monitoring` | `PodMonitor`, where that is known |
+//! | `monitoring` | the operator's health and numbers |
 
-mod apiserver;
+mod alone;
+mod calm;
 mod changes;
 mod chart;
 mod drift;
@@ -26,7 +27,6 @@ mod hibernation;
 mod leadership;
 mod monitoring;
 mod names;
-mod quiet;
 mod rights;
 mod schema;
 mod upgrades;

@@ -12,7 +12,9 @@ use sutra_e2e::wait::throughout;
 /// Whether the operator's account may do something.
 async fn may(case: &Case, operator: &Operator<'_>, namespace: &str, verb: &str, resource: &str) -> Result<bool> {
     let user = operator.user();
-    let arguments = ["auth", "can-i", verb, resource, "--as", &user, "--namespace", namespace];
+    // What stands behind a slash would be an object's name.
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let arguments = ["auth", "can-i", verb, resource, "--subresource", subresource, "--as", &user, "--namespace", namespace];
     Ok(case.world().environment.try_kubectl(arguments).await?.success)
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use kube::api::{ApiResource, DynamicObject, PostParams};
 use kube::core::Status;
 use kube::{Api, Error};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use sutra_e2e::case::{Case, scenario};
 use sutra_e2e::cluster::{Cluster, Manifest};
@@ -108,6 +109,31 @@ fn what_is_allowed_is_taken() -> Result<()> {
             let cluster = Cluster::create(case, &manifest).await?;
             cluster.change(&after).await?;
         }
+        Ok(())
+    })
+}
+
+#[test]
+fn every_sample_is_taken() -> Result<()> {
+    scenario(async |case| {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/samples");
+        let mut taken = 0;
+        for entry in std::fs::read_dir(directory)? {
+            let path = entry?.path();
+            let text = std::fs::read_to_string(&path)?;
+            for document in serde_norway::Deserializer::from_str(&text) {
+                let mut object = Value::deserialize(document).with_context(|| format!("read {}", path.display()))?;
+                if object["kind"] != "SutraCluster" {
+                    continue;
+                }
+                object["metadata"]["namespace"] = json!(case.namespace);
+                let arguments = ["create", "--dry-run=server", "--validate=strict", "-f", "-"];
+                let created = case.world().environment.kubectl_with(&object.to_string(), arguments).await;
+                created.with_context(|| path.display().to_string())?;
+                taken += 1;
+            }
+        }
+        ensure!(taken >= 3, "there are only {taken} samples");
         Ok(())
     })
 }

@@ -88,6 +88,7 @@ fn a_deleted_cluster_leaves_its_volume_which_only_a_cluster_that_names_it_takes_
             ensure!(stalled.message.contains(part), "{part} is not in: {}", stalled.message);
         }
         next.condition("Ready", "False", Some("VolumesOfAnotherGrid")).await?;
+        next.event("VolumesOfAnotherGrid").await?;
         ensure!(next.api::<StatefulSet>().get_opt("leaflets").await?.is_none(), "a StatefulSet was made all the same");
 
         next.carry_out(&json!({"storage": {"adopt": grid}})).await?;
@@ -145,5 +146,16 @@ fn a_volume_that_shall_go_with_its_cluster_goes() -> Result<()> {
             Ok(())
         })
         .await
+    })
+}
+
+#[test]
+fn a_namespace_can_be_deleted_with_the_clusters_in_it() -> Result<()> {
+    scenario(async |case| {
+        let namespace = case.new_namespace("clinic").await?;
+        let cluster = Cluster::create_in(case, &namespace, &Manifest::minimal("leaflets")).await?;
+        cluster.ready().await?;
+        let arguments = ["delete", "namespace", &namespace, "--timeout=150s"];
+        case.world().environment.kubectl(arguments).await.map(drop)
     })
 }

@@ -68,6 +68,8 @@ fn tests(run: &mut Run, lab: &Lab, instance: &Instance, archives: &Path) -> Resu
         ("SUTRA_E2E_NODE_IMAGE", image(Recipe::Node, "e2e")?),
         ("SUTRA_E2E_PREDECESSOR_OPERATOR_IMAGE", image(Recipe::Operator, PREDECESSOR)?),
         ("SUTRA_E2E_PREDECESSOR_NODE_IMAGE", image(Recipe::Node, PREDECESSOR)?),
+        // An error says which steps led to it; where they stand in the code is known.
+        ("RUST_LIB_BACKTRACE", "0".into()),
     ];
     let threads = format!("--test-threads={THREADS}");
     let arguments = ["test", "--package", "sutra-e2e", "--test", "kubernetes", "--locked", "--no-fail-fast", "--", &threads];

@@ -1,4 +1,4 @@
-//! A settled cluster costs nothing.
+//! A settled cluster costs nothing. The longest test; its name is among the first, so that the others run beside it.
 
 use std::collections::BTreeMap;
 use std::io::{Write as _, stderr};
