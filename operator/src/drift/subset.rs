@@ -8,7 +8,7 @@ use super::lists::{self, List};
 const TYPE: [&str; 2] = ["apiVersion", "kind"];
 
 /// Maps that have one owner.
-const SELECTORS: [&str; 3] = ["matchLabels", "nodeSelector", "selector"];
+pub(super) const SELECTORS: [&str; 3] = ["matchLabels", "nodeSelector", "selector"];
 
 /// Whether all of one object is in another; both canonical.
 pub(super) fn holds(rendered: &Value, live: &Value) -> bool {
