@@ -1,5 +1,5 @@
 //! The planner against a model of Kubernetes.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test that cannot go on ends and says where")]
 
 mod fixture;
 mod histories;
