@@ -56,9 +56,9 @@ pub fn scenario<F: AsyncFnOnce(&Case) -> Result<()>>(test: F) -> Result<()> {
 /// The test's own, with where the evidence is.
 pub fn alone<F: AsyncFnOnce(&Case) -> Result<()>>(test: F) -> Result<()> {
     runtime()?.block_on(async {
-        let world = world().await?;
+        // Before the world is there, for which all others wait: so they need not end first what they have begun.
         let _alone = PRESENCE.write().await;
-        run(world, test).await
+        run(world().await?, test).await
     })
 }
 

@@ -85,6 +85,16 @@ fn nodes() -> Vec<Refusal> {
         change(INITIAL_SHARDS, "spec", json!({}), json!({"initialShards": 4})),
         new(REPLICATION, "spec.replicationFactor", json!({"nodes": 5, "replicationFactor": 2})),
         new(REPLICATION, "spec.replicationFactor", json!({"nodes": 9, "replicationFactor": 7})),
+        new(
+            "SutraCluster spec.replicationFactor minimum",
+            "spec.replicationFactor",
+            json!({"replicationFactor": i64::from(i32::MIN) - 1}),
+        ),
+        new(
+            "SutraCluster spec.replicationFactor maximum",
+            "spec.replicationFactor",
+            json!({"replicationFactor": i64::from(i32::MAX) + 1}),
+        ),
         new(AT_MOST_NODES, "spec.replicationFactor", json!({"replicationFactor": 3})),
         change(AT_MOST_NODES, "spec.replicationFactor", json!({"nodes": 3, "replicationFactor": 3}), json!({"nodes": 1})),
         new("SutraCluster spec.image minLength", "spec.image", json!({"image": ""})),
@@ -101,7 +111,7 @@ const AT_MOST_NODES: &str = "SutraCluster spec: replicationFactor must be at mos
 
 const SHRINK: &str = "SutraCluster spec.storage: storage.size can't shrink: a volume only grows";
 const CLASS: &str = "SutraCluster spec.storage: storage.storageClassName is immutable once set: a volume keeps its class";
-const SIZE: &str = "SutraCluster spec.storage.size: storage.size must be a quantity of at least 1Gi, such as 10Gi";
+const SIZE: &str = "SutraCluster spec.storage.size: storage.size must be a quantity from 1Gi to 1Pi, such as 10Gi";
 
 fn storage() -> Vec<Refusal> {
     let size = |size: &str| json!({"storage": {"size": size}});
@@ -115,6 +125,8 @@ fn storage() -> Vec<Refusal> {
         new(SIZE, "spec.storage.size", size("ten gigabytes")),
         new(SIZE, "spec.storage.size", size("1023Mi")),
         new(SIZE, "spec.storage.size", size("-5Gi")),
+        new(SIZE, "spec.storage.size", size("2Pi")),
+        new(SIZE, "spec.storage.size", size("1e12")),
         new("SutraCluster spec.storage.size minLength", "spec.storage.size", size("")),
         new("SutraCluster spec.storage.size maxLength", "spec.storage.size", size(&"1".repeat(33))),
         new("SutraCluster spec.storage.storageClassName minLength", "spec.storage.storageClassName", class(json!(""))),
@@ -140,13 +152,18 @@ fn config() -> Vec<Refusal> {
         Refusal { breaks, ..new("", "spec.config", config(json!({key: "x"}))) }
     };
     let mut all: Vec<Refusal> = OWNED_BY_OPERATOR.iter().map(|key| owned(key, key)).collect();
-    // The node takes both spellings.
+    // The node takes every spelling.
     let spelled = OWNED_BY_OPERATOR.iter().filter(|key| key.contains('-'));
-    all.extend(spelled.map(|key| owned(&key.replace('-', "_"), key)));
+    all.extend(spelled.clone().map(|key| owned(&key.replace('-', "_"), key)));
+    all.extend(spelled.map(|key| owned(&key.replacen('-', "_", 1), key)));
     all.push(Refusal {
         breaks: owned("http", "http").breaks,
         ..change("", "spec.config", config(json!({"log": "json"})), config(json!({"http": "0.0.0.0:80"})))
     });
+    for (breaks, value) in [("minimum", i64::from(i32::MIN) - 1), ("maximum", i64::from(i32::MAX) + 1)] {
+        let breaks = format!("SutraCluster spec.config.* {breaks}");
+        all.push(Refusal { breaks, ..new("", "spec.config.backlog", config(json!({"backlog": value}))) });
+    }
     all.push(new("SutraCluster spec.config maxProperties", "spec.config", config(many(65))));
     all
 }

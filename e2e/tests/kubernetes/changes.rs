@@ -33,7 +33,7 @@ fn changed_resources_give_a_new_pod_that_has_them_and_the_data() -> Result<()> {
 }
 
 #[test]
-fn an_image_that_cannot_be_pulled_is_told_and_the_right_one_heals() -> Result<()> {
+fn an_image_that_cannot_be_pulled_is_told_and_its_removal_from_the_spec_heals() -> Result<()> {
     scenario(async |case| {
         let cluster = Cluster::running(case, &Manifest::minimal("leaflets")).await?;
         let grid = cluster.grid().await?;
@@ -44,8 +44,10 @@ fn an_image_that_cannot_be_pulled_is_told_and_the_right_one_heals() -> Result<()
         ensure!(degraded.message.contains(missing), "the message does not name the image: {}", degraded.message);
         cluster.condition("Ready", "False", Some("ImagePullFailed")).await?;
         cluster.event("ImagePullFailed").await?;
-        // The pod was never ready: it is replaced without waiting for anything.
-        cluster.carry_out(&json!({"image": case.world().environment.release.node})).await?;
+        // The pod was never ready: it is replaced without waiting for anything. What ran before runs again.
+        cluster.carry_out(&json!({"image": null})).await?;
+        let image = cluster.get().await?.status.and_then(|status| status.image);
+        ensure!(image.as_ref() == Some(&case.world().environment.release.node), "the image is {image:?}");
         grid.remembers(WARFARIN).await
     })
 }
@@ -92,6 +94,20 @@ fn what_a_quota_forbids_is_told_and_done_when_the_quota_is_lifted() -> Result<()
         ensure!(stalled.message.contains("exceeded quota: frozen"), "the message is: {}", stalled.message);
         cluster.event("RequestRefused").await?;
         case.kubectl(&["delete", "quota", "frozen"]).await?;
+        cluster.ready().await?;
+        cluster.grid().await?.teach(WARFARIN).await
+    })
+}
+
+#[test]
+fn a_pod_that_a_quota_forbids_is_told_and_made_when_the_quota_is_lifted() -> Result<()> {
+    scenario(async |case| {
+        case.kubectl(&["create", "quota", "full", "--hard=pods=0"]).await?;
+        case.kubectl(&["wait", "--for=jsonpath={.status.used.pods}=0", "quota/full", "--timeout=60s"]).await?;
+        let cluster = Cluster::create(case, &Manifest::minimal("leaflets")).await?;
+        let refused = cluster.condition("Degraded", "True", Some("PodRefused")).await?;
+        ensure!(refused.message.contains("exceeded quota: full"), "the message is: {}", refused.message);
+        case.kubectl(&["delete", "quota", "full"]).await?;
         cluster.ready().await?;
         cluster.grid().await?.teach(WARFARIN).await
     })

@@ -75,14 +75,14 @@ fn a_leader_that_was_paused_past_its_lease_writes_nothing_when_it_goes_on() -> R
 fn an_operator_that_stops_hands_the_lease_over_at_once() -> Result<()> {
     scenario(async |case| {
         let home = case.new_namespace("operator").await?;
-        // Longer than anybody waits here: only a lease that was given back is free before.
-        let settings = Settings { lease: 120, ..Settings::of_namespace(case, &case.namespace).replicas(2) };
+        let settings = Settings { lease: 40, ..Settings::of_namespace(case, &case.namespace).replicas(2) };
         let operator = Operator::install(case, &home, &settings).await?;
         let cluster = Cluster::running(case, &Manifest::minimal("leaflets").own()).await?;
         let first = operator.leader().await?;
         let pods: Api<Pod> = Api::namespaced(case.world().client.clone(), &home);
         pods.delete(&first, &DeleteParams::default()).await?;
-        until("another pod leads", SOON, async || {
+        // Half of the lease: only one that was given back is free by then.
+        until("another pod leads", Duration::from_secs(20), async || {
             let holder = operator.holder().await?;
             ensure!(holder != first, "{first} still holds the lease");
             Ok(())

@@ -1,5 +1,7 @@
 //! Growth, deletion, adoption.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Service};
@@ -8,7 +10,7 @@ use sutra_crds::names;
 use sutra_e2e::case::scenario;
 use sutra_e2e::cluster::{Cluster, Manifest};
 use sutra_e2e::grid::{METFORMIN, WARFARIN};
-use sutra_e2e::wait::{LONG, SOON, until};
+use sutra_e2e::wait::{LONG, SOON, throughout, until};
 
 /// What a claim asks for and what it has.
 async fn sizes(cluster: &Cluster<'_>) -> Result<(Value, Value)> {
@@ -113,31 +115,15 @@ async fn recorded(cluster: &Cluster<'_>, grid: &str) -> Result<()> {
 }
 
 #[test]
-fn a_volume_that_shall_go_with_its_cluster_goes() -> Result<()> {
+fn a_volume_that_shall_go_with_its_cluster_goes_and_a_change_of_mind_counts() -> Result<()> {
     scenario(async |case| {
-        let delete = json!({"storage": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}});
-        let cluster = Cluster::running(case, &Manifest::minimal("leaflets").spec(&delete)).await?;
-        let owned =
-            async || Ok::<_, anyhow::Error>(!cluster.claim().await?.metadata.owner_references.unwrap_or_default().is_empty());
-        until("the claim belongs to the cluster", SOON, async || {
-            ensure!(owned().await?, "it has no owner");
-            Ok(())
-        })
-        .await?;
-        // A change of mind counts too.
-        let retain = json!({"storage": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain"}}});
-        cluster.carry_out(&retain).await?;
-        until("the claim is nobody's", SOON, async || {
-            ensure!(!owned().await?, "it has an owner");
-            Ok(())
-        })
-        .await?;
-        cluster.carry_out(&delete).await?;
-        until("the claim belongs to the cluster again", SOON, async || {
-            ensure!(owned().await?, "it has no owner");
-            Ok(())
-        })
-        .await?;
+        let policy = |policy: &str| json!({"storage": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": policy}}});
+        let cluster = Cluster::running(case, &Manifest::minimal("leaflets").spec(&policy("Delete"))).await?;
+        held(&cluster, true).await?;
+        cluster.carry_out(&policy("Retain")).await?;
+        held(&cluster, false).await?;
+        cluster.carry_out(&policy("Delete")).await?;
+        held(&cluster, true).await?;
         cluster.delete().await?;
         until("the claim is gone", LONG, async || {
             let claim = cluster.api::<PersistentVolumeClaim>().get_opt("data-leaflets-0").await?;
@@ -149,12 +135,84 @@ fn a_volume_that_shall_go_with_its_cluster_goes() -> Result<()> {
     })
 }
 
+/// Waits until the cluster's deletion does, or does not, wait for the operator. The claim itself is nobody's till then.
+async fn held(cluster: &Cluster<'_>, expected: bool) -> Result<()> {
+    until("the cluster has the right finalizers", SOON, async || {
+        let finalizers = cluster.get().await?.metadata.finalizers.unwrap_or_default();
+        let held = finalizers.iter().any(|finalizer| finalizer == names::VOLUMES_FINALIZER);
+        ensure!(held == expected, "the finalizers are {finalizers:?}");
+        let owners = cluster.claim().await?.metadata.owner_references.unwrap_or_default();
+        ensure!(owners.is_empty(), "the claim belongs to {owners:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[test]
+fn a_claim_that_somebody_deleted_is_told_before_and_after_its_data_is_lost() -> Result<()> {
+    scenario(async |case| {
+        let cluster = Cluster::running(case, &Manifest::minimal("leaflets")).await?;
+        let grid = cluster.grid().await?;
+        grid.teach(WARFARIN).await?;
+        let lost = cluster.get().await?.status.and_then(|status| status.grid_id).context("no grid id")?;
+        recorded(&cluster, &lost).await?;
+        let before = cluster.life().await?;
+        case.kubectl(&["delete", "persistentvolumeclaim/data-leaflets-0", "--wait=false"]).await?;
+        let leaving = cluster.condition("Stalled", "True", Some("VolumeLeaving")).await?;
+        ensure!(leaving.message.contains("sutra export"), "the message says not what to do: {}", leaving.message);
+        // Nothing takes the pod away now, and with it the data.
+        cluster.change(&json!({"resources": {"requests": {"memory": "72Mi"}}})).await?;
+        cluster.condition("Stalled", "True", Some("VolumeLeaving")).await?;
+        throughout("the node's life", Duration::from_secs(5), async || {
+            ensure!(cluster.life().await? == before, "the pod was replaced");
+            grid.knows(WARFARIN).await
+        })
+        .await?;
+
+        case.kubectl(&["delete", "pod/leaflets-0"]).await?;
+        let mismatch = cluster.condition("Degraded", "True", Some("GridMismatch")).await?;
+        ensure!(mismatch.message.contains(&lost), "the message names not what was lost: {}", mismatch.message);
+        cluster.condition("Ready", "False", Some("GridMismatch")).await?;
+        let (_, found) = mismatch.message.rsplit_once(' ').context("a message of one word")?;
+        cluster.carry_out(&json!({"storage": {"adopt": found}})).await?;
+        let now = cluster.get().await?.status.and_then(|status| status.grid_id);
+        ensure!(now.as_deref() == Some(found), "the grid is {now:?}, not {found}");
+        grid.teach(METFORMIN).await
+    })
+}
+
+#[test]
+fn what_a_cluster_left_that_was_deleted_alone_is_taken_up_by_the_next_of_its_name() -> Result<()> {
+    scenario(async |case| {
+        let cluster = Cluster::running(case, &Manifest::minimal("leaflets")).await?;
+        let grid = cluster.grid().await?;
+        grid.teach(WARFARIN).await?;
+        let id = cluster.get().await?.status.and_then(|status| status.grid_id).context("no grid id")?;
+        recorded(&cluster, &id).await?;
+        let (life, service) = (cluster.life().await?, cluster.api::<Service>().get("leaflets").await?);
+        case.kubectl(&["delete", "sutracluster/leaflets", "--cascade=orphan"]).await?;
+        grid.knows(WARFARIN).await?;
+        ensure!(cluster.life().await? == life, "the pod was replaced");
+
+        let next = Cluster::create(case, &Manifest::minimal("leaflets").spec(&json!({"storage": {"adopt": id}}))).await?;
+        next.ready().await?;
+        let uid = next.get().await?.metadata.uid;
+        let taken = cluster.api::<Service>().get("leaflets").await?.metadata;
+        ensure!(taken.uid == service.metadata.uid, "the Service is another one");
+        let owner = taken.owner_references.unwrap_or_default().into_iter().next().map(|owner| owner.uid);
+        ensure!(owner == uid, "the Service belongs to {owner:?}, not to {uid:?}");
+        grid.remembers(WARFARIN).await
+    })
+}
+
 #[test]
 fn a_namespace_can_be_deleted_with_the_clusters_in_it() -> Result<()> {
     scenario(async |case| {
         let namespace = case.new_namespace("clinic").await?;
-        let cluster = Cluster::create_in(case, &namespace, &Manifest::minimal("leaflets")).await?;
-        cluster.ready().await?;
+        let delete = json!({"storage": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}});
+        for manifest in [Manifest::minimal("leaflets"), Manifest::minimal("formulary").spec(&delete)] {
+            Cluster::create_in(case, &namespace, &manifest).await?.ready().await?;
+        }
         let arguments = ["delete", "namespace", &namespace, "--timeout=150s"];
         case.world().environment.kubectl(arguments).await.map(drop)
     })

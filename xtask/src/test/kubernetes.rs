@@ -17,7 +17,7 @@ const INSTANCE: &str = "e2e";
 /// What stands for an earlier release: the same programs with other digests.
 const PREDECESSOR: &str = "0.0.9";
 /// Tests wait most of the time, for pods to start and stop.
-const THREADS: u8 = 6;
+const THREADS: u8 = 8;
 /// With it, the cluster is left up to look at, and used again.
 const KEEP: &str = "SUTRA_E2E_KEEP";
 
