@@ -5,6 +5,9 @@
 //!   makes the lab, pushes images                                      └──── on failure: objects, events, logs are kept
 //! ```
 //!
+//! By hand, while writing a test: `SUTRA_E2E_KEEP=1 SUTRA_E2E_ONLY=volumes cargo xtask test kubernetes` leaves the cluster up, uses it again
+//! the next time, and runs only the tests whose names contain the word. `cargo xtask test kubernetes` without these takes it down.
+//!
 //! | module | responsibility |
 //! |---|---|
 //! | [`environment`] | what the stage hands over: the cluster, programs, images |

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::run::Run;
@@ -20,10 +21,13 @@ const PREDECESSOR: &str = "0.0.9";
 const THREADS: u8 = 8;
 /// With it, the cluster is left up to look at, and used again.
 const KEEP: &str = "SUTRA_E2E_KEEP";
+/// With it, only tests run whose names contain it.
+const ONLY: &str = "SUTRA_E2E_ONLY";
 
 pub(crate) fn check(run: &mut Run) -> Result<()> {
     tools::require(&[tools::CARGO, tools::LINKER, tools::CPP])?;
     let keep = env::var_os(KEEP).is_some_and(|value| !value.is_empty());
+    let _lock = lock()?;
     let archives = cache::directory("images")?;
     build(run, &archives, "e2e", None)?;
     build(run, &archives, PREDECESSOR, Some(PREDECESSOR))?;
@@ -38,6 +42,18 @@ pub(crate) fn check(run: &mut Run) -> Result<()> {
     }
     // Evidence of failures is kept by the tests themselves.
     ended.and(lab.down(INSTANCE))
+}
+
+/// A second run would take the cluster of the first one down.
+fn lock() -> Result<File> {
+    let path = cache::directory("kubernetes")?.join(format!("{INSTANCE}.lock"));
+    let cannot = |error: &dyn std::fmt::Display| Failure::new(format!("cannot lock {}: {error}", path.display()));
+    let file = File::create(&path).map_err(|error| cannot(&error))?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => Failure::new("another `cargo xtask test kubernetes` runs on this machine; wait for its end"),
+        TryLockError::Error(error) => cannot(&error),
+    })?;
+    Ok(file)
 }
 
 /// Builds both images, in a process of its own whose output goes to the log.
@@ -72,7 +88,10 @@ fn tests(run: &mut Run, lab: &Lab, instance: &Instance, archives: &Path) -> Resu
         ("RUST_LIB_BACKTRACE", "0".into()),
     ];
     let threads = format!("--test-threads={THREADS}");
-    let arguments = ["test", "--package", "sutra-e2e", "--test", "kubernetes", "--locked", "--no-fail-fast", "--", &threads];
+    let mut arguments =
+        vec!["test", "--package", "sutra-e2e", "--test", "kubernetes", "--locked", "--no-fail-fast", "--", threads.as_str()];
+    let only = env::var(ONLY).unwrap_or_default();
+    arguments.extend((!only.is_empty()).then_some(only.as_str()));
     run.tests(workspace::cargo_path(), arguments, &environment)
 }
 
