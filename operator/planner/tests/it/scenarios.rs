@@ -82,6 +82,8 @@ fn refused_growth_stalls_and_a_new_image_still_arrives() {
     desired.revision = "sutra-node:0.2.0".into();
     for _ in 0..40 {
         let next = decide(&desired, &world);
+        let hides = next.steps.iter().any(|step| step.action == Action::OrphanStatefulSet);
+        assert!(!hides, "a new template would hide that the claims can't grow");
         world.apply(&desired, &next);
         world.pass(&mut random);
     }
@@ -90,6 +92,21 @@ fn refused_growth_stalls_and_a_new_image_still_arrives() {
     assert!(stalled && reason == "VolumeExpansionRefused" && message.contains("can be resized"), "{reason}: {message}");
     assert_eq!(observed.pods[0].revision.as_deref(), Some("sutra-node:0.2.0"));
     assert!(observed.pods[0].ready);
+}
+
+#[test]
+fn a_pod_waits_until_its_successor_would_be_made_from_the_new_template() {
+    let mut desired = claims(1);
+    let (world, _) = settled(&desired);
+    let mut observed = world.observe(&desired);
+    desired.revision = "sutra-node:0.2.0".into();
+    observed.stateful_set.as_mut().unwrap().noticed = false;
+    let next = plan(&desired, &observed, at(0));
+    assert_eq!(next.steps, []);
+    assert_eq!(next.waiting[0].reason, "StatefulSetChanging");
+    observed.stateful_set.as_mut().unwrap().noticed = true;
+    let taken = plan(&desired, &observed, at(0)).steps.into_iter().map(|step| step.action.name()).collect::<Vec<_>>();
+    assert_eq!(taken, ["DeletePod"]);
 }
 
 #[test]
