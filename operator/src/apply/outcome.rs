@@ -16,7 +16,8 @@ impl Outcome {
     /// Of a write to something that may be gone, which is well too.
     pub(super) fn of_leaving<T>(answer: Result<T, Error>) -> Result<Self, Error> {
         match answer {
-            Err(Error::Api(status)) if status.is_not_found() => Ok(Self::Done),
+            // By the number: of an API that it does not know the server says so without a reason.
+            Err(Error::Api(status)) if status.code == 404 => Ok(Self::Done),
             answer => Self::of(answer),
         }
     }
@@ -24,7 +25,7 @@ impl Outcome {
     /// Of a write that makes what is not there: it finds nothing only if the API or the namespace itself is not there.
     pub(super) fn of_making<T>(answer: Result<T, Error>) -> Result<Self, Error> {
         match answer {
-            Err(Error::Api(status)) if status.is_not_found() => Ok(Self::Refused(sentence(&status))),
+            Err(Error::Api(status)) if status.code == 404 => Ok(Self::Refused(sentence(&status))),
             answer => Self::of(answer),
         }
     }
@@ -104,6 +105,8 @@ mod tests {
         let missing = || Err(Error::Api(Status::failure("nothing there", "NotFound").with_code(404).boxed()));
         assert_eq!(Outcome::of_leaving::<()>(missing()).unwrap(), Outcome::Done);
         assert_eq!(Outcome::of_making::<()>(missing()).unwrap(), Outcome::Refused("nothing there".to_owned()));
+        let unknown_api = Err(Error::Api(Status::failure("404 page not found", "").with_code(404).boxed()));
+        assert_eq!(Outcome::of_making::<()>(unknown_api).unwrap(), Outcome::Refused("404 page not found".to_owned()));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::health::Health;
 /// A pod monitor.
 pub(super) type PodMonitor = DynamicObject;
 
-/// How often it is looked whether that changed.
-pub(super) const EVERY: Duration = Duration::from_secs(300);
+/// How often it is looked whether that changed. Until it is noticed that the API is gone, clusters are told that it refuses their monitors.
+pub(super) const EVERY: Duration = Duration::from_secs(30);
 /// How soon it is looked again if there was no answer.
 const SOON: Duration = Duration::from_secs(5);
 
