@@ -54,6 +54,8 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
     })
 }
 
+const DEFINITION: &str = "customresourcedefinition/podmonitors.monitoring.coreos.com";
+
 /// As much of the Prometheus operator's definition as an operator that writes one needs.
 fn definition() -> Value {
     json!({
@@ -76,35 +78,39 @@ fn definition() -> Value {
 
 // Every operator of the cluster sees the new API.
 #[test]
-fn a_pod_monitor_is_made_where_the_api_is_known_unless_it_is_disabled() -> Result<()> {
+fn pod_monitors_are_made_where_the_api_is_known_and_nothing_waits_for_them_when_it_goes() -> Result<()> {
     alone(async |case| {
+        let home = case.new_namespace("operator").await?;
+        Operator::install(case, &home, &Settings::of_namespace(case, &case.namespace)).await?;
+        let cluster = Cluster::running(case, &Manifest::minimal("leaflets").own()).await?;
         let environment = &case.world().environment;
         environment.kubectl_with(&definition().to_string(), ["apply", "-f", "-"]).await?;
-        let shown = shows(case).await;
-        environment.kubectl(["delete", "customresourcedefinition", "podmonitors.monitoring.coreos.com"]).await?;
-        shown
+        let shown = shows(case, &cluster).await;
+        // The Prometheus operator is uninstalled.
+        environment.kubectl(["delete", DEFINITION]).await?;
+        shown?;
+        let other = Cluster::create(case, &Manifest::minimal("formulary").own()).await?;
+        other.ready().await?;
+        cluster.carry_out(&json!({"resources": {"requests": {"memory": "72Mi"}}})).await
     })
 }
 
-async fn shows(case: &Case) -> Result<()> {
-    let definition = "customresourcedefinition/podmonitors.monitoring.coreos.com";
-    case.world().environment.kubectl(["wait", "--for=condition=Established", definition, "--timeout=60s"]).await?;
-    let home = case.new_namespace("operator").await?;
-    Operator::install(case, &home, &Settings::of_namespace(case, &case.namespace)).await?;
-    let cluster = Cluster::running(case, &Manifest::minimal("leaflets").own()).await?;
-    until("there is a PodMonitor", SOON, async || {
+async fn shows(case: &Case, cluster: &Cluster<'_>) -> Result<()> {
+    case.world().environment.kubectl(["wait", "--for=condition=Established", DEFINITION, "--timeout=60s"]).await?;
+    // The operator looks for the API now and then.
+    until("there is a PodMonitor", LONG, async || {
         let monitor: Value = serde_json::from_str(&case.kubectl(&["get", "podmonitor/leaflets", "-o", "json"]).await?)?;
         let endpoint = &monitor["spec"]["podMetricsEndpoints"][0];
         ensure!((&endpoint["port"], &endpoint["path"]) == (&json!("http"), &json!("/metrics")), "it scrapes {endpoint}");
         Ok(())
     })
     .await?;
-    cluster.change(&json!({"monitoring": {"podMonitor": "disabled"}})).await?;
-    until("there is no PodMonitor", LONG, async || {
+    cluster.carry_out(&json!({"monitoring": {"podMonitor": "disabled"}})).await?;
+    until("there is no PodMonitor", SOON, async || {
         let left = case.kubectl(&["get", "podmonitors", "-o", "name"]).await?;
         ensure!(left.trim().is_empty(), "there is {left}");
         Ok(())
     })
     .await?;
-    cluster.ready().await
+    cluster.carry_out(&json!({"monitoring": {"podMonitor": "auto"}})).await
 }
