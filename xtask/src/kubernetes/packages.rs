@@ -41,17 +41,28 @@ pub(crate) fn ensure() -> Result<()> {
     let install = format!("apt-get install -y --no-install-recommends {}", missing.join(" "));
     let phase = console::phase(&*install);
     let failed = |why: &str| Failure::new(format!("this machine lacks {}: {install}\n{why}", missing.join(", ")));
-    let ended = Command::new("apt-get")
-        .args(["install", "-y", "--no-install-recommends"])
-        .args(&missing)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .output()
-        .map_err(|error| failed(&format!("apt-get does not run: {error}")))?;
-    if !ended.status.success() {
-        return Err(failed(String::from_utf8_lossy(&ended.stderr).trim()));
+    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+    arguments.extend(&missing);
+    let mut ended = apt(&arguments).map_err(|why| failed(&why))?;
+    if ended.is_err() {
+        // A machine that was just made has no lists of packages, or old ones.
+        apt(&["update"]).map_err(|why| failed(&why))?.map_err(|why| failed(&why))?;
+        ended = apt(&arguments).map_err(|why| failed(&why))?;
     }
+    ended.map_err(|why| failed(&why))?;
     phase.done();
     Ok(())
+}
+
+/// Runs apt-get: the inner error is what it said, the outer one that it does not run.
+fn apt(arguments: &[&str]) -> std::result::Result<std::result::Result<(), String>, String> {
+    let ended = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .output()
+        .map_err(|error| format!("apt-get does not run: {error}"))?;
+    let said = || String::from_utf8_lossy(&ended.stderr).trim().to_owned();
+    Ok(if ended.status.success() { Ok(()) } else { Err(said()) })
 }
 
 fn missing(exists: impl Fn(&str) -> bool) -> Vec<&'static str> {
