@@ -47,7 +47,8 @@ pub(super) async fn carry_out(
                 context.events.tell(cluster, false, name, &told).await;
             }
             Outcome::Refused(message) => {
-                refusals.insert(name, message);
+                // Steps of one name are told by the first that is refused.
+                refusals.entry(name).or_insert(message);
             }
         }
     }
