@@ -4,7 +4,7 @@ mod conditions;
 mod phase;
 
 use crate::desired::Desired;
-use crate::observed::{Answer, Observed};
+use crate::observed::{Answer, Observed, VolumeOwner};
 use crate::plan::{Plan, serves, shards_seen};
 
 pub use conditions::{Condition, ConditionType};
@@ -78,5 +78,7 @@ fn grid(desired: &Desired, observed: &Observed) -> Option<String> {
         Answer::Serving(report) => Some(report.grid.clone()),
         Answer::Silent(_) => None,
     });
-    told.or_else(|| observed.volumes.iter().find_map(|volume| volume.grid.clone()))
+    // Only of a volume that is this cluster's: the status is what it is known by from now on.
+    let ours = || observed.volumes.iter().filter(|volume| volume.owner == VolumeOwner::Ours);
+    told.or_else(|| ours().find_map(|volume| volume.grid.clone()))
 }

@@ -141,6 +141,11 @@ fn volumes_of_another_grid_are_refused_until_they_are_adopted() {
     assert_eq!(stall.reason, "VolumesOfAnotherGrid");
     assert!(stall.message.contains("data-claims-0") && stall.message.contains("g-7f3a"), "{}", stall.message);
 
+    // What is reported of the cluster is what it is known by the next time.
+    world.known_grid = report(&desired, &world.observe(&desired), &decide(&desired, &world)).grid;
+    assert_eq!(world.known_grid, None);
+    assert_eq!(decide(&desired, &world).steps, [], "the report of a foreign volume adopts nothing");
+
     desired.adopt = Some("g-0000".into());
     assert_eq!(decide(&desired, &world).steps, [], "another id adopts nothing");
     desired.adopt = Some("g-7f3a".into());
