@@ -1,0 +1,25 @@
+//! The one way in which a node's storage touches files.
+//!
+//! ```text
+//!   wal, manifest, segments, graphs ─→ trait Disk ─┬─ RealDisk       the operating system's
+//!                                                  └─ SimulatedDisk  in memory: loses, tears and refuses by a seed
+//! ```
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | `disk` | the traits `Disk` and `DiskFile`, and what they promise |
+//! | `bytes` | the content of an immutable file, mapped or owned |
+//! | `crashsafe` | small files that a crash leaves old or new |
+//! | `real` | the operating system's files |
+//! | `mapped` | maps of files, and what a bus error on one says; the only `unsafe` of this crate |
+
+mod bytes;
+mod crashsafe;
+mod disk;
+mod mapped;
+mod real;
+
+pub use bytes::Bytes;
+pub use crashsafe::{create_whole, replace};
+pub use disk::{Disk, DiskFile, DiskLock, Open};
+pub use real::RealDisk;
