@@ -1,0 +1,5 @@
+//! Immutable files of rows.
+
+mod rows;
+
+pub use rows::{AssociationRow, ConceptRow, ConceptVersion, EvidenceVersion};
