@@ -56,8 +56,11 @@ pub enum Operation {
     Dissociate(AssociationKey),
     /// Change a concept in place.
     Amend(Box<Amend>),
-    /// Retract a concept and what rests on it alone.
+    /// Retract a concept and what rests on it alone; what it said stays in the history.
     Retract(ConceptId),
+    /// Retract a concept if it is alive, and remove for ever what its id ever held: its versions, its names, its vectors, and the
+    /// associations that end at it. What rested on it alone goes with it.
+    Erase(ConceptId),
     /// Create the namespace, or change its settings.
     SetNamespace(NamespaceSettings),
     /// Remove the namespace with everything in it.
@@ -234,6 +237,11 @@ pub enum Outcome {
     /// Of [`Operation::Retract`].
     Retracted {
         /// How many associations went with it.
+        associations: u64,
+    },
+    /// Of [`Operation::Erase`]: no view shows any of it any more, whatever time it is of.
+    Erased {
+        /// How many living associations went with it.
         associations: u64,
     },
     /// Of [`Operation::SetNamespace`].

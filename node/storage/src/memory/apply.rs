@@ -49,7 +49,7 @@ impl State {
             Operation::Associate(association) => self.change(recorded_at, command, |change| change.associate(association)),
             Operation::Dissociate(key) => self.change(recorded_at, command, |change| Ok(change.dissociate(key))),
             Operation::Amend(amend) => self.change(recorded_at, command, |change| change.amend(amend)),
-            Operation::Retract(id) => self.change(recorded_at, command, |change| change.retract(*id)),
+            Operation::Retract(id) | Operation::Erase(id) => self.change(recorded_at, command, |change| change.retract(*id)),
         }
     }
 
