@@ -85,7 +85,7 @@ pub enum Ground {
 }
 
 /// One piece of evidence that is alive.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// What it is.
     pub ground: Ground,

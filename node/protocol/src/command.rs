@@ -194,7 +194,7 @@ pub enum Edit<T> {
 }
 
 /// What a command came to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Applied {
     /// Where in the log it stands.
     pub index: LogIndex,
@@ -207,7 +207,7 @@ pub struct Applied {
 }
 
 /// What one operation did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
     /// Of [`Operation::Learn`].
     Learned {
@@ -257,7 +257,7 @@ pub enum Outcome {
 }
 
 /// An association as a learn request left it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LearnedAssociation {
     /// Its identity.
     pub key: AssociationKey,
@@ -270,7 +270,7 @@ pub struct LearnedAssociation {
 }
 
 /// Why an operation changed nothing.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
 pub enum Rejection {
     /// The key names another content.
     #[error("key {key:?} already names concept {holder} with another content; set on_conflict to merge or replace it")]
@@ -299,6 +299,7 @@ pub enum Rejection {
     #[error("{role} {id} does not exist")]
     NoConcept {
         /// What the operation needs it for: "concept", "source", "target", "evidence".
+        #[serde(deserialize_with = "known_text")]
         role: &'static str,
         /// The concept.
         id: ConceptId,
@@ -315,6 +316,7 @@ pub enum Rejection {
     #[error("{field} would have {found} entries; at most {bound} are allowed")]
     TooMany {
         /// `aliases` or `attributes`.
+        #[serde(deserialize_with = "known_text")]
         field: &'static str,
         /// After the merge.
         found: usize,
@@ -347,4 +349,12 @@ pub enum Rejection {
     /// Of [`Operation::Refuse`].
     #[error("{0}")]
     Refused(Box<ApiError>),
+}
+
+/// Reads back one of the few texts that a rejection names a part of a request by.
+fn known_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
+    const KNOWN: [&str; 6] = ["concept", "source", "target", "evidence", "aliases", "attributes"];
+    let text = String::deserialize(deserializer)?;
+    let known = KNOWN.into_iter().find(|known| *known == text);
+    known.ok_or_else(|| serde::de::Error::unknown_variant(&text, &KNOWN))
 }

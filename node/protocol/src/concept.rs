@@ -106,7 +106,7 @@ pub fn validate_vector(vector: &[f32]) -> Result<(), Violation> {
 }
 
 /// A version of a concept: what a namespace holds about one id at one time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Concept {
     /// Its id.
     pub id: ConceptId,
