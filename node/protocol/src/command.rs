@@ -300,7 +300,7 @@ pub enum Rejection {
     NoConcept {
         /// What the operation needs it for: "concept", "source", "target", "evidence".
         #[serde(deserialize_with = "known_text")]
-        role: &'static str,
+        role: Known,
         /// The concept.
         id: ConceptId,
     },
@@ -317,7 +317,7 @@ pub enum Rejection {
     TooMany {
         /// `aliases` or `attributes`.
         #[serde(deserialize_with = "known_text")]
-        field: &'static str,
+        field: Known,
         /// After the merge.
         found: usize,
         /// The limit.
@@ -351,8 +351,11 @@ pub enum Rejection {
     Refused(Box<ApiError>),
 }
 
+/// One of the few texts that a rejection names a part of a request by.
+type Known = &'static str;
+
 /// Reads back one of the few texts that a rejection names a part of a request by.
-fn known_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
+fn known_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Known, D::Error> {
     const KNOWN: [&str; 6] = ["concept", "source", "target", "evidence", "aliases", "attributes"];
     let text = String::deserialize(deserializer)?;
     let known = KNOWN.into_iter().find(|known| *known == text);
