@@ -44,7 +44,11 @@ impl ConceptRow {
 
     /// How often the id has been taught anew; 0 for never.
     pub fn incarnation(&self) -> u64 {
-        self.versions.iter().rev().find_map(|version| version.concept.as_ref()).map_or(self.erased_incarnation, |concept| concept.incarnation)
+        self.versions
+            .iter()
+            .rev()
+            .find_map(|version| version.concept.as_ref())
+            .map_or(self.erased_incarnation, |concept| concept.incarnation)
     }
 
     /// Adds a version, which is later than all before.
