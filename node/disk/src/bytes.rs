@@ -20,6 +20,27 @@ impl Bytes {
     pub(crate) fn mapped(map: Mapped) -> Self {
         Self(Content::Mapped(Arc::new(map)))
     }
+
+    /// Says that it will be read here and there, so that the kernel reads nothing ahead. Only of a map, as the next two.
+    pub fn advise_random(&self) {
+        if let Content::Mapped(map) = &self.0 {
+            map.advise_random();
+        }
+    }
+
+    /// Says that it will be read from its beginning to its end, so that the kernel reads ahead.
+    pub fn advise_sequential(&self) {
+        if let Content::Mapped(map) = &self.0 {
+            map.advise_sequential();
+        }
+    }
+
+    /// Lets the kernel take the memory of the pages back; they are read again when they are touched again.
+    pub fn release(&self) {
+        if let Content::Mapped(map) = &self.0 {
+            map.release();
+        }
+    }
 }
 
 impl From<Vec<u8>> for Bytes {

@@ -61,7 +61,7 @@ impl Disk for RealDisk {
         if file.metadata()?.len() == 0 {
             return Ok(Vec::new().into());
         }
-        Mapped::of(&file).map(Bytes::mapped)
+        Mapped::of(&file, path).map(Bytes::mapped)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -115,6 +115,9 @@ impl DiskFile for RealFile {
     }
 
     fn allocate(&mut self, len: u64) -> io::Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
         match rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::empty(), 0, len) {
             Err(rustix::io::Errno::NOTSUP | rustix::io::Errno::NOSYS) => Ok(()),
             other => Ok(other?),
