@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::concept::{AttributeValue, Concept};
 use crate::limits::{self, Violation};
+use crate::query::Number;
 use crate::time::Timestamp;
 
 mod parts;
@@ -185,18 +186,19 @@ impl Leaf {
     }
 }
 
-/// Numbers compare as numbers, times as times, other text by its bytes; different kinds do not compare.
+/// Numbers compare as numbers, exactly; times as times, other text by its bytes; different kinds do not compare.
 fn compare(left: &AttributeValue, right: &AttributeValue) -> Option<Ordering> {
     use AttributeValue::{Bool, Float, Integer, Text};
     match (left, right) {
         (Bool(left), Bool(right)) => Some(left.cmp(right)),
         (Integer(left), Integer(right)) => Some(left.cmp(right)),
-        (Integer(left), Float(right)) => (*left as f64).partial_cmp(right),
-        (Float(left), Integer(right)) => left.partial_cmp(&(*right as f64)),
+        (Integer(left), Float(right)) => Some(Number::whole(*left).cmp(&Number::float(*right))),
+        (Float(left), Integer(right)) => Some(Number::float(*left).cmp(&Number::whole(*right))),
         (Float(left), Float(right)) => left.partial_cmp(right),
         (Text(left), Text(right)) => match (left.parse::<Timestamp>(), right.parse::<Timestamp>()) {
             (Ok(left), Ok(right)) => Some(left.cmp(&right)),
-            _ => Some(left.cmp(right)),
+            (Err(_), Err(_)) => Some(left.cmp(right)),
+            _ => None,
         },
         _ => None,
     }
@@ -245,6 +247,11 @@ mod tests {
         assert!(passes(r#"{"field":"attributes.approved","gte":1974}"#));
         assert!(passes(r#"{"field":"attributes.approved","lt":1974.5}"#));
         assert!(!passes(r#"{"field":"attributes.approved","eq":"1974"}"#));
+        assert!(passes(r#"{"field":"attributes.route","gt":"inhaled"}"#));
+        assert!(
+            !passes(r#"{"field":"attributes.route","gt":"2026-03-01T12:00:00Z"}"#),
+            "text is neither before nor after a time"
+        );
         assert!(passes(r#"{"field":"created_at","lt":"2026-03-01T14:00:00+01:00"}"#));
         assert!(passes(r#"{"field":"key","prefix":"RXCUI:"}"#));
         assert!(passes(r#"{"field":"type","in":["rule","entity"]}"#));

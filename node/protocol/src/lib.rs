@@ -14,6 +14,7 @@
 //! | [`command`] | what a log holds, and what applying it comes to |
 //! | [`knowledge`] | the read trait between stored knowledge and those who think about it |
 //! | [`filter`] | the filter grammar |
+//! | [`query`] | orders, places and cursors of lists |
 //! | [`http`], [`tcp`] | bodies and frames |
 
 pub mod association;
@@ -27,6 +28,7 @@ pub mod knowledge;
 pub mod limits;
 pub mod name;
 pub mod namespace;
+pub mod query;
 pub mod tcp;
 pub mod time;
 pub mod vocabulary;
