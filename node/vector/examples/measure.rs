@@ -126,9 +126,10 @@ fn scan(texts: &mut Embeddings) {
     for count in [1_000_usize, 2_000, 15_000, 20_000, 80_000] {
         let shape = shape(DIMENSION, Scalar::F16);
         let mut recent = Recent::new(shape);
+        let vectors = texts.vectors(count);
         let begin = Instant::now();
-        for vector in texts.vectors(count) {
-            recent.push(&vector).unwrap();
+        for vector in &vectors {
+            recent.push(vector).unwrap();
         }
         let pushing = begin.elapsed();
         let queries: Vec<Query> = texts.vectors(100).iter().map(|query| Query::new(shape, query).unwrap()).collect();
@@ -139,7 +140,7 @@ fn scan(texts: &mut Embeddings) {
         let (p50, p99, found) = timed(&queries, |query| of(&recent, query, Effort::Usual));
         row(&format!("delta of {count}"), p50, p99, mean_recall(&truth, &found));
         println!(
-            "    {:.1} ns a vector; as stored {:.1}; making and appending one {:.1} µs; {} bytes each",
+            "    {:.1} ns a vector; as stored {:.1}; appending one {:.1} µs; {} bytes each",
             p50.as_secs_f64() * 1e9 / count as f64,
             exact.as_secs_f64() * 1e9 / count as f64,
             pushing.as_secs_f64() * 1e6 / count as f64,

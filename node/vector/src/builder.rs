@@ -213,7 +213,7 @@ fn grow(
     };
     let mut index = Growing::new(options, total as usize).map_err(engine)?;
     let mut inverses = Vec::with_capacity(total as usize);
-    let (mut vector, mut codes, mut signed) = (vec![0.0; shape.len()], Vec::new(), Vec::new());
+    let (mut vector, mut codes) = (vec![0.0; shape.len()], Vec::new());
     for ordinal in 0..total {
         if ordinal % STEP == 0 {
             if progress(Progress { done: ordinal, total }).is_break() {
@@ -225,10 +225,8 @@ fn grow(
         codes.clear();
         quantise(&vector, &mut codes);
         inverses.push(inverse(&codes));
-        signed.clear();
-        signed.extend(codes.iter().map(|code| code.cast_signed()));
         // In ordinal order, which is the order in which usearch then writes the codes.
-        index.add(ordinal, &signed).map_err(engine)?;
+        index.add(ordinal, &codes).map_err(engine)?;
     }
     if progress(Progress { done: total, total }).is_break() {
         return Err(BuildError::Stopped { path: path.to_owned() });

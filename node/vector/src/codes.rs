@@ -1,21 +1,20 @@
 //! Vectors as bytes, to be compared quickly.
 
-use crate::kernel::square_codes;
+use crate::kernel::dot_codes;
 use crate::shape::CODE_MAX;
 
 /// Codes of some vectors: a signed byte a number, the largest of each vector being ±127, and the inverse of the codes' length. A cosine
 /// asks for no scale, so none is kept: `dimension + 4` bytes a vector.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Codes {
-    codes: Vec<u8>,
+    codes: Vec<i8>,
     inverses: Vec<f32>,
 }
 
 /// One vector's codes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Code<'a> {
-    /// Signed bytes.
-    pub(crate) codes: &'a [u8],
+    pub(crate) codes: &'a [i8],
     /// One over their length; 0 for a zero vector.
     pub(crate) inverse: f32,
 }
@@ -53,19 +52,27 @@ impl Codes {
 }
 
 /// Appends the codes of `vector`.
-pub(crate) fn quantise(vector: &[f32], codes: &mut Vec<u8>) {
+pub(crate) fn quantise(vector: &[f32], codes: &mut Vec<i8>) {
     let largest = vector.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
     if largest == 0.0 {
         codes.resize(codes.len() + vector.len(), 0);
         return;
     }
     // Divided first: the factor of a subnormal number would be infinite. What is not a number becomes 0.
-    codes.extend(vector.iter().map(|number| ((number / largest * CODE_MAX).round_ties_even() as i8).cast_unsigned()));
+    codes.extend(vector.iter().map(|number| round(number / largest * CODE_MAX) as i8));
+}
+
+/// The nearest whole number, the even one of two, where `number` is small or not a number. Unlike `round_ties_even` it is no call into a
+/// library on a processor that is only known to be an x86-64.
+pub(crate) fn round(number: f32) -> f32 {
+    /// From here to twice it, `f32` are the whole numbers.
+    const WHOLE: f32 = (1 << 23) as f32 * 1.5;
+    (number + WHOLE) - WHOLE
 }
 
 /// One over the length of `codes`; 0 where all are 0.
-pub(crate) fn inverse(codes: &[u8]) -> f32 {
-    match square_codes(codes) {
+pub(crate) fn inverse(codes: &[i8]) -> f32 {
+    match dot_codes(codes, codes) {
         0 => 0.0,
         square => 1.0 / (square as f32).sqrt(),
     }
@@ -78,7 +85,7 @@ mod tests {
     fn signed(vector: &[f32]) -> Vec<i8> {
         let mut codes = Vec::new();
         quantise(vector, &mut codes);
-        codes.into_iter().map(u8::cast_signed).collect()
+        codes
     }
 
     #[test]
@@ -86,6 +93,15 @@ mod tests {
         assert_eq!(signed(&[0.5, -1.0, 0.25, 0.0]), [64, -127, 32, 0]);
         assert_eq!(signed(&[1e-45, -1e-45]), [127, -127]);
         assert_eq!(signed(&[f32::MAX, f32::MIN]), [127, -127]);
+    }
+
+    #[test]
+    fn rounding_is_to_the_nearest_and_to_even() {
+        for hundredth in -13_000..=13_000_i16 {
+            let number = f32::from(hundredth) / 100.0;
+            assert_eq!(round(number), number.round_ties_even(), "{number}");
+        }
+        assert!(round(f32::NAN).is_nan());
     }
 
     #[test]

@@ -92,11 +92,6 @@ impl Viewed {
         self.index.dimensions()
     }
 
-    /// Memory of the view itself, in bytes, as far as usearch counts it.
-    pub(crate) fn memory(&self) -> usize {
-        self.index.memory_usage()
-    }
-
     /// Keys of about the `wanted` nearest, which is also how many candidates are kept on the way.
     pub(crate) fn search(&self, codes: &[i8], wanted: usize) -> Result<Vec<u32>, EngineError> {
         let _pass = self.gate.enter();

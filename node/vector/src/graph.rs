@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sutra_disk::{Bytes, Disk};
 use thiserror::Error;
+use zerocopy::FromBytes;
 
 use crate::codes::Code;
 use crate::engine::{EngineError, EngineOptions, Viewed};
@@ -15,9 +16,12 @@ use crate::query::Query;
 use crate::scan::Coded;
 use crate::shape::Shape;
 
+/// Memory that usearch takes for each vector of a view: two pointers, and a slot of 16 bytes in a hash table of a power of two.
+const MEMORY: usize = 48;
+
 /// An index of a part's vectors, in place in its mapped file, which is unmapped when the graph is dropped.
 ///
-/// Besides the map it takes about 40 bytes a vector of memory, and some 100 KiB for each search at a time.
+/// Besides the map it takes up to 48 bytes a vector of memory, and some 100 KiB for each search at a time.
 pub struct Graph {
     engine: Viewed,
     /// The whole file: codes and their lengths are read from it directly.
@@ -155,10 +159,10 @@ impl Graph {
         self.checksum
     }
 
-    /// Memory besides the map, in bytes, as far as usearch counts it.
+    /// Memory besides the map, in bytes: for each vector where its node, its codes and its key are.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.engine.memory()
+        MEMORY * self.header.count as usize
     }
 
     /// Candidates a search considers unless it says otherwise.
@@ -184,10 +188,11 @@ impl Coded for Graph {
             return Code { codes: &[], inverse: 0.0 };
         }
         let (ordinal, dimension) = (ordinal as usize, self.header.shape.len());
-        let codes = Header::codes_at(self.header.count) + ordinal * dimension;
+        let at = Header::codes_at(self.header.count) + ordinal * dimension;
+        let codes = self.bytes.get(at..at + dimension);
         let inverse = self.bytes.get(HEADER + size_of::<f32>() * ordinal..).and_then(<[u8]>::first_chunk);
         Code {
-            codes: self.bytes.get(codes..codes + dimension).unwrap_or_default(),
+            codes: codes.and_then(|codes| <[i8]>::ref_from_bytes(codes).ok()).unwrap_or_default(),
             inverse: inverse.map_or(0.0, |bytes| f32::from_le_bytes(*bytes)),
         }
     }

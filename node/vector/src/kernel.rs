@@ -1,22 +1,20 @@
 //! The inner loops: dot products.
 //!
-//! Written so that the compiler makes vector instructions of them on any machine, with sums in a fixed order: the same vectors have the
-//! same similarity everywhere.
+//! That of numbers is written so that the compiler makes vector instructions of it on any machine, with sums in a fixed order: the same
+//! vectors have the same similarity everywhere.
+
+use numkong::Dot;
 
 use crate::shape::{Scalar, Shape, split_scale};
 
 /// Sums kept side by side.
 const LANES: usize = 16;
 
-/// Dot product of a query's codes, widened once, and a vector's. At most 4,096 × 127 × 128: no `i32` overflows.
+/// Dot product of two vectors' codes; 0 of different lengths. Sums of integers are the same in any order, so this one may use whatever the
+/// processor has. At most 4,096 × 128 × 128: no `i32` overflows.
 #[inline]
-pub(crate) fn dot_codes(query: &[i16], codes: &[u8]) -> i32 {
-    query.iter().zip(codes).map(|(query, code)| i32::from(*query) * i32::from(code.cast_signed())).sum()
-}
-
-/// The sum of the codes' squares.
-pub(crate) fn square_codes(codes: &[u8]) -> i32 {
-    codes.iter().map(|code| i32::from(code.cast_signed()) * i32::from(code.cast_signed())).sum()
+pub(crate) fn dot_codes(left: &[i8], right: &[i8]) -> i32 {
+    i8::dot(left, right).unwrap_or_default()
 }
 
 /// Cosine similarity of `unit`, a query of length 1 (or 0), and the vector stored in `bytes`; 0 where one of them is zero.
@@ -79,10 +77,18 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_vectors_overflow_nothing() {
-        let codes = [(-127_i8).cast_unsigned(); 4096];
-        assert_eq!(dot_codes(&[127; 4096], &codes), -4096 * 127 * 127);
-        assert_eq!(square_codes(&codes), 4096 * 127 * 127);
+    fn codes_of_every_length_and_sign_are_multiplied_exactly() {
+        for length in (1..130).chain([384, 4095, 4096]) {
+            for (left, right) in [(127, 127), (-127, 127), (-127, -127), (-128, -128), (127, -128), (3, -1)] {
+                let expected = i32::from(left) * i32::from(right) * length;
+                assert_eq!(dot_codes(&vec![left; length as usize], &vec![right; length as usize]), expected, "{length}");
+            }
+        }
+        let left: Vec<i8> = (0..384).map(|n| ((n * 37) % 255 - 127) as i8).collect();
+        let right: Vec<i8> = (0..384).map(|n| ((n * 91) % 255 - 127) as i8).collect();
+        let expected: i32 = left.iter().zip(&right).map(|(l, r)| i32::from(*l) * i32::from(*r)).sum();
+        assert_eq!(dot_codes(&left, &right), expected);
+        assert_eq!(dot_codes(&left, &right[1..]), 0);
     }
 
     #[test]

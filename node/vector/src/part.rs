@@ -191,7 +191,7 @@ impl Part {
         (candidates.len() >= passing).then(|| scan::rescored(self, query, k, candidates))
     }
 
-    /// Candidates of the graph that pass `test`: twice as many candidates until enough of them do.
+    /// Candidates of the graph that pass `test`: as many more as it takes for half a usual search's to pass, unless too few of them do.
     fn sifted(
         &self,
         graph: &Graph,
@@ -201,11 +201,14 @@ impl Part {
         test: &dyn Fn(u32) -> bool,
     ) -> Option<Vec<Neighbour>> {
         let enough = k.max(wanted / 2);
-        while wanted <= self.count as usize / SELECTIVE as usize {
+        while wanted < self.count as usize {
             let mut candidates = searched(graph.search(query, wanted))?;
             candidates.retain(|ordinal| test(*ordinal));
             if candidates.len() >= enough {
                 return Some(scan::rescored(self, query, k, candidates));
+            }
+            if candidates.len() * (SELECTIVE as usize) < wanted {
+                return None;
             }
             wanted *= 2;
         }

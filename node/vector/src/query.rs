@@ -1,6 +1,6 @@
 //! What is looked for.
 
-use crate::codes::{Code, quantise};
+use crate::codes::{Code, inverse, quantise};
 use crate::kernel::dot_codes;
 use crate::shape::{Shape, ShapeError};
 
@@ -9,8 +9,7 @@ use crate::shape::{Shape, ShapeError};
 pub struct Query {
     /// Of length 1, or zero.
     unit: Vec<f32>,
-    /// Codes of `unit`, widened for the scan.
-    wide: Vec<i16>,
+    /// Of `unit`.
     codes: Vec<i8>,
     /// One over the codes' length, or 0.
     inverse: f32,
@@ -42,9 +41,8 @@ impl Query {
             vector.iter().map(|number| if length > 0.0 { (finite(number) / length) as f32 } else { 0.0 }).collect();
         let mut codes = Vec::with_capacity(unit.len());
         quantise(&unit, &mut codes);
-        let inverse = crate::codes::inverse(&codes);
-        let codes: Vec<i8> = codes.into_iter().map(u8::cast_signed).collect();
-        Ok(Self { wide: codes.iter().map(|code| i16::from(*code)).collect(), unit, codes, inverse })
+        let inverse = inverse(&codes);
+        Ok(Self { unit, codes, inverse })
     }
 
     /// Of length 1, or zero.
@@ -52,7 +50,7 @@ impl Query {
         &self.unit
     }
 
-    /// Its codes, for the graph.
+    /// Its codes.
     pub(crate) fn codes(&self) -> &[i8] {
         &self.codes
     }
@@ -65,7 +63,7 @@ impl Query {
     /// Approximate similarity.
     #[inline]
     pub(crate) fn approximate(&self, code: Code<'_>) -> f32 {
-        dot_codes(&self.wide, code.codes) as f32 * code.inverse * self.inverse
+        dot_codes(&self.codes, code.codes) as f32 * code.inverse * self.inverse
     }
 
     /// Whether it fits `shape`.

@@ -8,7 +8,7 @@ use crate::query::{Effort, Query};
 use crate::shape::Shape;
 
 /// Of so few vectors every one is compared as it is stored: quick enough, and exact.
-const FEW: u32 = 1024;
+const FEW: u32 = 512;
 
 /// Vectors as they are stored.
 pub(crate) trait Stored {

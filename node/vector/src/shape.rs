@@ -7,11 +7,16 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use thiserror::Error;
 
+use crate::codes::round;
+
 /// Most dimensions a vector has.
 pub const DIMENSIONS: u32 = 4096;
 
 /// Magnitudes of an `i8` code lie in `0..=127`.
 pub(crate) const CODE_MAX: f32 = 127.0;
+
+/// Numbers converted at a time.
+const PIECE: usize = 64;
 
 /// How one number of a vector is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -138,7 +143,15 @@ impl Shape {
         let largest = self.bring(&mut brought);
         match self.scalar {
             Scalar::F32 => out.extend(brought.iter().flat_map(|number| number.to_le_bytes())),
-            Scalar::F16 => out.extend(brought.iter().flat_map(|number| f16::from_f32(*number).to_le_bytes())),
+            Scalar::F16 => {
+                // In pieces on the stack: the conversion in bulk uses the processor's own, one by one it does not.
+                let mut halves = [f16::ZERO; PIECE];
+                for numbers in brought.chunks(PIECE) {
+                    let halves = &mut halves[..numbers.len()];
+                    halves.convert_from_f32_slice(numbers);
+                    out.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
+                }
+            }
             Scalar::I8 => {
                 let scale = scale(largest);
                 out.extend(scale.to_le_bytes());
@@ -170,9 +183,8 @@ impl Shape {
                 }
             }
             Scalar::F16 => {
-                // In pieces on the stack: the conversion in bulk uses the processor's own, one by one it does not.
-                for (numbers, bytes) in vector.chunks_mut(64).zip(bytes.chunks(128)) {
-                    let mut halves = [f16::ZERO; 64];
+                let mut halves = [f16::ZERO; PIECE];
+                for (numbers, bytes) in vector.chunks_mut(PIECE).zip(bytes.chunks(2 * PIECE)) {
                     for (half, bytes) in halves.iter_mut().zip(bytes.as_chunks().0) {
                         *half = f16::from_le_bytes(*bytes);
                     }
@@ -239,7 +251,7 @@ fn code(number: f32, scale: f32) -> i8 {
     if scale == 0.0 {
         return 0;
     }
-    (number / scale).round_ties_even().clamp(-CODE_MAX, CODE_MAX) as i8
+    round(number / scale).clamp(-CODE_MAX, CODE_MAX) as i8
 }
 
 /// Scale and codes of a vector stored as `i8`; of no bytes: 0 and no codes.
