@@ -5,8 +5,8 @@
 //! from there on is known to have been acknowledged, and it is cut. What lies below the [`Floor`] is never a torn tail, nor is
 //! anything in a file that has a successor. Zeroes up to the end are what preallocation leaves, and a clean end.
 //!
-//! It is done twice: first the frames without the entries' payloads, which makes the index, since only the end of the log tells
-//! which entries have been truncated or purged; then the entries that are left, in the order of the files. Nothing on the disk is
+//! It is done twice: first every frame is checked, which makes the index, since only the end of the log tells which entries have
+//! been truncated or purged; then the entries that are left are handed over, in the order of the files. Nothing on the disk is
 //! changed: whoever opens the log cuts the torn tail when all of it has been read.
 
 use std::collections::BTreeMap;
@@ -42,11 +42,13 @@ pub(crate) struct Tail {
     pub(crate) offset: u64,
     /// Of the last frame.
     pub(crate) sequence: u64,
+    /// Bytes of the file that are known to be durable.
+    pub(crate) durable_to: u64,
     /// Why the rest of the file is to be cut; `None`: the rest is zeroes or nothing.
     pub(crate) torn: Option<Bad>,
 }
 
-/// Reads all files in `dir` but for the entries' payloads.
+/// Reads and checks all files in `dir`.
 pub(crate) fn replay(disk: &dyn Disk, dir: &Path, store: Option<&str>, floor: Floor) -> Result<Replayed, WalError> {
     let ids = file::list(disk, dir).map_err(WalError::io("list", dir))?;
     let last = ids.last().copied().unwrap_or_default();
@@ -124,13 +126,15 @@ impl Replay<'_> {
     fn file(&mut self, path: &Path, id: u64, reader: Arc<dyn DiskFile>, is_last: bool) -> Result<(), WalError> {
         let damaged = |offset, reason: String| WalError::Damaged { file: path.into(), offset, reason };
         let durable_to = if id == self.floor.file_id { self.floor.offset } else { 0 };
-        // The last file may end in a torn frame; of the others only what is needed is worth reading.
-        let payloads = if is_last { Payloads::All } else { Payloads::Control };
         let previous = self.tail.map(|tail| tail.sequence);
-        let mut scan = Scan::of(path, id, reader.as_ref(), previous, payloads)?;
+        let mut scan = Scan::of(path, id, reader.as_ref(), previous, Payloads::All)?;
+        let mut told = durable_to;
         let torn = loop {
             match scan.step()? {
-                Step::Frame(frame) => self.take(path, &mut scan, &frame)?,
+                Step::Frame(frame) => {
+                    told = told.max(frame.header.durable_to);
+                    self.take(path, &mut scan, &frame)?;
+                }
                 Step::End => break None,
                 Step::Bad(Bad::OutOfSequence) if scan.offset == 0 => return Err(self.ends_early(path)),
                 Step::Bad(bad) if !is_last || scan.offset < durable_to || scan.durable_beyond(scan.offset)? => {
@@ -148,7 +152,7 @@ impl Replay<'_> {
             return Err(damaged(0, "its start is missing".into()));
         }
         let sequence = scan.sequence.unwrap_or_default();
-        self.tail = Some(Tail { file_id: id, offset, sequence, torn });
+        self.tail = Some(Tail { file_id: id, offset, sequence, durable_to: told, torn });
         self.index.files.push_back(LogFile { id, bytes: offset, reader });
         Ok(())
     }

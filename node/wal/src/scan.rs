@@ -17,9 +17,9 @@ const LONGEST_FILE: u64 = u32::MAX as u64;
 /// Which payloads are checked on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Payloads {
-    /// All: the file may end in a torn one.
+    /// All.
     All,
-    /// All but entries': the file is whole, and whoever needs an entry checks it.
+    /// All but entries': whoever needs an entry checks it.
     Control,
 }
 

@@ -22,6 +22,9 @@ const KEPT_BUFFER_BYTES: usize = 8 << 20;
 /// written, without which nothing could be freed.
 const RESERVE_BYTES: u64 = 64 << 10;
 
+/// Bytes that are written again at once.
+const REWRITE_BYTES: u64 = 1 << 20;
+
 /// The only writer of a log. It knows frames and files; what the records mean is the index's.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -121,6 +124,23 @@ impl LastFile {
         Ok(())
     }
 
+    /// Writes again what was read from `from` on. After a failed fsync the kernel may hold pages that it takes for written and
+    /// that are not on the disk: they read well, and no later fsync would write them.
+    fn write_again(&mut self, from: u64) -> io::Result<()> {
+        let mut at = from;
+        let mut bytes = vec![0; self.offset.saturating_sub(from).min(REWRITE_BYTES) as usize];
+        while at < self.offset {
+            let part = bytes.len().min((self.offset - at) as usize);
+            let read = self.file.read_at(at, &mut bytes[..part])?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.file.write_at(at, &bytes[..read])?;
+            at += read as u64;
+        }
+        Ok(())
+    }
+
     /// Ends the file at the last frame.
     fn cut(&mut self) -> io::Result<()> {
         self.file.set_len(self.offset)?;
@@ -138,12 +158,13 @@ impl Writer {
         tail: Option<Tail>,
         counters: Arc<Counters>,
     ) -> Result<Self, WalError> {
-        let tail = tail.unwrap_or(Tail { file_id: 1, offset: 0, sequence: 0, torn: None });
+        let tail = tail.unwrap_or(Tail { file_id: 1, offset: 0, sequence: 0, durable_to: 0, torn: None });
         let path = file::path(&dir, tail.file_id);
         let last = LastFile::open(disk.as_ref(), &path, tail.file_id, tail.offset, Open::Write);
         let last = last.map_err(WalError::io("open", &path))?;
         let mut writer =
             Self { disk, dir, file_bytes, preallocate, counters, last, sequence: tail.sequence, buffer: Vec::new(), buffered: 0 };
+        writer.last.write_again(tail.durable_to).map_err(WalError::io("write again", &path))?;
         if let Some(reason) = tail.torn {
             let size = writer.last.file.size().map_err(WalError::io("read the size of", &path))?;
             writer.last.cut().map_err(WalError::io("cut", &path))?;

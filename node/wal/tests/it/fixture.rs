@@ -77,3 +77,26 @@ pub(crate) fn copy(dir: &Path) -> tempfile::TempDir {
     }
     other
 }
+
+/// A frame by the format's description, not by the crate's code. Header fields: kind, group, file id, sequence, `durable_to`.
+pub(crate) fn raw_frame((kind, group, file_id, sequence, durable_to): (u8, u64, u64, u64, u64), payload: &[u8]) -> Vec<u8> {
+    let mut frame = (payload.len() as u32).to_le_bytes().to_vec();
+    frame.extend([kind, 0, 0, 0]);
+    for number in [group, file_id, sequence, durable_to] {
+        frame.extend(number.to_le_bytes());
+    }
+    frame.extend(crc32c::crc32c(&frame).to_le_bytes());
+    frame.extend(payload);
+    frame.extend(crc32c::crc32c(payload).to_le_bytes());
+    frame
+}
+
+/// Payload of an entry's frame.
+pub(crate) fn raw_entry(index: u64, payload: &str) -> Vec<u8> {
+    [&index.to_le_bytes(), &1_u64.to_le_bytes(), payload.as_bytes()].concat()
+}
+
+/// Length of the frame of an entry with this payload.
+pub(crate) fn frame_len(payload: &str) -> usize {
+    44 + 16 + payload.len() + 4
+}
