@@ -1,7 +1,11 @@
 //! Vectors as embedders make them: seeded, so that every run sees the same.
 
-use sutra_disk::Bytes;
-use sutra_vector::{Effort, Filter, Part, Query, Scalar, Shape};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use sutra_disk::{Bytes, RealDisk};
+use sutra_vector::{Built, Effort, Expected, Filter, Graph, GraphConfig, Part, Query, Scalar, Shape, build};
 
 /// A source of vectors.
 pub(crate) struct Embeddings {
@@ -131,4 +135,18 @@ pub(crate) fn found(part: &Part, query: &[f32], k: usize, filter: Filter<'_>, ef
 /// How many of the true neighbours were found, 0 to 1.
 pub(crate) fn recall(truth: &[u32], found: &[u32]) -> f64 {
     truth.iter().filter(|ordinal| found.contains(ordinal)).count() as f64 / truth.len() as f64
+}
+
+/// Builds a part's graph into a file.
+pub(crate) fn build_at(path: &Path, part: &Part) -> Built {
+    build(&RealDisk, path, part, &GraphConfig::default(), &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+/// The part with its graph, whose file has no name any more.
+pub(crate) fn with_graph(part: &Part) -> Part {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("part.graph");
+    let built = build_at(&path, part);
+    let expected = Expected { shape: part.shape(), count: part.len(), checksum: Some(built.checksum) };
+    part.with_graph(Arc::new(Graph::open(&RealDisk, &path, &expected).unwrap())).unwrap()
 }
