@@ -6,6 +6,8 @@ mod fixture;
 #[path = "../../src/group_commit.rs"]
 mod group_commit;
 mod hand_off;
+mod histories;
+mod model;
 mod reopening;
 
 /// The model checker's locks, in place of the crate's module of the same name.
