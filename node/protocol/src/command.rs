@@ -295,7 +295,7 @@ pub enum Rejection {
         /// The concept.
         id: ConceptId,
     },
-    /// A concept that the operation needs is not alive.
+    /// A concept that the operation needs is not alive; where it is to be erased, nothing of it was ever kept.
     #[error("{role} {id} does not exist")]
     NoConcept {
         /// What the operation needs it for: "concept", "source", "target", "evidence".
@@ -311,6 +311,17 @@ pub enum Rejection {
         expected: u32,
         /// The vector's.
         found: u32,
+    },
+    /// A setting that the namespace's vectors depend on would change under them.
+    #[error("{setting} is {found}; the namespace holds vectors with {stored}, and it can change only while there are none")]
+    VectorsFixed {
+        /// `vector_scalar` or `embedder`.
+        #[serde(deserialize_with = "known_text")]
+        setting: Known,
+        /// What it would become.
+        found: Box<str>,
+        /// What the vectors have.
+        stored: Box<str>,
     },
     /// A merge would exceed a bound.
     #[error("{field} would have {found} entries; at most {bound} are allowed")]
@@ -356,7 +367,7 @@ type Known = &'static str;
 
 /// Reads back one of the few texts that a rejection names a part of a request by.
 fn known_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Known, D::Error> {
-    const KNOWN: [&str; 6] = ["concept", "source", "target", "evidence", "aliases", "attributes"];
+    const KNOWN: [&str; 8] = ["concept", "source", "target", "evidence", "aliases", "attributes", "vector_scalar", "embedder"];
     let text = String::deserialize(deserializer)?;
     let known = KNOWN.into_iter().find(|known| *known == text);
     known.ok_or_else(|| serde::de::Error::unknown_variant(&text, &KNOWN))

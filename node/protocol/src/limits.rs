@@ -52,6 +52,10 @@ pub const TIMEOUT_MS: u64 = 300_000;
 pub const DEFAULT_TIMEOUT_MS: u64 = 10_000;
 /// Greatest number of names in a filter list (`types`, `labels`, `in`), and of comparisons in a whole filter.
 pub const FILTER_ITEMS: usize = 1_000;
+/// Greatest length of an embedder's identity, in bytes; the least is 1.
+pub const EMBEDDER_BYTES: usize = 512;
+/// Greatest `history_retention_seconds`, ten thousand years: beyond it no time can be written as RFC 3339.
+pub const RETENTION_SECONDS: u64 = 315_576_000_000;
 /// Greatest nesting of a filter.
 pub const FILTER_DEPTH: usize = 16;
 

@@ -117,7 +117,7 @@ impl PatchRequest {
     }
 }
 
-/// What became of a retracted concept.
+/// What became of a retracted or erased concept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeleteResponse {
     /// Always true: a concept that does not exist is `not_found`.
@@ -125,7 +125,7 @@ pub struct DeleteResponse {
     /// The position of the write in the shard's log.
     #[schema(value_type = u64)]
     pub index: LogIndex,
-    /// When it was recorded: with `known_at` before it, the concept is still seen.
+    /// When it was recorded: with `known_at` before it, a retracted concept is still seen; an erased one is not.
     pub recorded_at: Timestamp,
     /// How many associations went with it: its own, and those for which it was the only evidence.
     pub retracted: u64,

@@ -5,6 +5,7 @@
 //! | [`learn`] | `/v1/learn`, `/v1/learn/batch` |
 //! | [`associate`] | `/v1/associate`, `/v1/associate/batch` |
 //! | [`concept`] | `/v1/concept/{id}`, `/v1/concept/{id}/neighbors` |
+//! | [`concepts`] | `/v1/concepts/get`, `/v1/concepts/query`, `/v1/concepts/count` |
 //! | [`search`] | `/v1/search` |
 //! | [`path`] | `/v1/path` |
 //! | [`reason`] | `/v1/reason` |
@@ -27,6 +28,7 @@ use crate::time::Timestamp;
 pub mod associate;
 pub(crate) mod bounded;
 pub mod concept;
+pub mod concepts;
 pub mod learn;
 pub mod namespaces;
 pub mod node;
@@ -38,6 +40,7 @@ pub mod transfer;
 
 pub use associate::*;
 pub use concept::*;
+pub use concepts::*;
 pub use learn::*;
 pub use namespaces::*;
 pub use node::*;

@@ -31,10 +31,49 @@ pub struct StatsResponse {
     pub index: LogIndex,
     /// Size of the write-ahead log.
     pub wal_bytes: u64,
-    /// What an acknowledgement stands for: `fsync`.
+    /// Files of the write-ahead log.
+    pub log_files: u64,
+    /// What an acknowledgement stands for: `fsync`, or `buffered`, which a loss of power may undo.
     pub durability: String,
+    /// Segments: files that hold what was checkpointed.
+    pub segments: u64,
+    /// Their size.
+    pub segment_bytes: u64,
+    /// Memory that what is not in segments yet takes.
+    pub delta_bytes: u64,
+    /// Memory that it may take before it is checkpointed.
+    pub delta_budget_bytes: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+    /// How long the last checkpoint took; 0 before the first.
+    pub last_checkpoint_seconds: f64,
+    /// Compactions of segments.
+    pub compactions: u64,
+    /// How writes come along.
+    pub write_log: WriteLogStats,
     /// Since the start.
     pub uptime_seconds: f64,
+}
+
+/// How writes come along, from their arrival to where they are durable.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WriteLogStats {
+    /// Commands that wait.
+    pub depth: u64,
+    /// How full the queue is, by count or by bytes, whichever is fuller: 0 to 1.
+    pub utilisation: f64,
+    /// Commands that will wait when the entry that is being written is durable.
+    pub predicted_depth: f64,
+    /// How long the reconciler waits for more before it writes; 0 unless the load says that waiting pays.
+    pub window_ms: f64,
+    /// Commands a second, a moving average.
+    pub rate_per_second: f64,
+    /// How long the oldest command that waits has waited.
+    pub lag_seconds: f64,
+    /// 1 is well, 0 turns writes away.
+    pub health_score: f64,
+    /// What an operator should do, if anything.
+    pub recommendation: String,
 }
 
 /// What a node is.

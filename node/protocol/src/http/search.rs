@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::concept;
 use crate::filter::Filter;
 use crate::id::ConceptId;
 use crate::limits::{self, Violation};
@@ -10,24 +11,33 @@ use crate::namespace::Namespace;
 use crate::time::Timestamp;
 use crate::vocabulary::SemanticType;
 
-/// A search by words.
+/// A search by words or by a vector: exactly one of `query` and `vector` is needed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct SearchRequest {
-    /// The words: 1 byte to 64 KiB.
-    #[schema(required, min_length = 1)]
+    /// The words: 1 byte to 64 KiB. A word finds texts with it; `"two words"` texts with this phrase; `cardio*` texts with a word
+    /// that begins so; `ibuprofin~` texts with a word that differs in up to two letters. A text that has more of what is asked for, and rarer
+    /// words of it, comes first.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub query: String,
+    /// 1 to 4096 numbers, as many as the namespace's vectors have, not all zero: finds the vectors at the least angles to it.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "super::bounded::optional::<{ limits::VECTOR_DIMENSIONS }, _, _>"
+    )]
+    #[schema(min_items = 1, max_items = 4096)]
+    pub vector: Option<Vec<f32>>,
     /// How many results: 1 to 1000. Default: 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1000)]
     pub k: Option<u32>,
-    /// Default: `keyword`, the one mode of a node without an embedder.
+    /// Default: `keyword` for words, `vector` for a vector. Words in the modes `vector` and `hybrid` need an embedder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<SearchMode>,
     /// Which concepts may be found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
-    /// Least score.
+    /// Least score; of vectors, least cosine similarity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_score: Option<f64>,
     /// Default: `default`.
@@ -47,7 +57,7 @@ pub struct SearchRequest {
 pub enum SearchMode {
     /// By words and by meaning.
     Hybrid,
-    /// By meaning.
+    /// By meaning: cosine similarity of vectors.
     Vector,
     /// By words: Okapi BM25.
     Keyword,
@@ -72,7 +82,7 @@ pub struct SearchHit {
     /// Its type.
     #[serde(rename = "type")]
     pub semantic_type: SemanticType,
-    /// How well it matches; comparable within one reply only.
+    /// How well it matches: of words comparable within one reply only; of vectors their cosine similarity, -1 to 1.
     pub score: f64,
     /// The concept's confidence.
     pub confidence: f64,
@@ -84,7 +94,10 @@ impl SearchRequest {
     /// # Errors
     /// The first [`Violation`], naming its field.
     pub fn validate(&self) -> Result<(), Violation> {
-        limits::text("query", &self.query, limits::QUERY_BYTES)?;
+        match &self.vector {
+            None => limits::text("query", &self.query, limits::QUERY_BYTES)?,
+            Some(vector) => self.validate_vector(vector)?,
+        }
         if let Some(k) = self.k {
             limits::in_range("k", k.into(), 1, limits::K as u64)?;
         }
@@ -92,5 +105,60 @@ impl SearchRequest {
             Some(score) if !score.is_finite() => Err(Violation::invalid("min_score", format!("is {score}"), "it must be finite")),
             _ => self.filter.as_ref().map_or(Ok(()), Filter::validate),
         }
+    }
+    fn validate_vector(&self, vector: &[f32]) -> Result<(), Violation> {
+        if !self.query.is_empty() {
+            return Err(Violation::invalid("query", "is given beside vector", "exactly one of the two is needed"));
+        }
+        if let Some(mode @ (SearchMode::Keyword | SearchMode::Hybrid)) = self.mode {
+            let found = format!("is {}", mode.as_str());
+            return Err(Violation::invalid("mode", found, "a vector without words can be searched for in mode vector only"));
+        }
+        concept::validate_vector(vector)?;
+        if vector.iter().all(|number| *number == 0.0) {
+            return Err(Violation::invalid("vector", "is all zeros", "it has no direction to compare"));
+        }
+        Ok(())
+    }
+}
+
+impl SearchMode {
+    /// The mode's name in every interface.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hybrid => "hybrid",
+            Self::Vector => "vector",
+            Self::Keyword => "keyword",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(json: &str) -> String {
+        let request: SearchRequest = serde_json::from_str(json).unwrap();
+        request.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn words_or_a_vector_are_needed_and_not_both() {
+        assert_eq!(fault("{}"), "query is empty; 1 to 65536 bytes are needed");
+        assert_eq!(
+            fault(r#"{"query": "fever", "vector": [1]}"#),
+            "query is given beside vector; exactly one of the two is needed"
+        );
+        assert!(fault(r#"{"vector": [1], "mode": "hybrid"}"#).starts_with("mode is hybrid; "));
+        assert!(fault(r#"{"vector": []}"#).starts_with("vector has 0 dimensions; "));
+        assert_eq!(fault(r#"{"vector": [0, 0]}"#), "vector is all zeros; it has no direction to compare");
+        let good: SearchRequest = serde_json::from_str(r#"{"vector": [0, 0.5], "mode": "vector", "k": 3}"#).unwrap();
+        assert_eq!(good.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_vector_is_bounded_while_it_is_read() {
+        let long = format!(r#"{{"vector": [{}1]}}"#, "1,".repeat(4096));
+        assert!(serde_json::from_str::<SearchRequest>(&long).unwrap_err().to_string().contains("more than 4096 entries"));
     }
 }

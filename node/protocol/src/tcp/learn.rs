@@ -45,6 +45,8 @@ pub struct LearnConceptV2Ok {
 pub struct LearnBatchOk {
     /// One for each item, in order; `nil` for one that failed.
     pub concept_ids: Vec<Option<ConceptId>>,
+    /// Whether each has an embedding from this request, in order; false for one that failed.
+    pub embedded: Vec<bool>,
     /// Those that failed.
     pub errors: Vec<BatchError>,
 }
@@ -60,7 +62,16 @@ pub struct BatchError {
     pub message: String,
 }
 
-/// Fields of `LearnConceptOk` and `LearnAssociationOk`.
+/// Fields of `LearnConceptOk`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LearnConceptOk {
+    /// The position of the write in the shard's log.
+    pub sequence: LogIndex,
+    /// Whether it has an embedding from this request.
+    pub embedded: bool,
+}
+
+/// Fields of `LearnAssociationOk`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SequenceOk {
     /// The position of the write in the shard's log.
@@ -72,6 +83,8 @@ pub struct SequenceOk {
 pub struct ConceptIdOk {
     /// The concept.
     pub concept_id: ConceptId,
+    /// Whether it has an embedding from this request.
+    pub embedded: bool,
 }
 
 /// Reads `LearnConceptV2`, or an item of `LearnBatch`: the fields of `/v1/learn`, and the original options among `options`.

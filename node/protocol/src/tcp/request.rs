@@ -8,7 +8,7 @@ use super::concept::{GetAllConceptIds, GetNeighbors, ListRecent, OneConcept};
 use super::envelope::{self, RequestId};
 use super::learn;
 use super::path::{FindPath, FindPathSemantic};
-use super::search::TextSearch;
+use super::search::{TextSearch, VectorSearch};
 use super::{shape, value};
 use crate::error::{ApiError, ErrorCode};
 use crate::http::{LearnBatchRequest, LearnRequest, ReasonRequest};
@@ -17,8 +17,7 @@ use crate::namespace::Namespace;
 use crate::time::Timestamp;
 
 /// Names that the protocol has and this version does not serve.
-const NOT_AVAILABLE: [&str; 5] =
-    ["FindTemporalChain", "FindCausalChain", "FindContradictions", "QueryBySemantic", "VectorSearch"];
+const NOT_AVAILABLE: [&str; 4] = ["FindTemporalChain", "FindCausalChain", "FindContradictions", "QueryBySemantic"];
 
 /// What a frame held.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +70,8 @@ pub enum Request {
     FindPathSemantic(Box<FindPathSemantic>),
     /// Search by words.
     TextSearch(TextSearch),
+    /// Search by a vector.
+    VectorSearch(Box<VectorSearch>),
     /// Read the newest concepts.
     ListRecent(ListRecent),
     /// Read every id, page by page.
@@ -79,7 +80,7 @@ pub enum Request {
     Reason(Box<ReasonRequest>),
     /// Read the node's numbers.
     GetStats,
-    /// Wait until everything queued is durable.
+    /// Wait until everything queued is durable and checkpointed.
     Flush,
     /// Read how the node is.
     HealthCheck,
@@ -142,6 +143,7 @@ impl Request {
             "FindPath" => Self::FindPath(value::fields(fields, "")?),
             "FindPathSemantic" => Self::FindPathSemantic(value::fields(fields, "")?),
             "TextSearch" => Self::TextSearch(value::fields(fields, "")?),
+            "VectorSearch" => Self::VectorSearch(value::fields(fields, "")?),
             "ListRecent" => Self::ListRecent(value::fields(fields, "")?),
             "GetAllConceptIds" => Self::GetAllConceptIds(value::fields(fields, "")?),
             "Reason" => Self::Reason(value::fields(fields, "")?),
@@ -174,6 +176,7 @@ impl Request {
             Self::FindPath(_) => "FindPath",
             Self::FindPathSemantic(_) => "FindPathSemantic",
             Self::TextSearch(_) => "TextSearch",
+            Self::VectorSearch(_) => "VectorSearch",
             Self::ListRecent(_) => "ListRecent",
             Self::GetAllConceptIds(_) => "GetAllConceptIds",
             Self::Reason(_) => "Reason",

@@ -104,7 +104,7 @@ fn every_request_may_have_the_common_fields() {
 
 #[test]
 fn what_is_not_served_is_named() {
-    assert_eq!(message(r#"{"VectorSearch": {"query_vector": [1.0], "k": 3}}"#), "VectorSearch is not available in this version");
+    assert_eq!(message(r#"{"QueryBySemantic": {"filter": {}, "limit": 3}}"#), "QueryBySemantic is not available in this version");
     assert_eq!(message(r#""DropEverything""#), "there is no request named \"DropEverything\"");
     let Request::FindPathSemantic(path) = request(
         r#"{"FindPathSemantic": {"start_id": "a", "end_id": "b", "filter": {"required_terms": ["x"], "min_confidence": 0.2}}}"#,
@@ -126,4 +126,15 @@ fn a_malformed_request_keeps_its_number_if_that_is_readable() {
     assert_eq!(incoming.id, Some(RequestId(3.into())));
     assert_eq!(incoming.request.unwrap_err().message, "the fields of \"QueryConcept\" are a list; expected a map");
     assert!(Incoming::decode(&[0xc1]).request.is_err());
+}
+
+#[test]
+fn a_vector_search_of_the_original_protocol_is_understood() {
+    let Request::VectorSearch(search) = request(r#"{"VectorSearch": {"query_vector": [0.5, -1], "k": 3, "ef_search": 50}}"#)
+    else {
+        panic!("another request")
+    };
+    let search = crate::http::SearchRequest::from(*search);
+    assert_eq!((search.vector.as_deref(), search.k), (Some(&[0.5, -1.0][..]), Some(3)));
+    assert_eq!(search.validate(), Ok(()));
 }
