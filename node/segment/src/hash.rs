@@ -22,3 +22,29 @@ pub fn number_key(number: f64) -> u64 {
 pub fn time_key(time: Timestamp) -> u64 {
     time.as_micros() as u64 ^ SIGN
 }
+
+/// The time whose [`time_key`] this is.
+pub(crate) fn time_of_key(key: u64) -> Timestamp {
+    Timestamp::from_micros((key ^ SIGN) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_in_the_order_of_what_they_stand_for() {
+        let numbers = [f64::NEG_INFINITY, -1e300, -2.5, -1.0, -f64::MIN_POSITIVE, -0.0, 5e-324, 1.0, 1.5, 1e300, f64::INFINITY];
+        assert!(numbers.is_sorted_by_key(|number| number_key(*number)));
+        assert_eq!(number_key(-0.0), number_key(0.0));
+        let times = [i64::MIN, -1, 0, 1, i64::MAX].map(Timestamp::from_micros);
+        assert!(times.is_sorted_by_key(|time| time_key(*time)));
+        assert!(times.iter().all(|time| time_of_key(time_key(*time)) == *time));
+    }
+
+    #[test]
+    fn the_hash_of_a_text_is_the_beginning_of_blake3() {
+        let hash = blake3::hash(b"aspirin");
+        assert_eq!(text_hash("aspirin").to_le_bytes(), hash.as_bytes()[..8]);
+    }
+}

@@ -1,17 +1,39 @@
 //! The rows of one namespace in a segment.
 
-use std::ops::RangeInclusive;
-use std::sync::Arc;
+mod edge;
+mod lookup;
+mod verify;
 
-use sutra_protocol::{AssociationKey, AssociationType, Concept, ConceptId, Label, Namespace, Timestamp, Validity};
+use std::sync::{Arc, OnceLock};
 
+use sutra_protocol::{AssociationType, Concept, ConceptId, Label, Namespace, Timestamp, Validity};
+use sutra_vector::Shape;
+
+pub use edge::Edge;
+
+use crate::concept_row::{Draft, Stamp, Surroundings, Versions};
 use crate::container::Container;
-use crate::rows::{AssociationRow, ConceptRow, EvidenceVersion};
-use crate::shape::Shape;
+use crate::error::Damage;
+use crate::filter;
+use crate::meta::Meta;
+use crate::rows::{ConceptRow, ConceptVersion};
+use crate::search::{hash_bound, lower_bound};
+use crate::section::{Kind, Section, Sections};
+use crate::texts;
+
+/// Of [`Kind::RowFlags`]: the newest version is alive.
+pub(crate) const ALIVE: u8 = 1;
+/// One version, in incarnation 1, valid always, and nothing was erased.
+pub(crate) const PLAIN: u8 = 2;
+/// The newest version's confidence is 1.
+pub(crate) const SURE: u8 = 4;
+
+/// So many teachers are shared between the concepts that are read; the commonest come first.
+const SHARED_TEACHERS: u32 = 1024;
 
 /// A row of a part: the `n`th by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(pub(crate) u32);
+pub struct Code(u32);
 
 impl Code {
     /// From 0.
@@ -34,231 +56,285 @@ pub struct Standing {
 /// The rows of one namespace in a segment.
 ///
 /// No method fails: where bytes turn out damaged it answers as if there were no more, and [`Container::damage`] of
-/// [`Part::segment`] says so from then on, so a caller that must not miss anything asks for it after reading.
+/// [`Part::segment`] says so from then on. Whoever must not miss anything asks for it after reading.
 #[derive(Debug)]
 pub struct Part {
     container: Arc<Container>,
-    namespace: Namespace,
+    sections: Sections,
+    meta: Meta,
+    shape: Option<Shape>,
+    /// By (type, label).
+    relations: Vec<Relation>,
+    teachers: Box<[OnceLock<Arc<str>>]>,
+    vectors: OnceLock<Option<sutra_vector::Part>>,
+}
+
+#[derive(Debug)]
+struct Relation {
+    kind: AssociationType,
+    label: Label,
 }
 
 impl Part {
+    /// Reads what the part says of itself, and its relations.
+    pub(crate) fn open(container: &Arc<Container>, sections: Sections) -> Result<Self, Damage> {
+        let damaged = |what: String| Damage { file: container.path().to_owned(), what };
+        let found = || container.damage().cloned().unwrap_or_else(|| damaged("a part can't be read".into()));
+        let meta = container.whole(sections.of(Kind::Meta)).ok_or_else(found)?;
+        let meta: Meta =
+            rmp_serde::from_slice(meta).map_err(|error| damaged(format!("what a part says of itself can't be read: {error}")))?;
+        let within = |what: String| damaged(format!("namespace {}: {what}", meta.namespace));
+        meta.check(&sections).map_err(within)?;
+        let shape = meta.shape().map_err(within)?;
+        let mut relations: Vec<Relation> = Vec::new();
+        for index in 0..meta.relations {
+            let text = texts::get(container, sections.of(Kind::Relations), meta.relations, index).ok_or_else(found)?;
+            let relation = text.split_first().and_then(|(kind, label)| {
+                let kind = AssociationType::from_number(u64::from(*kind))?;
+                Some(Relation { kind, label: std::str::from_utf8(label).ok()?.into() })
+            });
+            let relation = relation.ok_or_else(|| within(format!("relation {index} is none")))?;
+            relations.push(relation);
+        }
+        if !relations.is_sorted_by(|a, b| (a.kind, &a.label) < (b.kind, &b.label)) {
+            return Err(within("its relations are not sorted".into()));
+        }
+        let teachers = (0..meta.strings.min(SHARED_TEACHERS)).map(|_| OnceLock::new()).collect();
+        let container = Arc::clone(container);
+        Ok(Self { container, sections, meta, shape, relations, teachers, vectors: OnceLock::new() })
+    }
+
     /// The namespace.
     pub fn namespace(&self) -> &Namespace {
-        &self.namespace
+        &self.meta.namespace
     }
+
     /// The file that holds it.
     pub fn segment(&self) -> &Arc<Container> {
         &self.container
     }
+
     /// How many rows of concepts, alive or not.
     pub fn rows(&self) -> u32 {
-        0
+        self.meta.rows
     }
+
+    /// How many of them are alive now, as far as this part knows.
+    pub fn living(&self) -> u32 {
+        self.meta.living
+    }
+
     /// How many rows of associations, alive or not.
     pub fn edges(&self) -> u32 {
-        0
+        self.meta.edges
     }
-    /// How many vectors of living concepts.
+
+    /// How many vectors [`Part::vectors`] has: of the newest versions of living concepts.
     pub fn vectors_count(&self) -> u32 {
-        0
+        self.meta.vectors
     }
-    /// How vectors are stored; `None`: there are none.
+
+    /// How vectors are stored; `None`: the namespace had none.
     pub fn shape(&self) -> Option<Shape> {
-        None
+        self.shape
     }
-    /// The `row`th row; `None` beyond the last.
+
+    /// The row with this number; `None` beyond the last.
     pub fn code(&self, row: u32) -> Option<Code> {
-        (row < self.rows()).then_some(Code(row))
+        (row < self.meta.rows).then_some(Code(row))
     }
-    /// The row of a concept; `None`: this part knows nothing of it but, perhaps, associations.
+
+    /// The row of a concept; `None`: there is none here, though there may be associations of it.
+    #[inline]
     pub fn find(&self, id: ConceptId) -> Option<Code> {
-        let _ = id;
-        None
+        self.search(Kind::Filter, Kind::Ids, self.meta.rows, id).map(Code)
     }
-    /// The id of a row.
+
+    /// The id of a row of this part; 0 where it is damaged or not of this part.
+    #[inline]
     pub fn id_of(&self, code: Code) -> ConceptId {
-        let _ = code;
-        ConceptId::default()
+        self.id(code.0).unwrap_or_default()
     }
+
     /// Whether and how the concept lived at `known_at`, `None` for now. `None`: retracted, erased or not yet known then.
     pub fn standing(&self, code: Code, known_at: Option<Timestamp>) -> Option<Standing> {
-        let _ = (code, known_at);
-        None
+        const ALL: u8 = ALIVE | PLAIN | SURE;
+        if known_at.is_none() {
+            let flags = *self.container.slice(self.section(Kind::RowFlags), code.0 as usize, 1)?.first()?;
+            if flags & ALL == ALL {
+                return Some(Standing { incarnation: 1, validity: Validity::ALWAYS, confidence: 1.0 });
+            }
+            if flags & ALIVE == 0 {
+                return None;
+            }
+        }
+        let draft = self.draft(code, known_at)?;
+        Some(Standing { incarnation: draft.incarnation, validity: draft.validity, confidence: draft.confidence })
     }
+
     /// The concept as recorded at `known_at`, `None` for now.
     pub fn concept(&self, code: Code, known_at: Option<Timestamp>) -> Option<Arc<Concept>> {
-        let _ = (code, known_at);
-        None
+        let draft = self.draft(code, known_at)?;
+        match draft.concept(self.id(code.0)?, &self.meta.namespace, self) {
+            Some(concept) => Some(Arc::new(concept)),
+            None => self.malformed(code),
+        }
     }
+
     /// The row with all its versions; an empty one where it is damaged.
     pub fn row(&self, code: Code) -> ConceptRow {
-        let _ = code;
-        ConceptRow::default()
+        self.whole_row(code).unwrap_or_default()
     }
-    /// Associations from `source`, in the order of their keys.
-    pub fn leaving(&self, source: ConceptId) -> impl Iterator<Item = Edge<'_>> + Clone {
-        let _ = source;
-        std::iter::empty()
+
+    fn whole_row(&self, code: Code) -> Option<ConceptRow> {
+        let id = self.id(code.0)?;
+        let mut versions = self.versions(code)?;
+        let mut row =
+            ConceptRow { versions: Vec::with_capacity(versions.left()), erased_incarnation: versions.erased_incarnation };
+        loop {
+            let Some(stamp) = versions.next() else { return self.malformed(code) };
+            let Some(Stamp { recorded_at, retracted }) = stamp else { break };
+            let concept = if retracted {
+                None
+            } else {
+                match versions.draft.concept(id, &self.meta.namespace, self) {
+                    Some(concept) => Some(Arc::new(concept)),
+                    None => return self.malformed(code),
+                }
+            };
+            row.versions.push(ConceptVersion { recorded_at, concept });
+        }
+        if versions.is_done() { Some(row) } else { self.malformed(code) }
     }
-    /// Associations from the concept of a row.
-    pub fn leaving_row(&self, source: Code) -> impl Iterator<Item = Edge<'_>> + Clone {
-        let _ = source;
-        std::iter::empty()
+
+    /// The version that was alive at `known_at`.
+    fn draft(&self, code: Code, known_at: Option<Timestamp>) -> Option<Draft<'_>> {
+        let mut versions = self.versions(code)?;
+        let mut seen = None;
+        loop {
+            let Some(stamp) = versions.next() else { return self.malformed(code) };
+            let Some(Stamp { recorded_at, retracted }) = stamp else { return seen };
+            if known_at.is_none_or(|time| recorded_at <= time) {
+                seen = (!retracted).then_some(versions.draft);
+            }
+        }
     }
-    /// Associations to `target`, by (type, label, source, validity).
-    pub fn arriving(&self, target: ConceptId) -> impl Iterator<Item = Edge<'_>> + Clone {
-        let _ = target;
-        std::iter::empty()
+
+    fn versions(&self, code: Code) -> Option<Versions<'_>> {
+        let (offsets, heap) = (self.section(Kind::RowOffsets), self.section(Kind::Rows));
+        let bytes = self.record(offsets, heap, code.0, self.meta.rows)?;
+        Versions::new(bytes, self.meta.base_time).or_else(|| self.malformed(code))
     }
-    /// Associations to the concept of a row.
-    pub fn arriving_row(&self, target: Code) -> impl Iterator<Item = Edge<'_>> + Clone {
-        let _ = target;
-        std::iter::empty()
+
+    /// The `index`th of `count` records of a heap.
+    fn record(&self, offsets: Section, heap: Section, index: u32, count: u32) -> Option<&[u8]> {
+        if index >= count {
+            return None;
+        }
+        let start = self.container.u40_at(offsets, index as usize)?;
+        let end = self.container.u40_at(offsets, index as usize + 1)?;
+        match end.checked_sub(start) {
+            Some(len) if end <= heap.len as u64 => self.container.slice(heap, start as usize, len as usize),
+            _ => self.container.fault(|| format!("record {index} of a {heap} lies from {start} to {end}")),
+        }
     }
-    /// Associations that `statement`, which is neither of their ends, was ever evidence for, in the order of their keys.
-    pub fn supported_by(&self, statement: ConceptId) -> impl Iterator<Item = Edge<'_>> + Clone {
-        let _ = statement;
-        std::iter::empty()
+
+    #[cold]
+    fn malformed<T>(&self, code: Code) -> Option<T> {
+        let namespace = &self.meta.namespace;
+        self.container.fault(|| format!("row {} of namespace {namespace} does not read as one", code.0))
     }
-    /// The association.
-    pub fn edge(&self, key: &AssociationKey) -> Option<Edge<'_>> {
-        let _ = key;
-        None
+
+    #[inline]
+    pub(crate) fn section(&self, kind: Kind) -> Section {
+        self.sections.of(kind)
     }
-    /// Ids that any version calls so; the hash is [`crate::text_hash`] of the normal name. May name others too: compare.
-    pub fn called(&self, name_hash: u64) -> impl Iterator<Item = ConceptId> + '_ {
-        let _ = name_hash;
-        std::iter::empty()
+
+    /// The id that a number stands for: first those of rows, then the others.
+    #[inline]
+    fn id(&self, number: u32) -> Option<ConceptId> {
+        match number.checked_sub(self.meta.rows) {
+            None => self.container.id_at(self.section(Kind::Ids), number as usize),
+            Some(foreign) if foreign < self.meta.foreign => self.container.id_at(self.section(Kind::Foreign), foreign as usize),
+            Some(_) => self.container.fault(|| format!("namespace {}: there is no id {number}", self.meta.namespace)),
+        }
     }
-    /// Ids of which any version has the key; the hash is [`crate::text_hash`] of the key. May name others too: compare.
-    pub fn keyed(&self, key_hash: u64) -> impl Iterator<Item = ConceptId> + '_ {
-        let _ = key_hash;
-        std::iter::empty()
+
+    /// The number of an id, whether or not its row is here.
+    #[inline]
+    fn number(&self, id: ConceptId) -> Option<u32> {
+        match self.find(id) {
+            Some(Code(row)) => Some(row),
+            None => {
+                let foreign = self.search(Kind::ForeignFilter, Kind::Foreign, self.meta.foreign, id)?;
+                self.meta.rows.checked_add(foreign)
+            }
+        }
     }
-    /// Rows by id, from the first above `after`.
-    pub fn concepts_from(&self, after: Option<ConceptId>) -> impl Iterator<Item = (ConceptId, Code)> + '_ {
-        let _ = after;
-        std::iter::empty()
+
+    /// The place of an id among `count` sorted ones.
+    #[inline]
+    fn search(&self, filter: Kind, ids: Kind, count: u32, id: ConceptId) -> Option<u32> {
+        if !filter::may_hold(&self.container, self.section(filter), id) {
+            return None;
+        }
+        let at = self.first_from(ids, count, id)?;
+        (at < count && self.container.id_at(self.section(ids), at as usize)? == id).then_some(at)
     }
-    /// Ids from `first` on that associations of this part leave, ascending; whether or not their rows are here.
-    pub fn sources_from(&self, first: ConceptId) -> impl Iterator<Item = ConceptId> + '_ {
-        let _ = first;
-        std::iter::empty()
+
+    /// The first of `count` sorted ids that is not below `id`.
+    fn first_from(&self, ids: Kind, count: u32, id: ConceptId) -> Option<u32> {
+        let section = self.section(ids);
+        let high = |id: ConceptId| (id.as_u128() >> 64) as u64;
+        let at = |index| self.container.id_at(section, index);
+        let count = count as usize;
+        let mut from = hash_bound(count, high(id), |index| at(index).map(high))?;
+        if from < count && at(from)? < id {
+            // Ids whose first halves are equal: none that were derived, but any can be asked for.
+            from += lower_bound(count - from, |index| Some(at(from + index)? < id))?;
+        }
+        Some(from as u32)
     }
-    /// The incarnations of all rows by the time of their teaching, oldest first; reverse it for the newest first.
-    pub fn by_time(&self) -> impl DoubleEndedIterator<Item = (Timestamp, ConceptId)> + '_ {
-        std::iter::empty()
+
+    /// The row as a code; a fault if there is none.
+    pub(crate) fn checked(&self, row: u32) -> Option<Code> {
+        self.code(row).or_else(|| self.container.fault(|| format!("namespace {}: there is no row {row}", self.meta.namespace)))
     }
-    /// The incarnations of all rows, the last taught first.
-    pub fn newest(&self) -> impl DoubleEndedIterator<Item = (Timestamp, ConceptId)> + '_ {
-        self.by_time().rev()
+
+    fn string(&self, code: u32) -> Option<&str> {
+        let bytes = texts::get(&self.container, self.section(Kind::Strings), self.meta.strings, code)?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Some(text),
+            Err(_) => self.container.fault(|| format!("namespace {}: text {code} is not UTF-8", self.meta.namespace)),
+        }
     }
-    /// The incarnations of all rows, the first taught first.
-    pub fn oldest(&self) -> impl DoubleEndedIterator<Item = (Timestamp, ConceptId)> + '_ {
-        self.by_time()
-    }
-    /// The values of an attribute; `None`: no living concept has it.
-    pub fn attribute(&self, name: &str) -> Option<AttributeRuns<'_>> {
-        let _ = name;
-        None
-    }
-    /// The row of a vector; `None` beyond the last.
-    pub fn vector_row(&self, ordinal: u32) -> Option<Code> {
-        let _ = ordinal;
-        None
+
+    fn shared(&self, code: u32) -> Option<Arc<str>> {
+        let Some(place) = self.teachers.get(code as usize) else { return self.string(code).map(Arc::from) };
+        match place.get() {
+            Some(teacher) => Some(Arc::clone(teacher)),
+            None => {
+                let teacher: Arc<str> = self.string(code)?.into();
+                Some(Arc::clone(place.get_or_init(|| teacher)))
+            }
+        }
     }
 }
 
-/// The values of one attribute: of the newest versions of living concepts. What they yield are candidates, to be compared.
-#[derive(Clone, Copy, Debug)]
-pub struct AttributeRuns<'a> {
-    _part: &'a Part,
-}
+impl Surroundings for Part {
+    fn text(&self, code: u32) -> Option<&str> {
+        self.string(code)
+    }
 
-impl<'a> AttributeRuns<'a> {
-    /// Rows whose number lies in `range`, ascending; whole numbers count as the nearest float. The key is [`crate::number_key`].
-    pub fn numbers(&self, range: RangeInclusive<f64>) -> impl DoubleEndedIterator<Item = (u64, Code)> + 'a {
-        let _ = range;
-        std::iter::empty()
+    fn teacher(&self, code: u32) -> Option<Arc<str>> {
+        self.shared(code)
     }
-    /// Rows whose text is a time of RFC 3339 in `range`, ascending. The key is [`crate::time_key`].
-    pub fn times(&self, range: RangeInclusive<Timestamp>) -> impl DoubleEndedIterator<Item = (u64, Code)> + 'a {
-        let _ = range;
-        std::iter::empty()
-    }
-    /// Rows whose text is `text`, or, if that is a time, the same time.
-    pub fn equal_text(&self, text: &str) -> impl DoubleEndedIterator<Item = (u64, Code)> + 'a {
-        let _ = text;
-        std::iter::empty()
-    }
-    /// Rows whose truth value is `value`.
-    pub fn equal_bool(&self, value: bool) -> impl DoubleEndedIterator<Item = (u64, Code)> + 'a {
-        let _ = value;
-        std::iter::empty()
-    }
-}
 
-/// A row of an association, in place.
-#[derive(Clone, Copy, Debug)]
-pub struct Edge<'a> {
-    part: &'a Part,
-    label: &'a Label,
-}
-
-impl<'a> Edge<'a> {
-    /// Where it starts.
-    pub fn source(&self) -> ConceptId {
-        ConceptId::default()
-    }
-    /// Where it ends.
-    pub fn target(&self) -> ConceptId {
-        ConceptId::default()
-    }
-    /// The source's row, if it is in this part.
-    pub fn source_code(&self) -> Option<Code> {
-        None
-    }
-    /// The target's row, if it is in this part.
-    pub fn target_code(&self) -> Option<Code> {
-        None
-    }
-    /// Its type.
-    pub fn kind(&self) -> AssociationType {
-        AssociationType::Semantic
-    }
-    /// Its name; shared by all edges of the part that have it.
-    pub fn label(&self) -> &'a Label {
-        self.label
-    }
-    /// When it holds in the world.
-    pub fn validity(&self) -> Validity {
-        Validity::ALWAYS
-    }
-    /// Its identity.
-    pub fn key(&self) -> AssociationKey {
-        todo_key()
-    }
-    /// Its row with all evidence; an empty one where it is damaged.
-    pub fn row(&self) -> AssociationRow {
-        let _ = self.part;
-        AssociationRow::default()
-    }
-    /// Whether it rests on one piece, taught when both ends (and the statement) had incarnation 1, and not retracted.
-    pub fn is_simple(&self) -> bool {
-        false
-    }
-    /// The only piece of a simple one, made without a list; `None` where it is not simple.
-    pub fn single(&self) -> Option<EvidenceVersion> {
-        None
-    }
-}
-
-fn todo_key() -> AssociationKey {
-    AssociationKey {
-        source: ConceptId::default(),
-        kind: AssociationType::Semantic,
-        label: Label::default(),
-        target: ConceptId::default(),
-        validity: Validity::ALWAYS,
+    fn vector(&self, ordinal: u32) -> Option<Arc<[f32]>> {
+        let shape = self.shape?;
+        let stride = shape.stride();
+        let at = (ordinal as usize).checked_mul(stride)?;
+        let bytes = self.container.slice(self.section(Kind::Vectors), at, stride)?;
+        shape.decode(bytes).ok().map(Arc::from)
     }
 }

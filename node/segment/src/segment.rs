@@ -8,7 +8,7 @@ use sutra_disk::Disk;
 use crate::container::Container;
 use crate::error::{Damage, SegmentError};
 use crate::part::Part;
-use crate::source::{Pace, Source, Written};
+use crate::section::Sections;
 
 /// A segment's number in its store; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,57 +25,77 @@ impl Segment {
     /// Opens a file: reads its header, its tables and what the parts say of themselves, and no row.
     ///
     /// # Errors
-    /// The disk's, and every way in which the file is not a sound segment of `expected_store` as far as was read.
+    /// The disk's, and every way in which the file is not a sound segment of `expected_store`, as far as was read.
     pub fn open(disk: &dyn Disk, path: &Path, expected_store: &str) -> Result<Arc<Self>, SegmentError> {
-        let _ = (disk, expected_store);
-        Err(SegmentError::Cancelled { path: path.into() })
+        let (container, entries) = Container::open(disk, path, expected_store)?;
+        let container = Arc::new(container);
+        let mut sections: Vec<Sections> = Vec::new();
+        for entry in &entries {
+            let part = entry.part as usize;
+            // Parts are numbered without gaps, and each brings a section, so that a number costs no more than the file's size.
+            if part > sections.len() {
+                let what = format!("its section table goes on to part {part} after part {}", sections.len());
+                return Err(Damage { file: path.to_owned(), what }.into());
+            }
+            if part == sections.len() {
+                sections.push(Sections::default());
+            }
+            if let Some(of_part) = sections.get_mut(part) {
+                of_part.put(entry);
+            }
+        }
+        let mut parts: Vec<Arc<Part>> = Vec::with_capacity(sections.len());
+        for of_part in sections {
+            let part = Part::open(&container, of_part)?;
+            if parts.iter().any(|other| other.namespace() == part.namespace()) {
+                let what = format!("it has two parts of namespace {}", part.namespace());
+                return Err(Damage { file: path.to_owned(), what }.into());
+            }
+            parts.push(Arc::new(part));
+        }
+        Ok(Arc::new(Self { container, parts }))
     }
+
     /// The file.
     pub fn container(&self) -> &Arc<Container> {
         &self.container
     }
+
     /// The segment's number in its store.
     pub fn id(&self) -> SegmentId {
         self.container.id()
     }
+
     /// Size of the file.
     pub fn bytes(&self) -> u64 {
         self.container.bytes()
     }
+
     /// First 16 bytes of BLAKE3 over the header page, which holds the checksums of the tables that hold all others.
     pub fn root(&self) -> [u8; 16] {
         self.container.root()
     }
+
     /// What reading has found damaged so far; the first finding stays.
     pub fn damage(&self) -> Option<&Damage> {
         self.container.damage()
     }
+
     /// One for each namespace, in the order in which they were written.
     pub fn parts(&self) -> &[Arc<Part>] {
         &self.parts
     }
+
     /// Reads every block and every row.
     ///
     /// # Errors
     /// The first damage.
     pub fn verify(&self) -> Result<(), Damage> {
-        Ok(())
+        let sound = self.container.check_all() && self.parts.iter().all(|part| part.verify().is_some());
+        match self.container.damage() {
+            Some(damage) => Err(damage.clone()),
+            None if sound => Ok(()),
+            None => Err(Damage { file: self.container.path().to_owned(), what: "not all of it could be read".into() }),
+        }
     }
-}
-
-/// Writes a segment of `parts`, one for each namespace, under a temporary name (`.new`), syncs and renames it. The caller syncs
-/// the directory. The same parts give the same bytes.
-///
-/// # Errors
-/// The disk's; a source that breaks its promises; [`SegmentError::Cancelled`]. Then nothing is at `path` that was not there before.
-pub fn write(
-    disk: &dyn Disk,
-    path: &Path,
-    id: SegmentId,
-    store_id: &str,
-    parts: &[&dyn Source],
-    pace: &Pace,
-) -> Result<Written, SegmentError> {
-    let _ = (disk, id, store_id, parts, pace);
-    Err(SegmentError::Cancelled { path: path.into() })
 }

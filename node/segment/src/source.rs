@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sutra_protocol::{AssociationKey, ConceptId, Namespace};
 
 use crate::rows::{AssociationRow, ConceptRow};
-use crate::shape::Shape;
+use sutra_vector::Shape;
 
 /// The rows of one namespace. It is asked several times and gives the same answer each time.
 pub trait Source {
