@@ -125,7 +125,6 @@ fn keys(keys: Vec<u64>) -> Vec<u32> {
     keys.into_iter().filter_map(|key| u32::try_from(key).ok()).collect()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err passes")]
 fn refused(error: impl std::error::Error) -> EngineError {
     EngineError(error.to_string())
 }
