@@ -29,8 +29,10 @@ pub(crate) struct Floor {
 struct Stored {
     file_id: u64,
     offset: u64,
-    /// Of both numbers: a flipped digit would otherwise be believed, and name the log as damaged.
-    crc32c: u32,
+    /// Of both numbers: a flipped digit would otherwise be believed, and name the log as damaged. Beside a log of format 1 there
+    /// is none; that log is refused by its own words.
+    #[serde(default)]
+    crc32c: Option<u32>,
 }
 
 impl FloorFile {
@@ -48,14 +50,14 @@ impl FloorFile {
         };
         let stored: Stored = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         let floor = Floor { file_id: stored.file_id, offset: stored.offset };
-        if floor.crc32c() != stored.crc32c {
+        if stored.crc32c.is_some_and(|crc| crc != floor.crc32c()) {
             return Err(damaged("it does not match its checksum".into()));
         }
         Ok(floor)
     }
 
     pub(crate) fn write(&self, disk: &dyn Disk, floor: Floor) -> io::Result<()> {
-        let stored = Stored { file_id: floor.file_id, offset: floor.offset, crc32c: floor.crc32c() };
+        let stored = Stored { file_id: floor.file_id, offset: floor.offset, crc32c: Some(floor.crc32c()) };
         sutra_disk::replace(disk, &self.0, &serde_json::to_vec(&stored)?)
     }
 }

@@ -44,6 +44,8 @@
 //! - `durable_to` of a frame is at most the frame's own offset, and the bytes below it survive power loss.
 //! - A file is removed only when every frame that makes it unneeded is durable, and the floor lies in a later file; files are
 //!   removed from the oldest on, each removal durable before the next, so that there is never a gap.
+//! - What an opening reads above the last known `durable_to` it writes again before it fsyncs: after a failed fsync the page cache
+//!   may hold what the disk does not, and would never write it.
 //! - After an error that leaves the files unknown nothing is written any more.
 //!
 //! # Order of locks

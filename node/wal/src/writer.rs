@@ -51,7 +51,8 @@ struct LastFile {
     id: u64,
     /// Where the next frame goes; all before it are frames, and behind it are zeroes or nothing.
     offset: u64,
-    /// Where its first record went: a file that holds none is not followed by another.
+    /// Where its first record goes, if it began since the log was opened, else 0: a file that holds none is not followed by
+    /// another.
     begin: u64,
     /// The disk has given the blocks up to here, where it could.
     allocated: u64,
@@ -102,7 +103,7 @@ impl LastFile {
         let file = disk.open(path, open)?;
         let handle = disk.open(path, Open::Write)?;
         let sync = Arc::new(SyncHandle { handle: Mutex::new(handle), durable_to: AtomicU64::new(0) });
-        Ok(Self { file, sync, id, offset, begin: offset, allocated: 0 })
+        Ok(Self { file, sync, id, offset, begin: 0, allocated: 0 })
     }
 
     /// Zeroes what a failed write of `len` bytes has left behind the last frame, and makes that durable: of several frames, a

@@ -190,6 +190,22 @@ fn every_flipped_byte_of_several_files_is_named() {
 }
 
 #[test]
+fn without_a_floor_the_frames_tell_damage_below_the_durable_mark() {
+    let whole = closed(&["first", "second"]);
+    forget_floor(whole.path());
+    let bytes = fs::read(file(whole.path(), 1)).unwrap();
+    let last_mark = bytes.len() - (44 + 1 + 4);
+    for at in 0..last_mark {
+        let dir = copy(whole.path());
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x40;
+        fs::write(file(dir.path(), 1), damaged).unwrap();
+        let error = payloads(dir.path()).unwrap_err();
+        assert!(matches!(&error, WalError::Damaged { offset, .. } if *offset <= at as u64), "flipped at {at}: {error}");
+    }
+}
+
+#[test]
 fn every_flipped_byte_of_the_floor_is_named() {
     let whole = closed(&["first"]);
     let floor = fs::read(whole.path().join("DURABLE")).unwrap();
@@ -292,6 +308,7 @@ fn the_log_of_another_store_or_format_is_refused() {
     let old = tempfile::tempdir().unwrap();
     fs::create_dir(sutra_wal::files_dir(old.path())).unwrap();
     fs::write(file(old.path(), 1), raw_frame((1, 0, 1, 1, 0), start)).unwrap();
+    fs::write(old.path().join("DURABLE"), r#"{"file_id":1,"offset":48}"#).unwrap();
     let refused = payloads(old.path()).unwrap_err();
     assert!(matches!(&refused, WalError::Format { found: 1, supported: 2, .. }), "{refused}");
     assert!(refused.to_string().contains("format 1; this release reads only 2"), "{refused}");
