@@ -328,3 +328,22 @@ fn an_entry_that_is_damaged_while_the_log_is_open_is_named_when_it_is_read() {
     assert!(matches!(read, Err(WalError::Damaged { offset, .. }) if offset == second as u64), "{read:?}");
     assert_eq!(log.read(WARD, LogIndex(1)..LogIndex(2), usize::MAX).unwrap().len(), 1);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_stands_above_the_durable_mark_what_is_below_it_is_read(
+        cut in 0_usize..80,
+        garbage in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+    ) {
+        let dir = written(&["acknowledged", "never synced"], 1);
+        let path = file(dir.path(), 1);
+        let bytes = fs::read(&path).unwrap();
+        let kept = bytes.len() - cut.min(frame_len("never synced"));
+        fs::write(&path, [&bytes[..kept], garbage.as_slice()].concat()).unwrap();
+        let read = payloads(dir.path()).unwrap();
+        let whole = ["acknowledged", "never synced"];
+        assert!(read == whole[..1] || (kept == bytes.len() && read == whole), "cut at {kept}: {read:?}");
+    }
+}

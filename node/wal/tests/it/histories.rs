@@ -109,14 +109,8 @@ impl History {
 
     fn step(&mut self) -> bool {
         match self.random.below(40) {
-            0 | 1 => match self.log.rotate() {
-                Err(AppendError::Fatal(_)) => false,
-                _ => true,
-            },
-            2..5 => match self.log.drop_unneeded() {
-                Err(AppendError::Fatal(_)) => false,
-                _ => true,
-            },
+            0 | 1 => !matches!(self.log.rotate(), Err(AppendError::Fatal(_))),
+            2..5 => !matches!(self.log.drop_unneeded(), Err(AppendError::Fatal(_))),
             5 => {
                 self.disk.crash_after(1 + self.random.below(12));
                 true
