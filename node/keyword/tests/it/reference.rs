@@ -1,6 +1,6 @@
 //! What a search should find, straight from the definition: every text is read for every query.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sutra_keyword::{MOST_VARIANTS, words};
 
@@ -46,39 +46,54 @@ pub(crate) fn search(corpus: &[Text], asked: &[Asked]) -> Vec<(u32, f64)> {
         .iter()
         .map(|document| document.texts.iter().map(|text| words(text).map(|word| word.text).collect()).collect())
         .collect();
-    let known: BTreeSet<&String> = read.iter().flatten().flatten().collect();
-    let living = |at: &usize| !corpus[*at].removed;
-    let length = |at: usize| read[at].iter().map(Vec::len).sum::<usize>() as f64;
-    let count = (0..corpus.len()).filter(living).count() as f64;
-    let total: f64 = (0..corpus.len()).filter(living).map(length).sum();
-    let average = (total / count.max(1.0)).max(1.0);
-    let times = |at: usize, word: &str| read[at].iter().flatten().filter(|other| *other == word).count() as f64;
+    let times: Vec<HashMap<&str, f64>> = read
+        .iter()
+        .map(|texts| {
+            let mut times = HashMap::new();
+            texts.iter().flatten().for_each(|word| *times.entry(&**word).or_default() += 1.0);
+            times
+        })
+        .collect();
+    let known: BTreeSet<&str> = times.iter().flat_map(HashMap::keys).copied().collect();
+    let living: Vec<usize> = (0..corpus.len()).filter(|at| !corpus[*at].removed).collect();
+    let length = |at: usize| times[at].values().sum::<f64>();
+    let count = living.len() as f64;
+    let average = (living.iter().map(|at| length(*at)).sum::<f64>() / count.max(1.0)).max(1.0);
+    let holding = |word: &str| living.iter().filter(|at| times[**at].contains_key(word)).count() as f64;
+    let rarities: HashMap<&str, f64> =
+        known.iter().map(|word| (*word, (1.0 + (count - holding(word) + 0.5) / (holding(word) + 0.5)).ln())).collect();
     let bm25 = |at: usize, word: &str| {
-        let holding = (0..corpus.len()).filter(living).filter(|at| times(*at, word) > 0.0).count() as f64;
-        let rarity = (1.0 + (count - holding + 0.5) / (holding + 0.5)).ln();
-        rarity * times(at, word) * 2.2 / (times(at, word) + 1.2 * (0.25 + 0.75 * length(at) / average))
+        let Some(times) = times[at].get(word) else { return 0.0 };
+        rarities[word] * times * 2.2 / (times + 1.2 * (0.25 + 0.75 * length(at) / average))
     };
-    let best_of = |at: usize, mut variants: Vec<(usize, &String)>, discounted: bool| {
+    let best_of = |at: usize, variants: &[(usize, &str)], discounted: bool| {
+        variants.iter().map(|(rank, word)| bm25(at, word) / if discounted { 1.0 + *rank as f64 } else { 1.0 }).fold(0.0, f64::max)
+    };
+    let variants_of = |clause: &Asked| {
+        let mut variants: Vec<(usize, &str)> = match clause {
+            Asked::Word(_) | Asked::Phrase(_) => Vec::new(),
+            Asked::Prefix(prefix) => {
+                let beginning = known.iter().filter(|word| word.starts_with(&**prefix));
+                beginning.map(|word| (word.chars().count(), *word)).collect()
+            }
+            Asked::Fuzzy(word, edits) => {
+                let measured = known.iter().map(|other| (levenshtein(word, other), *other));
+                measured.filter(|(found, _)| found <= edits).collect()
+            }
+        };
         variants.sort();
         variants.truncate(MOST_VARIANTS);
-        let held = variants.into_iter().filter(|(_, word)| times(at, word) > 0.0);
-        held.map(|(rank, word)| bm25(at, word) / if discounted { 1.0 + rank as f64 } else { 1.0 }).fold(0.0, f64::max)
+        variants
     };
-    let score = |at: usize, clause: &Asked| match clause {
+    let score = |at: usize, clause: &Asked, variants: &[(usize, &str)]| match clause {
         Asked::Word(word) => bm25(at, word),
         Asked::Phrase(phrase) => {
             let found = read[at].iter().any(|text| text.windows(phrase.len()).any(|words| words == phrase));
             let distinct: BTreeSet<_> = phrase.iter().collect();
             if found { distinct.into_iter().map(|word| bm25(at, word)).sum() } else { 0.0 }
         }
-        Asked::Prefix(prefix) => {
-            let variants = known.iter().filter(|word| word.starts_with(prefix)).map(|word| (word.chars().count(), *word));
-            best_of(at, variants.collect(), false)
-        }
-        Asked::Fuzzy(word, edits) => {
-            let variants = known.iter().map(|other| (levenshtein(word, other), *other)).filter(|(found, _)| found <= edits);
-            best_of(at, variants.collect(), true)
-        }
+        Asked::Prefix(_) => best_of(at, variants, false),
+        Asked::Fuzzy(..) => best_of(at, variants, true),
     };
     let mut distinct: Vec<&Asked> = Vec::new();
     for clause in asked {
@@ -86,7 +101,9 @@ pub(crate) fn search(corpus: &[Text], asked: &[Asked]) -> Vec<(u32, f64)> {
             distinct.push(clause);
         }
     }
-    let scores = (0..corpus.len()).map(|at| (corpus[at].ordinal, distinct.iter().map(|clause| score(at, clause)).sum::<f64>()));
+    let distinct: Vec<_> = distinct.into_iter().map(|clause| (clause, variants_of(clause))).collect();
+    let sum = |at: usize| distinct.iter().map(|(clause, variants)| score(at, clause, variants)).sum::<f64>();
+    let scores = (0..corpus.len()).map(|at| (corpus[at].ordinal, sum(at)));
     let mut found: Vec<_> = scores.filter(|(_, score)| *score > 0.0).collect();
     found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     found
