@@ -15,11 +15,12 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::explained::Explained;
 use super::limits::HttpLimits;
 use super::stall::StallGuard;
 
 /// Most bytes of a request head.
-const HEAD_BYTES: usize = 64 << 10;
+pub(super) const HEAD_BYTES: usize = 64 << 10;
 
 /// Serves the requests of one connection, one after the other. Only HTTP/1.1 is spoken: its one request at a time keeps what a
 /// connection can take up to what `limits` says.
@@ -31,7 +32,7 @@ pub(super) async fn serve(
 ) -> Result<(), hyper::Error> {
     // Replies are written whole; waiting to fill a segment would only delay the last one.
     let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(StallGuard::new(stream, limits.write_stall_timeout));
+    let io = TokioIo::new(Explained::new(StallGuard::new(stream, limits.write_stall_timeout)));
     let service = service_fn(move |request: hyper::Request<Incoming>| Box::pin(router.clone().oneshot(request.map(Body::new))));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -55,7 +56,7 @@ pub(super) async fn serve(
     };
     // An idle client has sent nothing that a shutdown would leave unread.
     if !idle {
-        linger(connection.into_parts().io.into_inner(), limits.linger).await;
+        linger(connection.into_parts().io.into_inner().into_inner(), limits.linger).await;
     }
     result
 }

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`serve`](serve()), `connection`, `stall` | connections: how many, how long, how they end |
 //! | [`HttpLimits`] | the bounds on all that |
-//! | `envelope`, `problem`, `leftover` | what every reply has: an id, errors in one shape, a connection fit for the next request |
+//! | `envelope`, `problem`, `leftover`, `explained` | what every reply has: an id, errors in one shape, a connection fit for the next request |
 //! | `router` | every route |
 //! | `extract` | parts of requests, checked |
 //! | `operations` | one file an operation |
@@ -20,6 +20,7 @@
 mod app;
 mod connection;
 mod envelope;
+mod explained;
 mod extract;
 mod leftover;
 mod limits;

@@ -9,6 +9,7 @@ use sutra_protocol::{ApiError, AsOf, Namespace, Timestamp};
 use sutra_storage::View;
 
 use super::fault::{self, Fate};
+use super::pinned::Pinned;
 use super::{Caller, Read, SHARD, Service};
 
 /// Bounds how many heavy reads run at once, so that they neither crowd out the runtime's blocking threads nor each other's caches.
@@ -41,30 +42,48 @@ impl Service {
     }
 
     /// The state that a read asks for.
-    pub(super) fn view(&self, read: &Read) -> Result<View, ApiError> {
+    pub(super) fn pin(&self, read: &Read) -> Result<Pinned, ApiError> {
         let valid_at = read.valid_at.unwrap_or_else(|| self.store.now());
         let as_of = AsOf { valid_at: Some(valid_at), known_at: read.known_at };
-        self.store.view(&read.namespace, as_of).map_err(|error| fault::view(&error))
+        self.store.view(&read.namespace, as_of).map(Pinned::new).map_err(|error| fault::view(&error))
     }
 
     /// The state that names in a write are looked up in, and an export is made of: all that is recorded, whenever it holds.
-    pub(super) fn recorded(&self, namespace: &Namespace, known_at: Option<Timestamp>) -> Result<View, ApiError> {
+    pub(super) fn recorded(&self, namespace: &Namespace, known_at: Option<Timestamp>) -> Result<Pinned, ApiError> {
         let as_of = AsOf { valid_at: None, known_at };
-        self.store.view(namespace, as_of).map_err(|error| fault::view(&error))
+        self.store.view(namespace, as_of).map(Pinned::new).map_err(|error| fault::view(&error))
+    }
+
+    /// The state that the write at `recorded_at` made, or the newest where the namespace does not keep its history for so long.
+    pub(super) fn recorded_then(&self, namespace: &Namespace, recorded_at: Timestamp) -> Result<Pinned, ApiError> {
+        self.recorded(namespace, Some(recorded_at)).or_else(|_| self.recorded(namespace, None))
+    }
+
+    /// Runs a read that takes no longer than a few point reads.
+    pub(super) async fn light<T>(
+        &self,
+        caller: &Caller,
+        read: &Read,
+        work: impl FnOnce(&View) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        self.ready(caller).await?;
+        self.pin(read)?.read(work)
     }
 
     /// Runs a heavy read off the runtime's own threads, when its turn comes and within the caller's time.
     pub(super) async fn heavy<T: Send + 'static>(
         &self,
         caller: &Caller,
-        work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+        read: Read,
+        work: impl FnOnce(&View) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         self.ready(caller).await?;
+        let service = self.clone();
         let turn = timeout_at(caller.deadline, Arc::clone(&self.admission.0).acquire_owned()).await;
         let permit = turn.map_err(|_| fault::deadline(Fate::None))?.map_err(|_| fault::internal("reads are closed"))?;
         let running = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            work()
+            service.pin(&read)?.read(work)
         });
         match timeout_at(caller.deadline, running).await {
             Ok(Ok(answer)) => answer,

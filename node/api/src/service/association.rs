@@ -19,11 +19,10 @@ impl Service {
         source: &ConceptRef,
         target: &ConceptRef,
     ) -> Result<Option<Association>, ApiError> {
-        let (service, read, source, target) = (self.clone(), read.clone(), source.clone(), target.clone());
-        self.heavy(caller, move || {
-            let view = service.view(&read)?;
-            let source = find(&view, "source", &source)?;
-            let target = find(&view, "target", &target)?;
+        let (source, target) = (source.clone(), target.clone());
+        self.heavy(caller, read.clone(), move |view| {
+            let source = find(view, "source", &source)?;
+            let target = find(view, "target", &target)?;
             let steps = view.expand(&[source], Direction::Out, &AssociationFilter::default());
             let first = steps.into_iter().flatten().find(|step| step.key.target == target);
             Ok(first.and_then(|step| view.association(&step.key)))

@@ -11,9 +11,10 @@ impl Service {
     /// # Errors
     /// `not_found`; `invalid_argument` for a `known_at` before the namespace's history; `deadline_exceeded`.
     pub async fn concept(&self, caller: &Caller, read: &Read, id: ConceptId) -> Result<Found<ConceptView>, ApiError> {
-        self.ready(caller).await?;
-        let view = self.view(read)?;
-        let concept = view.concept(id).ok_or_else(|| fault::no_concept(id))?;
-        Ok(Found { body: render::concept(&concept, &view), version: concept.updated_at })
+        self.light(caller, read, |view| {
+            let concept = view.concept(id).ok_or_else(|| fault::no_concept(id))?;
+            Ok(Found { body: render::concept(&concept, view), version: concept.updated_at })
+        })
+        .await
     }
 }

@@ -23,9 +23,7 @@ impl Service {
             ApiError::invalid("cursor", message)
         };
         let after = cursor.map(|text| text.parse::<ConceptId>().map_err(|_| malformed(text))).transpose()?;
-        let (service, read) = (self.clone(), read.clone());
-        self.heavy(caller, move || {
-            let view = service.view(&read)?;
+        self.heavy(caller, read.clone(), move |view| {
             let mut ids: Vec<_> = view.concepts(after, limit + 1).iter().map(|concept| concept.id).collect();
             let more = ids.len() > limit;
             ids.truncate(limit);

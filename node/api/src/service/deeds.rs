@@ -165,14 +165,15 @@ impl Service {
     }
 
     fn plan_now(&self, namespace: &Namespace, items: &[Item], pending: Vec<usize>) -> Result<Planned, ApiError> {
-        let view = self.recorded(namespace, None)?;
-        let mut overlay = Overlay::default();
-        let mut plan = |at: usize| {
-            let deed = items[at].as_ref().map_err(ApiError::clone)?;
-            let planned = deed.plan(&mut Planner::new(namespace, &view, &mut overlay));
-            planned.map_err(|refusal| fault::refusal(&refusal, &view, &overlay))
-        };
-        Ok(pending.into_iter().map(|at| (at, plan(at))).collect())
+        self.recorded(namespace, None)?.read(|view| {
+            let mut overlay = Overlay::default();
+            let mut plan = |at: usize| {
+                let deed = items[at].as_ref().map_err(ApiError::clone)?;
+                let planned = deed.plan(&mut Planner::new(namespace, view, &mut overlay));
+                planned.map_err(|refusal| fault::refusal(&refusal, view, &overlay))
+            };
+            Ok(pending.into_iter().map(|at| (at, plan(at))).collect())
+        })
     }
 }
 

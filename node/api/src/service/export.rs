@@ -13,6 +13,7 @@ use sutra_protocol::{
 };
 use sutra_storage::View;
 
+use super::pinned::Pinned;
 use super::{Caller, Read, Service};
 
 /// Rows that are taken from the view at once.
@@ -20,7 +21,7 @@ const ROWS: usize = 64;
 
 /// An export from one pinned view.
 pub struct Exporter {
-    view: View,
+    state: Pinned,
 }
 
 impl Service {
@@ -33,35 +34,49 @@ impl Service {
     /// `invalid_argument`, `deadline_exceeded`.
     pub async fn export(&self, caller: &Caller, read: &Read) -> Result<Exporter, ApiError> {
         self.ready(caller).await?;
-        let view = match read.valid_at {
-            Some(_) => self.view(read)?,
+        let state = match read.valid_at {
+            Some(_) => self.pin(read)?,
             None => self.recorded(&read.namespace, read.known_at)?,
         };
-        Ok(Exporter { view })
+        Ok(Exporter { state })
     }
 }
 
 impl Exporter {
-    /// Writes every line to `out`, at its pace: call it from a blocking thread. No line is held as text, however long it is.
+    /// The same lines from a view that was taken without a service.
+    pub fn of(view: View) -> Self {
+        Self { state: Pinned::new(view) }
+    }
+
+    /// Writes every line to `out`, at its pace: call it from a blocking thread. No line is held as text, however long it is; none is
+    /// written of rows that were read from a damaged file.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Those of `out`, and an [`ApiError`] (`internal`) where damage is met.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let mut after = None;
         loop {
-            let concepts = self.view.concepts(after, ROWS);
+            let concepts = self.rows(|view| view.concepts(after, ROWS))?;
             let Some(last) = concepts.last() else { break };
             after = Some(last.id);
             concepts.iter().try_for_each(|concept| put(out, &ConceptLine::of(concept)))?;
         }
-        let mut after = None;
+        let mut after: Option<AssociationKey> = None;
         loop {
-            let mut associations = self.view.associations(after.as_ref(), ROWS);
-            associations.iter().try_for_each(|association| associate(association, &self.view, |line| put(out, line)))?;
-            let Some(last) = associations.pop() else { break };
-            after = Some(last.key);
+            let (last, lines) = self.rows(|view| {
+                let mut associations = view.associations(after.as_ref(), ROWS);
+                let lines: Vec<_> = associations.iter().flat_map(|association| lines(association, view)).collect();
+                (associations.pop().map(|last| last.key), lines)
+            })?;
+            lines.iter().try_for_each(|line| put(out, line))?;
+            let Some(last) = last else { break };
+            after = Some(last);
         }
         Ok(())
+    }
+
+    fn rows<T>(&self, read: impl FnOnce(&View) -> T) -> io::Result<T> {
+        self.state.read(|view| Ok(read(view))).map_err(io::Error::other)
     }
 }
 
@@ -122,8 +137,8 @@ fn name(id: ConceptId, view: &View) -> ConceptRef {
     }
 }
 
-/// Shows `put` the lines of an association, one after the other.
-fn associate(association: &Association, view: &View, mut put: impl FnMut(&AssociateRequest) -> io::Result<()>) -> io::Result<()> {
+/// The lines of an association.
+fn lines(association: &Association, view: &View) -> Vec<AssociateRequest> {
     // By the bits of the confidence, which for numbers from 0 to 1 is the order of the confidences.
     let mut statements: BTreeMap<u64, Vec<ConceptId>> = BTreeMap::new();
     let mut asserted = Vec::new();
@@ -147,14 +162,15 @@ fn associate(association: &Association, view: &View, mut put: impl FnMut(&Associ
         evidence,
         namespace: None,
     };
+    let mut lines = Vec::new();
     for (bits, ids) in statements {
         for ids in ids.chunks(limits::EVIDENCE) {
-            put(&line(f64::from_bits(bits), ids.iter().map(|id| name(*id, view)).collect()))?;
+            lines.push(line(f64::from_bits(bits), ids.iter().map(|id| name(*id, view)).collect()));
         }
     }
-    if asserted.is_empty() {
-        return Ok(());
+    if !asserted.is_empty() {
+        // Whoever imports it becomes the one who asserts it: several words become one of the same weight.
+        lines.push(line(association::confidence(asserted), Vec::new()));
     }
-    // Whoever imports it becomes the one who asserts it: several words become one of the same weight.
-    put(&line(association::confidence(asserted), Vec::new()))
+    lines
 }

@@ -87,6 +87,7 @@ pub(super) fn rejection(rejection: &Rejection) -> ApiError {
         Rejection::Dimension { expected, found } => {
             ApiError::invalid("vector", message).with_details(json!({ "expected": expected, "found": found }))
         }
+        Rejection::VectorsFixed { setting, .. } => ApiError::conflict(message).with_param(*setting),
         Rejection::TooMany { field, .. } => ApiError::invalid(*field, message),
         Rejection::EmptyValidity { .. } => ApiError::invalid("valid_to", message),
         Rejection::Changed { id } => {

@@ -3,7 +3,7 @@
 //! ```text
 //!   write: deed ─ validate ─→ remembered? ─ no ─→ plan (names to ids) ─→ Store::submit ─→ render
 //!                                └─ yes ────────────────────────────────────────────────↑
-//!   read:  ready (token) ─→ heavy (a turn, a thread) ─→ View ─→ render
+//!   read:  ready (token) ─→ heavy (a turn, a thread) ─→ Pinned ─→ View ─→ render ─→ no damage met? ─→ answer
 //! ```
 //!
 //! One operation a file; what they share:
@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `caller`, `token` | who asks, until when, and what they have seen |
 //! | `admission` | when a read may run, and on which state |
+//! | `pinned` | a state that is read, and whether what was read of it is true |
 //! | `deed`, `deeds` | writes that name concepts, alone and in batches |
 //! | `submit` | one command into the store |
 //! | `render` | stored knowledge as the interfaces show it |
@@ -35,11 +36,14 @@ mod caller;
 mod clock;
 mod concept;
 mod concept_ids;
+mod count;
 mod deed;
 mod deeds;
 mod dissociate;
+mod erase;
 mod export;
 mod fault;
+mod get_concepts;
 mod import;
 mod learn;
 mod learn_batch;
@@ -48,6 +52,8 @@ mod neighbors;
 mod node;
 mod patch;
 mod path;
+mod pinned;
+mod query;
 mod reason;
 mod recent;
 mod render;
@@ -56,6 +62,7 @@ mod retract;
 mod search;
 mod submit;
 mod token;
+mod vector_search;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use sutra_protocol::command::{Operation, Outcome};
 use sutra_protocol::http::{NamespaceDropped, NamespaceSettings, NamespaceView, NamespacesResponse};
-use sutra_protocol::{ApiError, Namespace, limits};
+use sutra_protocol::{ApiError, Namespace};
 
 use super::submit::{Done, unexpected};
 use super::{Caller, Service, Written, fault};
@@ -37,14 +37,16 @@ impl Service {
         namespace: &Namespace,
         settings: NamespaceSettings,
     ) -> Result<Written<NamespaceView>, ApiError> {
-        if let Some(seconds) = settings.history_retention_seconds {
-            limits::in_range("history_retention_seconds", seconds, 1, i64::MAX as u64 / 1_000_000)?;
-        }
+        settings.validate()?;
         let Done { outcome, index, .. } = self.once(caller, namespace, Operation::SetNamespace(settings.clone())).await?;
         let Outcome::NamespaceSet { .. } = outcome else { return Err(unexpected(&outcome)) };
         let stored = self.store.namespaces().into_iter().find(|view| view.name == *namespace);
         let body = match stored {
-            Some(view) => NamespaceView { settings, ..view },
+            // What was left out of the request is as the store has it.
+            Some(view) => NamespaceView {
+                settings: settings.replacing(&view.settings, false).map_err(|rejection| fault::rejection(&rejection))?,
+                ..view
+            },
             // It was dropped in between.
             None => NamespaceView { name: namespace.clone(), settings, concepts: 0, associations: 0, dimension: None },
         };

@@ -29,6 +29,7 @@ impl Service {
             wal_bytes: stats.wal_bytes,
             durability: "fsync".into(),
             uptime_seconds: self.uptime_seconds(),
+            ..StatsResponse::default()
         }
     }
 

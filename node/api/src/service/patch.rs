@@ -32,9 +32,9 @@ impl Service {
         };
         let done = self.once(caller, namespace, Operation::Amend(Box::new(amend))).await?;
         let Outcome::Amended(concept) = &done.outcome else { return Err(unexpected(&done.outcome)) };
-        let then = self.recorded(namespace, Some(done.recorded_at)).or_else(|_| self.recorded(namespace, None))?;
+        let then = self.recorded_then(namespace, done.recorded_at)?;
         // What happened to the concept since is not part of this answer, though a repetition may know of it.
-        let body = ConceptView { retracted_at: None, ..render::concept(concept, &then) };
+        let body = then.read(|view| Ok(ConceptView { retracted_at: None, ..render::concept(concept, view) }))?;
         Ok(Written { body, token: self.token(caller, done.index) })
     }
 }

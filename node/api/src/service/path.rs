@@ -14,14 +14,14 @@ impl Service {
     /// `invalid_argument`, `not_found` and `conflict` for the two ends, `deadline_exceeded`.
     pub async fn path(&self, caller: &Caller, request: PathRequest) -> Result<PathResponse, ApiError> {
         request.validate()?;
-        let (service, clock) = (self.clone(), clock::Stopwatch::until(caller.deadline));
-        self.heavy(caller, move || {
-            let namespace = request.namespace.clone().unwrap_or_default();
-            let view = service.view(&Read { namespace, valid_at: request.valid_at, known_at: request.known_at })?;
-            let (start, end) = (find(&view, "start", &request.start)?, find(&view, "end", &request.end)?);
+        let clock = clock::Stopwatch::until(caller.deadline);
+        let namespace = request.namespace.clone().unwrap_or_default();
+        let read = Read { namespace, valid_at: request.valid_at, known_at: request.known_at };
+        self.heavy(caller, read, move |view| {
+            let (start, end) = (find(view, "start", &request.start)?, find(view, "end", &request.end)?);
             let over = || clock.is_over();
-            let found = find_paths(&view, start, end, &query(request), &Budget::until(&over));
-            let paths: Vec<_> = found.paths.iter().map(|path| path_view(&view, path)).collect();
+            let found = find_paths(view, start, end, &query(request), &Budget::until(&over));
+            let paths: Vec<_> = found.paths.iter().map(|path| path_view(view, path)).collect();
             let elapsed_ms = clock.elapsed_ms();
             Ok(PathResponse { found: !paths.is_empty(), paths, shards_accessed: 1, elapsed_ms, partial: !found.complete })
         })

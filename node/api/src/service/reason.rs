@@ -20,10 +20,10 @@ impl Service {
             let message = "stream is true, but this version answers in one piece; leave it out or set it to false";
             return Err(ApiError::invalid("stream", message));
         }
-        let (service, clock) = (self.clone(), clock::Stopwatch::until(caller.deadline));
-        self.heavy(caller, move || {
-            let namespace = request.namespace.clone().unwrap_or_default();
-            let view = service.view(&Read { namespace, valid_at: request.valid_at, known_at: request.known_at })?;
+        let clock = clock::Stopwatch::until(caller.deadline);
+        let namespace = request.namespace.clone().unwrap_or_default();
+        let read = Read { namespace, valid_at: request.valid_at, known_at: request.known_at };
+        self.heavy(caller, read, move |view| {
             let over = || clock.is_over();
             let elapsed_ms = || clock.elapsed_ms();
             let suggest = |name: &str| view.search(name, SUGGESTIONS, &|_| true).iter().map(|hit| hit.concept.id).collect();
@@ -33,7 +33,7 @@ impl Service {
                 elapsed_ms: &elapsed_ms,
                 suggest: Some(&suggest),
             };
-            Ok(reason(&view, &request, context))
+            Ok(reason(view, &request, context))
         })
         .await
     }

@@ -12,10 +12,8 @@ impl Service {
     /// `invalid_argument`, `deadline_exceeded`.
     pub async fn recent(&self, caller: &Caller, read: &Read, limit: usize) -> Result<Vec<ConceptView>, ApiError> {
         limits::in_range("limit", limit as u64, 1, limits::K as u64)?;
-        let (service, read) = (self.clone(), read.clone());
-        self.heavy(caller, move || {
-            let view = service.view(&read)?;
-            Ok(view.recent(limit).iter().map(|concept| render::concept(concept, &view)).collect())
+        self.heavy(caller, read.clone(), move |view| {
+            Ok(view.recent(limit).iter().map(|concept| render::concept(concept, view)).collect())
         })
         .await
     }

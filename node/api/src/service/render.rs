@@ -46,8 +46,8 @@ impl Service {
         let associations = if associations.is_empty() {
             Vec::new()
         } else {
-            let view = self.recorded(namespace, Some(recorded_at)).or_else(|_| self.recorded(namespace, None))?;
-            associations.into_iter().map(|association| learned_association(association, &view)).collect()
+            self.recorded_then(namespace, recorded_at)?
+                .read(|view| Ok(associations.into_iter().map(|association| learned_association(association, view)).collect()))?
         };
         Ok(LearnResponse { id, created, shard: SHARD, index, recorded_at, semantic_type, associations })
     }

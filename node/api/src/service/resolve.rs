@@ -13,7 +13,6 @@ impl Service {
     /// `not_found`; `conflict` if several concepts have the name; `invalid_argument` for a `known_at` before the namespace's history;
     /// `deadline_exceeded`.
     pub async fn resolve(&self, caller: &Caller, read: &Read, reference: &ConceptRef) -> Result<ConceptId, ApiError> {
-        self.ready(caller).await?;
-        find(&self.view(read)?, "concept", reference)
+        self.light(caller, read, |view| find(view, "concept", reference)).await
     }
 }

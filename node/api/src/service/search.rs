@@ -4,29 +4,39 @@ use sutra_protocol::http::{SearchHit, SearchMode, SearchRequest, SearchResponse}
 use sutra_protocol::{ApiError, Concept};
 use sutra_storage::Hit;
 
+use super::vector_search::nearest;
 use super::{Caller, Read, Service};
 
 /// Results of a request that does not say how many.
 const K: u32 = 10;
 
 impl Service {
-    /// Searches by words (Okapi BM25) among the concepts that pass the filter.
+    /// Searches by words (Okapi BM25) or by a vector (cosine similarity) among the concepts that pass the filter.
     ///
     /// # Errors
-    /// `invalid_argument` (also for the modes that need an embedder), `deadline_exceeded`.
+    /// `invalid_argument` (also for words in a mode that needs an embedder, and for a vector of another dimension than the
+    /// namespace's), `deadline_exceeded`.
     pub async fn search(&self, caller: &Caller, request: SearchRequest) -> Result<SearchResponse, ApiError> {
         request.validate()?;
-        if let Some(mode @ (SearchMode::Hybrid | SearchMode::Vector)) = request.mode {
-            let mode = if mode == SearchMode::Vector { "vector" } else { "hybrid" };
-            let message = format!("mode is {mode}, which needs an embedder; this node has none, so only keyword is served");
+        if let (None, Some(mode @ (SearchMode::Hybrid | SearchMode::Vector))) = (&request.vector, request.mode) {
+            let mode = mode.as_str();
+            let message = format!(
+                "mode is {mode}, and for words that needs an embedder, which this node does not have; search in mode keyword, or \
+                 give a vector"
+            );
             return Err(ApiError::invalid("mode", message));
         }
-        let service = self.clone();
-        self.heavy(caller, move || {
-            let SearchRequest { query, k, filter, min_score, namespace, valid_at, known_at, .. } = request;
-            let view = service.view(&Read { namespace: namespace.unwrap_or_default(), valid_at, known_at })?;
-            let passes = |concept: &Concept| filter.as_ref().is_none_or(|filter| filter.passes(concept));
-            let mut hits = view.search(&query, k.unwrap_or(K) as usize, &passes);
+        let SearchRequest { query, vector, k, filter, min_score, namespace, valid_at, known_at, mode: _ } = request;
+        let k = k.unwrap_or(K) as usize;
+        let read = Read { namespace: namespace.unwrap_or_default(), valid_at, known_at };
+        self.heavy(caller, read, move |view| {
+            let mut hits = match &vector {
+                Some(vector) => nearest(view, vector, k, filter.as_ref())?,
+                None => {
+                    let passes = |concept: &Concept| filter.as_ref().is_none_or(|filter| filter.passes(concept));
+                    view.search(&query, k, &passes)
+                }
+            };
             hits.retain(|hit| min_score.is_none_or(|least| hit.score >= least));
             Ok(SearchResponse { results: hits.iter().map(render).collect(), partial: false })
         })

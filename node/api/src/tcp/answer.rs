@@ -73,6 +73,7 @@ impl Asked {
             Request::FindPath(find) => self.encode(name, &path::find(self, find).await?),
             Request::FindPathSemantic(find) => self.encode(name, &path::find_semantic(self, *find).await?),
             Request::TextSearch(search) => self.encode(name, &search::text(self, search).await?),
+            Request::VectorSearch(search) => self.encode(name, &search::vector(self, *search).await?),
             Request::ListRecent(list) => self.encode(name, &concept::recent(self, list).await?),
             Request::GetAllConceptIds(page) => self.encode(name, &concept::ids(self, page).await?),
             Request::Reason(question) => self.encode(name, &search::reason(self, *question).await?),

@@ -1,6 +1,7 @@
 //! A node over a temporary directory, served on a loopback port until it is dropped.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
@@ -50,8 +51,10 @@ impl Node {
         };
         let service = Service::new(store, config);
         let shutdown = CancellationToken::new();
+        // A node that soon loses patience with an idle connection may close it just when it is used again.
+        let kept = if limits.head_timeout < Duration::from_secs(1) { 0 } else { usize::MAX };
         let serving = tokio::spawn(serve(listener, service.clone(), Metrics::new(), limits, shutdown.clone()));
-        let client = Client::builder().no_proxy().build().unwrap();
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(kept).build().unwrap();
         Self { address, service, shutdown, serving: Some(serving), client, _dir: dir }
     }
 

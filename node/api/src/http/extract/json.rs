@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Track;
 use sutra_protocol::http::strict::Strict;
 use sutra_protocol::http::{
-    AssociateBatchRequest, AssociateRequest, DissociateRequest, LearnBatchRequest, LearnRequest, NamespaceSettings, PatchRequest,
-    PathRequest, ReasonRequest, SearchRequest,
+    AssociateBatchRequest, AssociateRequest, CountRequest, DissociateRequest, GetConceptsRequest, LearnBatchRequest,
+    LearnRequest, NamespaceSettings, PatchRequest, PathRequest, QueryRequest, ReasonRequest, SearchRequest,
 };
 use sutra_protocol::limits::{self, Violation};
 use sutra_protocol::{ApiError, ErrorCode};
@@ -151,15 +151,10 @@ impl RequestBody for NamespaceSettings {
             return Ok(Self::default());
         }
         let settings: Self = strict(bytes)?;
-        if let Some(seconds) = settings.history_retention_seconds {
-            limits::in_range("history_retention_seconds", seconds, 1, MAX_RETENTION_SECONDS)?;
-        }
+        settings.validate()?;
         Ok(settings)
     }
 }
-
-/// Ten thousand years: beyond it no time can be written as RFC 3339.
-pub(in crate::http) const MAX_RETENTION_SECONDS: u64 = 315_576_000_000;
 
 macro_rules! checked_body {
     ($($body:ty: $check:expr;)*) => {
@@ -183,6 +178,9 @@ checked_body! {
     DissociateRequest: Self::validate;
     PatchRequest: Self::validate;
     SearchRequest: Self::validate;
+    GetConceptsRequest: Self::validate;
+    QueryRequest: Self::validate;
+    CountRequest: Self::validate;
     PathRequest: Self::validate;
     ReasonRequest: Self::validate;
 }

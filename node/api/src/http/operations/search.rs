@@ -12,8 +12,12 @@ use crate::http::openapi::{Operation, Tag};
 use crate::http::reply::{self, Reply};
 
 pub(in crate::http) fn describe() -> Operation {
-    Operation::new(Method::POST, "/v1/search", "search", Tag::Read, "Search by words")
-        .about("Okapi BM25 over content and aliases.")
+    Operation::new(Method::POST, "/v1/search", "search", Tag::Read, "Search by words or by a vector")
+        .about(
+            "With `query`: Okapi BM25 over content and aliases; any of the words will do, `\"heart attack\"` is a phrase, `cardio*` the \
+             beginning of a word, `asprin~` a word with a letter wrong. With `vector`: cosine similarity to the vectors that \
+             concepts were taught with, which needs no embedder. What was just acknowledged is found, too.",
+        )
         .reads()
         .bounded()
         .takes::<SearchRequest>()

@@ -32,6 +32,7 @@ use sutra_storage::{SubmitError, View};
 use self::flight::{Flight, Landed, Origin};
 use self::open::{Loose, Open};
 use self::tally::Tally;
+use super::pinned::Pinned;
 use super::{Caller, Service, Token, fault, submit};
 
 mod flight;
@@ -59,7 +60,7 @@ pub struct Importer {
     caller: Caller,
     namespace: Namespace,
     /// Newest state; together with `overlay` it shows all that was planned so far.
-    view: Option<View>,
+    view: Option<Pinned>,
     overlay: Overlay,
     generation: u64,
     /// Targets that this generation's operations create.
@@ -288,17 +289,19 @@ impl Importer {
         &mut self,
         plan: impl FnOnce(&mut Planner<'_, View>) -> Result<T, Refusal>,
     ) -> Result<Result<T, (Refusal, ApiError)>, ApiError> {
-        let view = match self.view.take() {
-            Some(view) => view,
+        let state = match self.view.take() {
+            Some(state) => state,
             None => self.service.recorded(&self.namespace, None)?,
         };
-        let planned = plan(&mut Planner::new(&self.namespace, &view, &mut self.overlay));
-        let planned = planned.map_err(|refusal| {
-            let error = fault::refusal(&refusal, &view, &self.overlay);
-            (refusal, error)
+        let planned = state.read(|view| {
+            let planned = plan(&mut Planner::new(&self.namespace, view, &mut self.overlay));
+            Ok(planned.map_err(|refusal| {
+                let error = fault::refusal(&refusal, view, &self.overlay);
+                (refusal, error)
+            }))
         });
-        self.view = Some(view);
-        Ok(planned)
+        self.view = Some(state);
+        planned
     }
 
     fn put(&mut self, operation: Operation, origin: Origin) {

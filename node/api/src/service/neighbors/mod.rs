@@ -36,11 +36,10 @@ impl Service {
     ) -> Result<NeighborsResponse, ApiError> {
         query.validate()?;
         let after = query.cursor.as_deref().map(str::parse::<Position>).transpose()?;
-        let (service, read, clock) = (self.clone(), read.clone(), Stopwatch::until(caller.deadline));
-        self.heavy(caller, move || {
-            let view = service.view(&read)?;
+        let clock = Stopwatch::until(caller.deadline);
+        self.heavy(caller, read.clone(), move |view| {
             view.concept(id).ok_or_else(|| fault::no_concept(id))?;
-            page(&view, id, &query, after, &clock)
+            page(view, id, &query, after, &clock)
         })
         .await
     }

@@ -187,10 +187,10 @@ async fn namespaces_are_made_by_teaching_or_setting_and_dropped_whole() {
     let node = node();
     let ward: Namespace = "ward-7".parse().unwrap();
     assert_eq!(node.service.namespace(&caller(), &ward).await.unwrap_err().code, ErrorCode::NotFound);
-    let settings = NamespaceSettings { history_retention_seconds: Some(60) };
+    let settings = NamespaceSettings { history_retention_seconds: Some(60), ..NamespaceSettings::default() };
     let set = node.service.set_namespace(&caller(), &ward, settings.clone()).await.unwrap().body;
     assert_eq!((set.name, set.settings, set.concepts), (ward.clone(), settings, 0));
-    let zero = NamespaceSettings { history_retention_seconds: Some(0) };
+    let zero = NamespaceSettings { history_retention_seconds: Some(0), ..NamespaceSettings::default() };
     assert_eq!(node.service.set_namespace(&caller(), &ward, zero).await.unwrap_err().code, ErrorCode::InvalidArgument);
     node.learn(LearnRequest { namespace: Some(ward.clone()), ..teach("a") }).await;
     assert_eq!(node.service.drop_namespace(&caller(), &ward).await.unwrap().body.concepts, 1);

@@ -2,7 +2,7 @@
 
 use sutra_protocol::ApiError;
 use sutra_protocol::http::{LearnBatchRequest, LearnRequest, LearnResult};
-use sutra_protocol::tcp::{BatchError, ConceptIdOk, LearnBatchOk, LearnConceptV2Ok, SequenceOk};
+use sutra_protocol::tcp::{BatchError, ConceptIdOk, LearnBatchOk, LearnConceptOk, LearnConceptV2Ok};
 
 use crate::tcp::answer::Asked;
 
@@ -14,9 +14,13 @@ pub(in crate::tcp) async fn concept_v2(asked: &Asked, learn: LearnRequest) -> Re
 }
 
 pub(in crate::tcp) async fn batch(asked: &Asked, batch: LearnBatchRequest) -> Result<LearnBatchOk, ApiError> {
+    let given: Vec<_> = batch.items.iter().map(|item| item.vector.is_some()).collect();
     let results = asked.service.learn_batch(&asked.caller, batch).await?.body.results;
-    let mut reply = LearnBatchOk { concept_ids: Vec::with_capacity(results.len()), errors: Vec::new() };
-    for (at, result) in results.into_iter().enumerate() {
+    let room = results.len();
+    let mut reply =
+        LearnBatchOk { concept_ids: Vec::with_capacity(room), embedded: Vec::with_capacity(room), errors: Vec::new() };
+    for (at, (result, given)) in results.into_iter().zip(given).enumerate() {
+        reply.embedded.push(given && matches!(result, LearnResult::Learned(_)));
         reply.concept_ids.push(match result {
             LearnResult::Learned(learned) => Some(learned.id),
             LearnResult::Refused { error } => {
@@ -28,12 +32,14 @@ pub(in crate::tcp) async fn batch(asked: &Asked, batch: LearnBatchRequest) -> Re
     Ok(reply)
 }
 
-pub(in crate::tcp) async fn concept(asked: &Asked, learn: LearnRequest) -> Result<SequenceOk, ApiError> {
+pub(in crate::tcp) async fn concept(asked: &Asked, learn: LearnRequest) -> Result<LearnConceptOk, ApiError> {
+    let embedded = learn.vector.is_some();
     let learned = asked.service.learn(&asked.caller, learn).await?.body;
-    Ok(SequenceOk { sequence: learned.index })
+    Ok(LearnConceptOk { sequence: learned.index, embedded })
 }
 
 pub(in crate::tcp) async fn with_embedding(asked: &Asked, learn: LearnRequest) -> Result<ConceptIdOk, ApiError> {
+    let embedded = learn.vector.is_some();
     let learned = asked.service.learn(&asked.caller, learn).await?.body;
-    Ok(ConceptIdOk { concept_id: learned.id })
+    Ok(ConceptIdOk { concept_id: learned.id, embedded })
 }

@@ -68,15 +68,28 @@ async fn valid_time_is_asked_for() {
 }
 
 #[tokio::test]
-async fn erasing_is_refused_and_a_body_is_not_ignored() {
+async fn what_becomes_of_a_concept_is_chosen_and_a_body_is_not_ignored() {
     let node = Node::start().await;
     let id = node.learn(json!({"content": "aspirin"})).await;
     let path = format!("/v1/concept/{id}");
-    node.delete(&format!("{path}?mode=erase")).await.blames("mode");
     node.delete(&format!("{path}?mode=shred")).await.blames("mode");
     Answer::of(node.ask(Method::DELETE, &path).json(&json!({"mode": "erase"}))).await.blames("body");
     node.get(&path).await.ok();
     node.delete(&format!("{path}?mode=retract")).await.ok();
+}
+
+#[tokio::test]
+async fn an_erasure_takes_what_rested_on_the_concept_and_hands_out_a_token() {
+    let node = Node::start().await;
+    let taught = json!({"content": "the patient declined the transfusion", "associations": [{"target_content": "transfusion"}]});
+    let path = format!("/v1/concept/{}", node.learn(taught).await);
+    let answer = node.delete(&format!("{path}?mode=erase")).await;
+    assert_eq!((&answer.ok()["deleted"], &answer.ok()["retracted"]), (&json!(true), &json!(1)));
+    assert!(!answer.header("sutra-token").is_empty());
+    node.get(&path).await.refused("not_found");
+    assert_eq!(node.post("/v1/search", json!({"query": "declined"})).await.ok()["results"], json!([]));
+    node.delete(&format!("/v1/concept/{}?mode=erase", "0".repeat(32))).await.refused("not_found");
+    node.delete(&format!("{path}?mode=erase&namespace=_grid")).await.refused("permission_denied");
 }
 
 #[tokio::test]

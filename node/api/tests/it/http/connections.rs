@@ -266,3 +266,27 @@ async fn shutting_down_ends_an_import_with_what_was_read() {
         timeout(PATIENCE, node.serving.take().unwrap()).await.expect("serving ends").unwrap();
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_parsed_is_refused_in_the_shape_of_every_error() {
+    let node = Node::start().await;
+    let many: String = (0..200).map(|at| format!("x-{at}: y\r\n")).collect();
+    for (request, status, code) in [
+        ("learn this\r\n\r\n".to_owned(), 400, "invalid_argument"),
+        ("GET /stats HTTP/3.0\r\n\r\n".to_owned(), 400, "invalid_argument"),
+        ("GET /stats HTTP/1.1\r\nHost x\r\n\r\n".to_owned(), 400, "invalid_argument"),
+        (format!("GET /stats HTTP/1.1\r\n{many}\r\n"), 431, "too_large"),
+        (format!("GET /stats HTTP/1.1\r\ncookie: {}\r\n\r\n", "x".repeat(70 << 10)), 431, "too_large"),
+    ] {
+        let said = to_end(&mut send(&node, &request).await).await;
+        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
+        let error: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(error["error"]["code"], code, "{said}");
+        assert!(head.contains(&format!("x-request-id: {}", error["error"]["request_id"].as_str().unwrap())), "{said}");
+        assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{said}");
+    }
+    // Behind a good request on the same connection, too.
+    let said = to_end(&mut send(&node, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n").await).await;
+    assert!(said.starts_with("HTTP/1.1 200 OK") && said.contains(r#""code":"invalid_argument""#), "{said}");
+}

