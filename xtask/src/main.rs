@@ -7,6 +7,7 @@
 //! | `up`, `down` | `cargo xtask up` and `down`: the operator and a small grid on Kubernetes |
 //! | [`kubernetes`] | a Kubernetes of our own |
 //! | `soak` | `cargo xtask soak`: the long versions of the tests |
+//! | `bench` | `cargo xtask bench`: the storage engine against its goals |
 //! | `corpus`, [`wordnet`] | `cargo xtask corpus`: WordNet as an import file |
 //! | `images` | `cargo xtask images`: the container images |
 //! | `manifests` | `cargo xtask crdgen` and `manifests`: files made from the types and from the chart |
@@ -22,6 +23,7 @@ use arguments::Arguments;
 use failure::{Failure, Result};
 
 mod arguments;
+mod bench;
 mod cache;
 mod console;
 mod corpus;
@@ -51,6 +53,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
   down       take away what up made
   test       every check: format, lints, licences, tests, documents, the demo
   soak       the long versions of the tests
+  bench      the storage engine, measured against its goals
   images     build the container images
   crdgen     write the custom resource definitions
   manifests  crdgen, then render the chart to manifests/install.yaml
@@ -79,12 +82,13 @@ fn run(arguments: &mut Arguments) -> Result<()> {
     match command.as_deref() {
         Some("help") => help(arguments.word().as_deref()),
         _ if asks_for_help => help(command.as_deref()),
-        None => Err(Failure::usage("name a command: demo, up, down, test, soak, images, crdgen, manifests, corpus or help")),
+        None => Err(Failure::usage("name a command: demo, up, down, test, soak, bench, images, crdgen, manifests, corpus or help")),
         Some("demo") => demo::run(std::mem::take(arguments)),
         Some("up") => up::run(std::mem::take(arguments)),
         Some("down") => down::run(std::mem::take(arguments)),
         Some("test") => test::run(std::mem::take(arguments)),
         Some("soak") => soak::run(std::mem::take(arguments)),
+        Some("bench") => bench::run(std::mem::take(arguments)),
         Some("crdgen") => manifests::crdgen(std::mem::take(arguments)),
         Some("manifests") => manifests::run(std::mem::take(arguments)),
         Some("images") => images::run(std::mem::take(arguments)),
@@ -101,6 +105,7 @@ fn help(command: Option<&str>) -> Result<()> {
         Some("down") => down::HELP,
         Some("test") => test::HELP,
         Some("soak") => soak::HELP,
+        Some("bench") => bench::HELP,
         Some("crdgen") => manifests::CRDGEN_HELP,
         Some("manifests") => manifests::HELP,
         Some("images") => images::HELP,

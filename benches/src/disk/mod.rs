@@ -1,0 +1,12 @@
+//! The disk, without an engine in front of it.
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | `bare_log` | what a log costs that has nothing behind it |
+//! | `directory` | what a data directory takes, and copies of it |
+
+mod bare_log;
+mod directory;
+
+pub(crate) use bare_log::{BareFile, BareLog};
+pub(crate) use directory::{allocated, copy};

@@ -1,0 +1,26 @@
+//! What was measured, on paper.
+//!
+//! ```text
+//!   measurement ─→ Recorder ─→ Record ─→ target/…/NAME.json      rows, raw samples, commit, machine, load
+//!                                └─ all of them ─→ table ─→ benches/RESULTS.md
+//! ```
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | `unit` | numbers as people write them |
+//! | `row` | a figure, its goal, whether it is reached |
+//! | `record` | one measurement's rows and samples, kept as JSON |
+//! | `machine` | where it was measured |
+//! | `table` | the Markdown |
+
+mod machine;
+mod record;
+mod row;
+mod table;
+mod unit;
+
+pub(crate) use machine::{Commit, Machine};
+pub(crate) use record::{About, Record, Recorder, Records};
+pub(crate) use row::{Goal, Row};
+pub(crate) use table::render;
+pub(crate) use unit::Unit;
