@@ -12,8 +12,8 @@ const PAGE: usize = 256;
 pub(super) struct Ledger {
     full: Arc<Vec<Arc<[Record]>>>,
     tail: Vec<Record>,
-    /// Words of all documents.
-    words: u64,
+    /// For each full page, the words of all documents up to its end.
+    words: Vec<u64>,
     removed: Vec<Removed>,
 }
 
@@ -23,8 +23,6 @@ struct Record {
     ordinal: u32,
     /// In words.
     length: u32,
-    /// Words of all documents before.
-    words_before: u64,
 }
 
 /// A text that is no longer alive.
@@ -55,11 +53,11 @@ impl Ledger {
         }
         // Slots grow no faster than ordinals, which are 32-bit numbers.
         let slot = (self.full.len() * PAGE + self.tail.len()) as u32;
-        self.tail.push(Record { ordinal, length, words_before: self.words });
-        self.words += u64::from(length);
+        self.tail.push(Record { ordinal, length });
         if self.tail.len() == PAGE {
             // Copies the list of pages, not the pages, and only while a reader holds it.
             Arc::make_mut(&mut self.full).push(self.tail.as_slice().into());
+            self.words.push(self.words.last().copied().unwrap_or(0) + words(&self.tail));
             self.tail.clear();
         }
         Ok(slot)
@@ -77,7 +75,9 @@ impl Ledger {
     /// the last one it sees.
     pub(super) fn living(&self, visible: u32) -> (i64, i64, u32) {
         let end = end(&self.full, &self.tail, visible);
-        let words = record(&self.full, &self.tail, end).map_or(self.words, |record| record.words_before);
+        let (page, at) = (end as usize / PAGE, end as usize % PAGE);
+        let before = page.checked_sub(1).map_or(0, |last| self.words[last]);
+        let words = before + words(&self.full.get(page).map_or(&self.tail[..], |page| page)[..at]);
         let removed = self.removed.partition_point(|removed| removed.at < visible);
         let removed_words = removed.checked_sub(1).map_or(0, |last| self.removed[last].words);
         (i64::from(end) - removed as i64, words as i64 - removed_words as i64, end)
@@ -100,6 +100,10 @@ impl Documents {
     pub(super) fn get(&self, slot: u32) -> Option<(u32, u32)> {
         record(&self.full, &self.tail, slot).map(|record| (record.length, record.ordinal))
     }
+}
+
+fn words(records: &[Record]) -> u64 {
+    records.iter().map(|record| u64::from(record.length)).sum()
 }
 
 fn record<'a>(full: &'a [Arc<[Record]>], tail: &'a [Record], slot: u32) -> Option<&'a Record> {

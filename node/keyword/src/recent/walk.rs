@@ -1,6 +1,7 @@
 //! The words of the index in memory, in order.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use super::{Entry, Recent};
 use crate::error::Damaged;
@@ -40,19 +41,20 @@ impl<'a> Words<'a> {
 
     /// Looks at the words from `from` on.
     fn walk(&self, from: &str, mut look: impl FnMut(&str, &Entry) -> Onward) {
-        let mut from = Bound::Included(Box::<str>::from(from));
+        let mut from = Bound::Included(Arc::<str>::from(from));
         while from != Bound::Unbounded {
             from = self.page(from, &mut look);
         }
     }
 
     /// Looks at some words from `from` on, and tells where to go on; unbounded if nowhere.
-    fn page(&self, mut from: Bound<Box<str>>, look: &mut impl FnMut(&str, &Entry) -> Onward) -> Bound<Box<str>> {
+    fn page(&self, mut from: Bound<Arc<str>>, look: &mut impl FnMut(&str, &Entry) -> Onward) -> Bound<Arc<str>> {
         let inner = self.recent.read();
         let mut steps = 0;
         loop {
             let mut jump = None;
-            for (word, entry) in inner.words.range::<str, _>((from.as_ref().map(|from| &**from), Bound::Unbounded)) {
+            for word in inner.order.range::<str, _>((from.as_ref().map(|from| &**from), Bound::Unbounded)) {
+                let Some(entry) = inner.words.get(word) else { continue };
                 steps += 1;
                 jump = match look(word, entry) {
                     Onward::End => return Bound::Unbounded,

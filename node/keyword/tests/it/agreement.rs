@@ -18,7 +18,7 @@ fn compare(seed: u64, documents: usize, queries: usize) {
         let query = asked.iter().map(Asked::written).collect::<Vec<_>>().join(" ");
         let k = [1, 3, 10, documents][seeded.below(4)];
         let modulus = 1 + seeded.below(3) as u32;
-        let accept = |ordinal: u32| ordinal % modulus == 0;
+        let accept = |ordinal: u32| ordinal.is_multiple_of(modulus);
         let mut expected = reference::search(&corpus, &asked);
         expected.retain(|(ordinal, _)| accept(*ordinal));
         let all = expected.clone();
