@@ -104,6 +104,11 @@ impl Container {
         &self.bytes
     }
 
+    /// The section, unchecked, for those who check it themselves.
+    pub(crate) fn span(&self, section: Section) -> Span {
+        Span { bytes: self.bytes.clone(), section }
+    }
+
     /// `len` bytes of the section from `from` on, after their blocks were checked.
     #[inline]
     pub(crate) fn slice(&self, section: Section, from: usize, len: usize) -> Option<&[u8]> {
@@ -186,5 +191,18 @@ impl Container {
                 false
             }
         }
+    }
+}
+
+/// A section of a segment, in place.
+#[derive(Clone, Debug)]
+pub struct Span {
+    bytes: Bytes,
+    section: Section,
+}
+
+impl AsRef<[u8]> for Span {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(self.section.offset..self.section.offset + self.section.len).unwrap_or_default()
     }
 }

@@ -66,6 +66,17 @@ pub enum SegmentError {
         /// What is wrong, with its bound.
         what: String,
     },
+    /// The texts have no keyword index.
+    #[error("segment {} can't hold the words of namespace {namespace}", path.display())]
+    Keywords {
+        /// The file.
+        path: PathBuf,
+        /// The namespace.
+        namespace: String,
+        /// Why not.
+        #[source]
+        source: sutra_keyword::BuildError,
+    },
     /// The store's id does not fit into the header.
     #[error("segment {}: the store id has {found} bytes; at most {} are allowed", path.display(), crate::STORE_ID_BYTES)]
     StoreId {

@@ -42,7 +42,7 @@ mod varint;
 mod write;
 
 pub use attributes::AttributeRuns;
-pub use container::Container;
+pub use container::{Container, Span};
 pub use error::{Damage, SegmentError};
 pub use hash::{number_key, text_hash, time_key};
 pub use part::{Code, Edge, Part, Standing};

@@ -12,7 +12,7 @@ use sutra_vector::Shape;
 pub use edge::Edge;
 
 use crate::concept_row::{Draft, Stamp, Surroundings, Versions};
-use crate::container::Container;
+use crate::container::{Container, Span};
 use crate::error::Damage;
 use crate::filter;
 use crate::meta::Meta;
@@ -30,6 +30,9 @@ pub(crate) const SURE: u8 = 4;
 
 /// So many teachers are shared between the concepts that are read; the commonest come first.
 const SHARED_TEACHERS: u32 = 1024;
+
+/// So many versions of a row, or pieces of evidence, get room before they are read; for more, a file must really have them.
+const EXPECTED: usize = 16;
 
 /// A row of a part: the `n`th by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +70,7 @@ pub struct Part {
     relations: Vec<Relation>,
     teachers: Box<[OnceLock<Arc<str>>]>,
     vectors: OnceLock<Option<sutra_vector::Part>>,
+    keywords: OnceLock<Option<sutra_keyword::Part<Span>>>,
 }
 
 #[derive(Debug)]
@@ -101,7 +105,7 @@ impl Part {
         }
         let teachers = (0..meta.strings.min(SHARED_TEACHERS)).map(|_| OnceLock::new()).collect();
         let container = Arc::clone(container);
-        Ok(Self { container, sections, meta, shape, relations, teachers, vectors: OnceLock::new() })
+        Ok(Self { container, sections, meta, shape, relations, teachers, vectors: OnceLock::new(), keywords: OnceLock::new() })
     }
 
     /// The namespace.
@@ -137,6 +141,11 @@ impl Part {
     /// How vectors are stored; `None`: the namespace had none.
     pub fn shape(&self) -> Option<Shape> {
         self.shape
+    }
+
+    /// The sections by name with their sizes in bytes, in the order in which the format numbers them.
+    pub fn section_bytes(&self) -> impl Iterator<Item = (&'static str, usize)> + '_ {
+        Kind::ALL.into_iter().map(|kind| (kind.name(), self.section(kind).len)).filter(|(_, len)| *len > 0)
     }
 
     /// The row with this number; `None` beyond the last.
@@ -189,8 +198,10 @@ impl Part {
     fn whole_row(&self, code: Code) -> Option<ConceptRow> {
         let id = self.id(code.0)?;
         let mut versions = self.versions(code)?;
-        let mut row =
-            ConceptRow { versions: Vec::with_capacity(versions.left()), erased_incarnation: versions.erased_incarnation };
+        let mut row = ConceptRow {
+            versions: Vec::with_capacity(versions.left().min(EXPECTED)),
+            erased_incarnation: versions.erased_incarnation,
+        };
         loop {
             let Some(stamp) = versions.next() else { return self.malformed(code) };
             let Some(Stamp { recorded_at, retracted }) = stamp else { break };

@@ -36,6 +36,70 @@ pub(crate) enum Kind {
     Keywords = 26,
 }
 
+impl Kind {
+    /// Every kind, by number.
+    pub(crate) const ALL: [Self; KINDS - 1] = [
+        Self::Meta,
+        Self::Ids,
+        Self::Foreign,
+        Self::Filter,
+        Self::ForeignFilter,
+        Self::RowFlags,
+        Self::Rows,
+        Self::RowOffsets,
+        Self::Strings,
+        Self::Relations,
+        Self::Out,
+        Self::EdgeSource,
+        Self::EdgeTarget,
+        Self::EdgeRelation,
+        Self::EdgeEvidence,
+        Self::Evidence,
+        Self::In,
+        Self::InEdges,
+        Self::Supports,
+        Self::Names,
+        Self::Keys,
+        Self::ByTime,
+        Self::Attributes,
+        Self::Vectors,
+        Self::VectorRows,
+        Self::Keywords,
+    ];
+
+    /// What the specification calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "META",
+            Self::Ids => "IDS",
+            Self::Foreign => "FOREIGN",
+            Self::Filter => "FILTER",
+            Self::ForeignFilter => "FOREIGN_FILTER",
+            Self::RowFlags => "ROW_FLAGS",
+            Self::Rows => "ROWS",
+            Self::RowOffsets => "ROW_OFFSETS",
+            Self::Strings => "STRINGS",
+            Self::Relations => "RELATIONS",
+            Self::Out => "OUT",
+            Self::EdgeSource => "EDGE_SOURCE",
+            Self::EdgeTarget => "EDGE_TARGET",
+            Self::EdgeRelation => "EDGE_RELATION",
+            Self::EdgeEvidence => "EDGE_EVIDENCE",
+            Self::Evidence => "EVIDENCE",
+            Self::In => "IN",
+            Self::InEdges => "IN_EDGES",
+            Self::Supports => "SUPPORTS",
+            Self::Names => "NAMES",
+            Self::Keys => "KEYS",
+            Self::ByTime => "BY_TIME",
+            Self::Attributes => "ATTRIBUTES",
+            Self::Vectors => "VECTORS",
+            Self::VectorRows => "VECTOR_ROWS",
+            Self::Keywords => "KEYWORDS",
+        }
+    }
+}
+
 /// One more than the greatest kind.
 pub(crate) const KINDS: usize = 27;
 

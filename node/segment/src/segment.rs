@@ -1,5 +1,6 @@
 //! A segment, open.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,9 +46,10 @@ impl Segment {
             }
         }
         let mut parts: Vec<Arc<Part>> = Vec::with_capacity(sections.len());
+        let mut namespaces = HashSet::new();
         for of_part in sections {
             let part = Part::open(&container, of_part)?;
-            if parts.iter().any(|other| other.namespace() == part.namespace()) {
+            if !namespaces.insert(part.namespace().clone()) {
                 let what = format!("it has two parts of namespace {}", part.namespace());
                 return Err(Damage { file: path.to_owned(), what }.into());
             }

@@ -22,6 +22,12 @@ pub trait Source {
 
     /// The rows of associations, by ascending, distinct keys.
     fn associations(&self) -> Box<dyn Iterator<Item = (AssociationKey, Cow<'_, AssociationRow>)> + '_>;
+
+    /// The texts (content, then aliases) of concepts that the keyword index of an older segment counts and that are no longer alive
+    /// with these texts: changed, retracted or erased by rows of this source. The keyword statistics of this segment take them off.
+    fn replaced_texts(&self) -> Box<dyn Iterator<Item = Vec<Arc<str>>> + '_> {
+        Box::new(std::iter::empty())
+    }
 }
 
 /// How a segment is written.

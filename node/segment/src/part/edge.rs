@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sutra_protocol::{AssociationKey, AssociationType, ConceptId, Label, Validity};
 
 use crate::evidence::{HAS_VALIDITY, RELATION, Record, SIMPLE, Surroundings};
-use crate::part::{Code, Part, Relation};
+use crate::part::{Code, EXPECTED, Part, Relation};
 use crate::rows::{AssociationRow, EvidenceVersion};
 use crate::search::lower_bound;
 use crate::section::Kind;
@@ -108,7 +108,7 @@ impl<'a> Edge<'a> {
 
     pub(super) fn whole_row(&self) -> Option<AssociationRow> {
         let mut record = self.record()?;
-        let mut evidence = Vec::with_capacity(record.left());
+        let mut evidence = Vec::with_capacity(record.left().min(EXPECTED));
         loop {
             match record.next(self) {
                 Some(Some(piece)) => evidence.push(piece),

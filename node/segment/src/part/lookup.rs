@@ -1,8 +1,11 @@
 //! Finding concepts by something else than their ids.
 
+use std::fmt::Display;
+
 use sutra_protocol::{ConceptId, Timestamp};
 
 use crate::attributes::AttributeRuns;
+use crate::container::Span;
 use crate::hash::time_of_key;
 use crate::part::{Code, Part};
 use crate::run::Run;
@@ -101,6 +104,25 @@ impl Part {
             }
         });
         vectors.as_ref()
+    }
+
+    /// The words of living concepts; ordinals are rows, see [`Part::code`]. `None`: there are none, or their index is damaged.
+    ///
+    /// The index checks its own bytes as they are touched: what its methods find is to be told to [`Part::found_damaged`].
+    pub fn keywords(&self) -> Option<&sutra_keyword::Part<Span>> {
+        let keywords = self.keywords.get_or_init(|| {
+            let section = self.section(Kind::Keywords);
+            if section.len == 0 {
+                return None;
+            }
+            sutra_keyword::Part::open(self.container.span(section)).map_err(|damage| self.found_damaged(&damage)).ok()
+        });
+        keywords.as_ref()
+    }
+
+    /// Remembers damage that [`Part::keywords`] or [`Part::vectors`] found in this part.
+    pub fn found_damaged(&self, what: &dyn Display) {
+        self.container.fault::<()>(|| format!("namespace {}: {what}", self.meta.namespace));
     }
 
     /// The row of a vector of [`Part::vectors`]; `None` beyond the last.

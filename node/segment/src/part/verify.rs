@@ -31,6 +31,9 @@ impl Part {
                 self.verify_run(run)?;
             }
         }
+        if let Some(Err(damage)) = self.keywords().map(sutra_keyword::Part::verify) {
+            self.found_damaged(&damage);
+        }
         match self.container.damage() {
             Some(_) => None,
             None => Some(()),

@@ -55,6 +55,11 @@ impl<'a> Output<'a> {
         SegmentError::Unfit { path: self.path.clone(), namespace: namespace.to_string(), what }
     }
 
+    /// What the part can't find by words.
+    pub(super) fn unindexable(&self, namespace: &Namespace, source: sutra_keyword::BuildError) -> SegmentError {
+        SegmentError::Keywords { path: self.path.clone(), namespace: namespace.to_string(), source }
+    }
+
     /// An error if somebody wants the writing to end.
     pub(super) fn check_cancelled(&self) -> Result<(), SegmentError> {
         if self.pace.is_cancelled() { Err(SegmentError::Cancelled { path: self.path.clone() }) } else { Ok(()) }

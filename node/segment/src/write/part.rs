@@ -50,6 +50,7 @@ pub(super) fn write(source: &dyn Source, output: &mut Output<'_>) -> Result<(), 
     output.section(Kind::Attributes, &attributes)?;
     drop(attributes);
     write_vectors(source, &survey, output)?;
+    write_keywords(source, output)?;
 
     let shape = source.shape();
     let count =
@@ -137,6 +138,7 @@ fn write_vectors(source: &dyn Source, survey: &Survey, output: &mut Output<'_>) 
     };
     output.begin(Kind::Vectors)?;
     let mut bytes = Vec::with_capacity(shape.stride());
+    let mut left = survey.vector_rows.len() as u64 + u64::from(survey.older_vectors);
     // First those that are searched.
     for newest in [true, false] {
         if !newest && survey.older_vectors == 0 {
@@ -151,9 +153,38 @@ fn write_vectors(source: &dyn Source, survey: &Survey, output: &mut Output<'_>) 
                 bytes.clear();
                 shape.encode(vector, &mut bytes).map_err(|error| output.unfit(source.namespace(), error.to_string()))?;
                 output.put(&bytes)?;
+                left = left.checked_sub(1).ok_or_else(|| output.unfit(source.namespace(), CHANGED.into()))?;
             }
         }
     }
+    if left != 0 {
+        return Err(output.unfit(source.namespace(), CHANGED.into()));
+    }
     let rows: Vec<u8> = survey.vector_rows.iter().flat_map(|row| row.to_le_bytes()).collect();
     output.section(Kind::VectorRows, &rows)
+}
+
+/// The words of living concepts, by row.
+fn write_keywords(source: &dyn Source, output: &mut Output<'_>) -> Result<(), SegmentError> {
+    let mut builder = sutra_keyword::Builder::new();
+    let mut empty = true;
+    for texts in source.replaced_texts() {
+        builder.remove(texts);
+        empty = false;
+    }
+    for (row, (_, concept)) in (0..).zip(source.concepts()) {
+        if row as usize % ROWS == 0 {
+            output.check_cancelled()?;
+        }
+        if let Some(concept) = concept.at(None) {
+            let texts = std::iter::once(&concept.content).chain(&concept.aliases);
+            builder.put(row, texts).map_err(|error| output.unindexable(source.namespace(), error))?;
+            empty = false;
+        }
+    }
+    if empty {
+        return Ok(());
+    }
+    let index = builder.finish().map_err(|error| output.unindexable(source.namespace(), error))?;
+    output.section(Kind::Keywords, &index)
 }
