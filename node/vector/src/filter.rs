@@ -7,7 +7,8 @@ use std::fmt;
 pub enum Filter<'a> {
     /// All of them.
     All,
-    /// Those that pass a test; for when nearly all do, as with liveness. It is asked about few vectors where it can be.
+    /// Those that pass a test; for when nearly all do, as with liveness. It is asked about few vectors where it can be; where less than
+    /// a fifth of the candidates pass, the whole part is scanned.
     Each(&'a dyn Fn(u32) -> bool),
     /// Those in a set whose size is known; for when few may pass.
     Among(&'a Ordinals),

@@ -15,7 +15,7 @@ const BLOCK: usize = 128;
 /// Vectors that no segment has yet: appended by one thread, scanned whole, so that a vector is found from the moment it is there.
 ///
 /// Clones share everything and cost two reference counts; a clone does not see what is appended afterwards. A vector takes
-/// `stride + dimension + 4` bytes, and some thirty more until its block of 128 is full.
+/// `stride + dimension + 4` bytes, and about a hundred more until its block of 128 is full.
 #[derive(Clone, Debug)]
 pub struct Recent {
     shape: Shape,

@@ -61,18 +61,17 @@ impl Small {
 fn no_byte_of_a_graph_changes_unnoticed() {
     let small = Small::new();
     for at in 0..small.bytes.len() {
-        for change in [0x01, 0x80, 0xff] {
-            let mut bytes = small.bytes.clone();
-            bytes[at] ^= change;
-            small.damage(&bytes, &format!("byte {at} changed by {change:02x}"));
-        }
+        let change = [0x01, 0x80, 0xff][at % 3];
+        let mut bytes = small.bytes.clone();
+        bytes[at] ^= change;
+        small.damage(&bytes, &format!("byte {at} changed by {change:02x}"));
     }
 }
 
 #[test]
 fn a_cut_or_lengthened_graph_is_refused() {
     let small = Small::new();
-    for len in 0..small.bytes.len() {
+    for len in (0..100).chain((100..small.bytes.len()).step_by(7)) {
         let damage = small.damage(&small.bytes[..len], "cut");
         assert!(matches!(damage, Damage::Short(_) | Damage::Length { .. }), "{damage}");
     }
