@@ -9,7 +9,8 @@ use crate::output::text;
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  done; `ask`: answered
-  1  the server refused or could not be reached, a transfer broke, or lines of an import failed
+  1  the server refused or could not be reached, a transfer broke, lines of an import failed, or one of several concepts
+     does not exist
   2  wrong usage
   3  `ask`: I don't know; `path`: there is no path
 

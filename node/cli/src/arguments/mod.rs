@@ -1,6 +1,7 @@
 //! What is typed on the command line.
 
 mod attribute;
+mod filter;
 mod link;
 mod server;
 mod value;
@@ -16,6 +17,7 @@ use crate::commands::Command;
 use crate::exit;
 
 pub(crate) use attribute::Attribute;
+pub(crate) use filter::filter;
 pub(crate) use link::{Link, concept_ref};
 pub(crate) use server::Server;
 pub(crate) use value::{association_type, concept_id, semantic_type, unit_interval};

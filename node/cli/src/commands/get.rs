@@ -1,7 +1,7 @@
 //! `sutra get`.
 
 use clap::Args;
-use sutra_protocol::http::ConceptView;
+use sutra_protocol::http::{ConceptView, GetConceptsRequest, GetConceptsResponse};
 use sutra_protocol::{AttributeValue, ConceptId};
 
 use super::Session;
@@ -13,19 +13,50 @@ use crate::output::{chain, text};
 /// Flags of `sutra get`.
 #[derive(Debug, Args)]
 pub(crate) struct Get {
-    /// The concept's id
-    #[arg(value_parser = concept_id)]
-    id: ConceptId,
+    /// The concept's id; several ids show several concepts of one moment
+    #[arg(required = true, num_args = 1..=1000, value_name = "ID", value_parser = concept_id)]
+    ids: Vec<ConceptId>,
     #[command(flatten)]
     as_of: AsOf,
 }
 
 impl Get {
     pub(crate) async fn run(self, session: &Session) -> anyhow::Result<Outcome> {
-        let query = session.namespace_query().chain(self.as_of.query());
-        let reply = session.client.get(&format!("/v1/concept/{}", self.id), query).await?;
-        session.screen.show(&reply, |concept| render(concept, session.screen.width))?;
-        Ok(Outcome::Done)
+        let width = session.screen.width;
+        if let [id] = self.ids.as_slice() {
+            let query = session.namespace_query().chain(self.as_of.query());
+            let reply = session.client.get(&format!("/v1/concept/{id}"), query).await?;
+            session.screen.show(&reply, |concept| render(concept, width))?;
+            return Ok(Outcome::Done);
+        }
+        let request = GetConceptsRequest {
+            ids: self.ids,
+            namespace: session.namespace.clone(),
+            valid_at: self.as_of.valid_at,
+            known_at: self.as_of.known_at,
+        };
+        let reply = session.client.post("/v1/concepts/get", &request).await?;
+        session.screen.show(&reply, |found| render_all(found, width))?;
+        let complete = reply.read::<GetConceptsResponse>()?.missing.is_empty();
+        Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
+    }
+}
+
+fn render_all(found: &GetConceptsResponse, width: usize) -> String {
+    let mut parts: Vec<_> = found.concepts.iter().map(|concept| render(concept, width)).collect();
+    if !found.missing.is_empty() {
+        parts.push(found.missing.iter().map(|id| format!("concept {id} does not exist\n")).collect());
+    }
+    parts.join("\n")
+}
+
+/// An attribute's value; text stands in quotes.
+pub(super) fn attribute(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::Bool(value) => value.to_string(),
+        AttributeValue::Integer(value) => value.to_string(),
+        AttributeValue::Float(value) => value.to_string(),
+        AttributeValue::Text(value) => format!("“{}”", text::line(value)),
     }
 }
 
@@ -42,13 +73,7 @@ fn render(concept: &ConceptView, width: usize) -> String {
     push("confidence", Some(confidence(concept.confidence)));
     push("strength", Some(confidence(concept.strength)));
     for (name, value) in &concept.attributes {
-        let value = match value {
-            AttributeValue::Bool(value) => value.to_string(),
-            AttributeValue::Integer(value) => value.to_string(),
-            AttributeValue::Float(value) => value.to_string(),
-            AttributeValue::Text(value) => format!("“{}”", text::line(value)),
-        };
-        push("attribute", Some(format!("{} = {value}", text::line(name))));
+        push("attribute", Some(format!("{} = {}", text::line(name), attribute(value))));
     }
     push("source", concept.source.as_ref().map(chain::place));
     push("valid from", concept.valid_from.map(|time| time.to_string()));

@@ -3,12 +3,15 @@
 mod ask;
 mod associate;
 mod completion;
+mod count;
+mod erase;
 mod export;
 mod get;
 mod import;
 mod learn;
 mod neighbors;
 mod path;
+mod query;
 mod retract;
 mod search;
 mod stats;
@@ -28,16 +31,22 @@ pub(crate) enum Command {
     Learn(Box<learn::Learn>),
     /// Ask a question; prints the answer with its chain of evidence, or why there is none
     Ask(ask::Ask),
-    /// Find concepts by words
+    /// Find concepts by words, or by a vector
     Search(search::Search),
+    /// List the concepts that pass a filter, page by page
+    Query(query::Query),
+    /// Count the concepts that pass a filter
+    Count(count::Count),
     /// Find the paths between two concepts
     Path(path::Path),
-    /// Show a concept
+    /// Show concepts
     Get(get::Get),
     /// Teach an association between two concepts that exist
     Associate(associate::Associate),
     /// Retract a concept: it and what rests on it alone are no longer known; history stays
     Retract(retract::Retract),
+    /// Erase a concept: remove it, and all that it ever said, for ever
+    Erase(erase::Erase),
     /// List the concepts around a concept
     Neighbors(neighbors::Neighbors),
     /// Teach every line of a file
@@ -84,10 +93,13 @@ async fn dispatch(command: Command, session: &Session) -> anyhow::Result<Outcome
         Command::Learn(learn) => learn.run(session).await,
         Command::Ask(ask) => ask.run(session).await,
         Command::Search(search) => search.run(session).await,
+        Command::Query(query) => query.run(session).await,
+        Command::Count(count) => count.run(session).await,
         Command::Path(path) => path.run(session).await,
         Command::Get(get) => get.run(session).await,
         Command::Associate(associate) => associate.run(session).await,
         Command::Retract(retract) => retract.run(session).await,
+        Command::Erase(erase) => erase.run(session).await,
         Command::Neighbors(neighbors) => neighbors.run(session).await,
         Command::Import(import) => import.run(session).await,
         Command::Export(export) => export.run(session).await,

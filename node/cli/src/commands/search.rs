@@ -5,7 +5,7 @@ use sutra_protocol::filter::Filter;
 use sutra_protocol::http::{SearchRequest, SearchResponse};
 
 use super::Session;
-use crate::arguments::AsOf;
+use crate::arguments::{AsOf, filter};
 use crate::exit::Outcome;
 use crate::output::number::confidence;
 use crate::output::table::Rows;
@@ -13,9 +13,13 @@ use crate::output::table::Rows;
 /// Flags of `sutra search`.
 #[derive(Debug, Args)]
 pub(crate) struct Search {
-    /// The words
-    #[arg(required = true)]
+    /// The words, any of which will do: '"heart attack"' is a phrase, 'cardio*' the beginning of a word, 'asprin~' a word with a
+    /// letter wrong
+    #[arg(required_unless_present = "vector", conflicts_with = "vector")]
     words: Vec<String>,
+    /// A vector in place of words, as a JSON list such as '[0.12, -0.5]': finds those at the least angles to it
+    #[arg(long, value_name = "JSON", value_parser = vector, allow_hyphen_values = true)]
+    vector: Option<Vector>,
     /// How many results [default: 10]
     #[arg(short, value_name = "N")]
     k: Option<u32>,
@@ -29,16 +33,19 @@ pub(crate) struct Search {
     as_of: AsOf,
 }
 
-fn filter(text: &str) -> Result<Filter, String> {
-    let filter: Filter = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    filter.validate().map_err(|violation| violation.to_string())?;
-    Ok(filter)
+/// A vector on the command line: one value, not one a number.
+#[derive(Clone, Debug)]
+struct Vector(Vec<f32>);
+
+fn vector(text: &str) -> Result<Vector, String> {
+    serde_json::from_str(text).map(Vector).map_err(|error| format!("a JSON list of numbers is needed: {error}"))
 }
 
 impl Search {
     pub(crate) async fn run(self, session: &Session) -> anyhow::Result<Outcome> {
         let request = SearchRequest {
             query: self.words.join(" "),
+            vector: self.vector.map(|Vector(numbers)| numbers),
             k: self.k,
             mode: None,
             filter: self.filter,
@@ -90,9 +97,8 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_is_checked_before_it_is_sent() {
-        assert!(filter(r#"{"field": "attributes.dose", "gt": 100}"#).is_ok());
-        assert!(filter(r#"{"field": "colour", "eq": 1}"#).unwrap_err().contains("attributes.NAME"));
-        assert!(filter("type=rule").is_err());
+    fn a_vector_is_a_list_of_numbers() {
+        assert_eq!(vector("[-0.5, 1]").unwrap().0, [-0.5, 1.0]);
+        assert!(vector("0.5").unwrap_err().starts_with("a JSON list of numbers is needed"));
     }
 }

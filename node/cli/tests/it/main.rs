@@ -5,6 +5,7 @@
 
 mod answers;
 mod errors;
+mod lists;
 mod node;
 mod pipes;
 mod program;
