@@ -1,6 +1,14 @@
 //! A store as the rest of a node uses it: on a real directory, closed and opened again.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that can't go on has failed"
+)]
+
+mod adversary;
 
 use std::fs;
 use std::path::Path;
@@ -121,7 +129,7 @@ async fn a_request_is_remembered_over_a_restart() {
 async fn history_that_is_not_kept_can_not_be_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let settings = sutra_protocol::http::NamespaceSettings { history_retention_seconds: Some(60) };
+    let settings = sutra_protocol::http::NamespaceSettings { history_retention_seconds: Some(60), ..Default::default() };
     store.submit(command(Operation::SetNamespace(settings))).await.unwrap();
     let ask = |known_at| store.view(&Namespace::default(), AsOf { valid_at: None, known_at: Some(known_at) });
     assert!(ask(store.now().plus_micros(-59_000_000)).is_ok());

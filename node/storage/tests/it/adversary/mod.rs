@@ -1,0 +1,31 @@
+//! The adversary: random histories against a plain model, and everything that a disk may do to a store.
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | `model` | what is right, said as simply as it can be: lists that are searched from end to end |
+//! | `seen` | everything that a view answers, to be compared |
+//! | `scene` | the concepts, labels and times that histories are made of |
+//! | `author` | random commands |
+//! | `trial` | a store and its model, side by side |
+//! | `budget` | how long an adversary goes on, and with which seeds |
+//! | `histories` | commands, checkpoints, compactions, restarts |
+//! | `accident` | what a trial does around an accident |
+//! | `crashes` | the power goes at any operation |
+//! | `faults` | calls of the disk fail |
+//! | `full` | the disk is full |
+//! | `flip` | every byte of every file |
+//! | `kill` | a process that is killed |
+
+mod accident;
+mod author;
+mod budget;
+mod crashes;
+mod faults;
+mod flip;
+mod full;
+mod histories;
+mod kill;
+mod model;
+mod scene;
+mod seen;
+mod trial;
