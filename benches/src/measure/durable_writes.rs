@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use sutra_protocol::command::{Command, Learn, Operation};
-use sutra_storage::{Store, StoreConfig};
+use sutra_storage::Store;
 
 use crate::disk::{BareFile, BareLog};
+use crate::engine;
 use crate::generator::Generator;
 use crate::progress;
 use crate::report::{Goal, Recorder, Row, Unit};
@@ -32,8 +33,7 @@ pub(crate) fn run(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<
 async fn many_callers(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<()> {
     let (turns, writes) = setting.scale.of((3, 4_000), (7, 40_000));
     let dir = setting.directory("writes")?;
-    let data = dir.path().join("store");
-    let store = tokio::task::spawn_blocking(move || Store::open(StoreConfig::at(data))).await??;
+    let store = engine::open(&dir.path().join("store")).await?;
     let generator = Generator::new(setting.seed, false);
     let [mut rates, mut bare_rates, mut ratios] = [(); 3].map(|()| Samples::default());
     let mut latencies = Samples::default();
@@ -87,8 +87,7 @@ async fn many_callers(setting: &Setting, recorder: &mut Recorder) -> anyhow::Res
 async fn one_caller(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<()> {
     let (turns, writes) = setting.scale.of((4, 50), (20, 100));
     let dir = setting.directory("one-write")?;
-    let data = dir.path().join("store");
-    let store = tokio::task::spawn_blocking(move || Store::open(StoreConfig::at(data))).await??;
+    let store = engine::open(&dir.path().join("store")).await?;
     let generator = Generator::new(setting.seed, false);
     let mut file = BareFile::create(&dir.path().join("bare"))?;
     let [mut times, mut bare_times] = [(); 2].map(|()| Samples::with_capacity(turns * writes));

@@ -1,10 +1,9 @@
 //! What checkpoints and compaction do to a load at full speed, and to reads.
 //!
 //! On a store that already holds concepts with vectors, 64 callers teach one concept at a time, each waiting until it is durable,
-//! while a reader asks for a random concept and what it is associated with, 1,000 times a second. First they are alone, then with
-//! a checkpoint every three seconds and a compaction after every second one. "Unaffected" is read as: at most a quarter slower.
-//!
-//! The engine may checkpoint by itself in the first part too; it is told how often the second part did.
+//! while a reader asks for a random concept and what it is associated with, 1,000 times a second. First the engine keeps everything
+//! in memory, so that they are alone; then it is opened as a node opens it, and told to checkpoint every three seconds and to compact
+//! after every second checkpoint. "Unaffected" is read as: at most a quarter slower.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use sutra_protocol::{ConceptId, Direction, Knowledge as _, Namespace};
-use sutra_storage::{Store, StoreConfig};
+use sutra_storage::Store;
 use tokio::task::JoinHandle;
 
 use crate::engine;
@@ -37,8 +36,7 @@ pub(crate) fn run(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<
 async fn measure(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<()> {
     let (concepts, seconds) = setting.scale.of((10_000, 8), (200_000, 45));
     let dir = setting.directory("interference")?;
-    let data = dir.path().to_owned();
-    let store = tokio::task::spawn_blocking(move || Store::open(StoreConfig::at(data))).await??;
+    let store = engine::open_unhurried(dir.path()).await?;
     engine::checkpoint(&store).await?;
     let generator = Generator::new(setting.seed, true);
     progress::step(format_args!("loading {concepts} concepts"));
@@ -47,13 +45,16 @@ async fn measure(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<(
     engine::compact(&store).await?;
     let ids: Arc<[ConceptId]> = (0..concepts).map(|index| generator.id(index)).collect();
 
-    let load = Load { store: store.clone(), ids, next: Arc::default(), time: Duration::from_secs(seconds) };
+    let load = Load { ids, next: Arc::default(), time: Duration::from_secs(seconds) };
     progress::step("a load without checkpoints");
-    let alone = load.run().await?;
+    let alone = load.run(&store).await?;
+    store.close().await;
+    drop(store);
     progress::step("the same load with checkpoints and compaction");
+    let store = engine::open(dir.path()).await?;
     let over = Arc::new(AtomicBool::new(false));
     let disturbing = tokio::spawn(disturb(store.clone(), Arc::clone(&over)));
-    let disturbed = load.run().await?;
+    let disturbed = load.run(&store).await?;
     over.store(true, Ordering::Relaxed);
     let done = disturbing.await??;
     let told = format!("{} checkpoints and {} compactions in {seconds} s; {CALLERS} callers", done.checkpoints, done.compactions);
@@ -91,7 +92,6 @@ fn record(alone: &Measured, disturbed: &Measured, told: &str, recorder: &mut Rec
 }
 
 struct Load {
-    store: Store,
     /// What is read.
     ids: Arc<[ConceptId]>,
     /// The next note's number.
@@ -106,11 +106,11 @@ struct Measured {
 }
 
 impl Load {
-    async fn run(&self) -> anyhow::Result<Measured> {
+    async fn run(&self, store: &Store) -> anyhow::Result<Measured> {
         let end = Instant::now() + self.time;
         let writers: Vec<JoinHandle<anyhow::Result<Samples>>> =
-            (0..CALLERS).map(|_| tokio::spawn(write(self.store.clone(), Arc::clone(&self.next), end))).collect();
-        let (store, ids) = (self.store.clone(), Arc::clone(&self.ids));
+            (0..CALLERS).map(|_| tokio::spawn(write(store.clone(), Arc::clone(&self.next), end))).collect();
+        let (store, ids) = (store.clone(), Arc::clone(&self.ids));
         let reader = tokio::task::spawn_blocking(move || read(&store, &ids, end));
         let mut measured = Measured::default();
         for writer in writers {

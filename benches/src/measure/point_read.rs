@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use sutra_protocol::{ConceptId, Knowledge as _};
-use sutra_storage::{Store, StoreConfig, View};
+use sutra_storage::{Store, View};
 
 use crate::engine;
 use crate::generator::{Generator, load, note};
@@ -28,8 +28,7 @@ pub(crate) fn run(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<
 async fn measure(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<()> {
     let (concepts, reads) = setting.scale.of((20_000, 50_000), (100_000, 500_000));
     let dir = setting.directory("point")?;
-    let data = dir.path().to_owned();
-    let store = tokio::task::spawn_blocking(move || Store::open(StoreConfig::at(data))).await??;
+    let store = engine::open_unhurried(dir.path()).await?;
     let generator = Generator::new(setting.seed, false);
     load(&store, &generator, 0..concepts).await?;
     let ids = draw(&generator, concepts, reads, setting.seed);

@@ -2,8 +2,8 @@
 //!
 //! The truth is an exact search over the same vectors in the same run. Questions come from the vectors' topics and are none of them.
 //!
-//! At rest: everything in segments, merged, graphs built. Under load: another store with a fifth of the vectors in each of four
-//! segments and the rest in the delta, while a writer teaches concepts with vectors all the time; without a filter and with filters
+//! At rest: everything in one segment, its graph built. Under load: another store with a fifth of the vectors in each of four
+//! segments and of the rest as many in the delta as it holds before the engine checkpoints, while a writer teaches concepts with vectors all the time; without a filter and with filters
 //! on an attribute that half, a tenth, a hundredth and a thousandth of all concepts pass. What the writer adds to the truth while
 //! questions are asked lies outside the searched attribute's values, so that filtered truth stays exact; without a filter, found
 //! concepts of the writer's are left out on both sides.
@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use sutra_protocol::command::{Command, Learn, NewConcept, Operation};
 use sutra_protocol::filter::{Filter, Leaf};
 use sutra_protocol::{AttributeValue, Attributes, ConceptId, Namespace};
-use sutra_storage::{Store, StoreConfig};
+use sutra_storage::Store;
 
 use crate::engine;
 use crate::generator::{Generator, Vectors, load};
@@ -35,6 +35,10 @@ const K: usize = 10;
 const SPARE: usize = 10;
 /// Parts of the store under load that are in segments, one a segment.
 const SEGMENTS: usize = 4;
+/// Concepts between two looks at the delta while it is filled.
+const STEP: usize = 250;
+/// A delta of this part of its budget passes for full.
+const FULL: f64 = 0.9;
 /// How long graphs may take.
 const GRAPHS: Duration = Duration::from_secs(30 * 60);
 /// Vectors that are looked for as soon as they are acknowledged.
@@ -75,9 +79,9 @@ impl Bench {
         })
     }
 
-    /// The true neighbours among those of a bucket below `bound`.
-    fn truth(&self, asked: usize, bound: usize) -> anyhow::Result<Vec<Vec<usize>>> {
-        neighbours::exact(&self.vectors, &self.questions[..asked], K, |at| self.buckets[at] < bound)
+    /// The true neighbours among the first `loaded` vectors, those of a bucket below `bound`.
+    fn truth(&self, asked: usize, loaded: usize, bound: usize) -> anyhow::Result<Vec<Vec<usize>>> {
+        neighbours::exact(&self.vectors[..loaded], &self.questions[..asked], K, |at| self.buckets[at] < bound)
     }
 
     /// Asks the questions; gives the times and the positions found, without those that are not the bench's own.
@@ -98,7 +102,7 @@ impl Bench {
 
 async fn at_rest(setting: &Setting, bench: &Bench, recorder: &mut Recorder) -> anyhow::Result<()> {
     let dir = setting.directory("vectors")?;
-    let store = open(dir.path()).await?;
+    let store = engine::open(dir.path()).await?;
     let count = bench.vectors.len();
     progress::step(format_args!("loading {count} concepts"));
     load(&store, &bench.generator, 0..count).await?;
@@ -107,7 +111,7 @@ async fn at_rest(setting: &Setting, bench: &Bench, recorder: &mut Recorder) -> a
     let built = Instant::now();
     graphs_built().await?;
     let built = built.elapsed();
-    let truth = bench.truth(bench.questions.len(), usize::MAX)?;
+    let truth = bench.truth(bench.questions.len(), count, usize::MAX)?;
     // Once for the cache.
     bench.ask(&store, bench.questions.len().min(100), K, None)?;
     let (times, found) = bench.ask(&store, bench.questions.len(), K, None)?;
@@ -129,28 +133,37 @@ async fn at_rest(setting: &Setting, bench: &Bench, recorder: &mut Recorder) -> a
 
 async fn under_load(setting: &Setting, bench: &Bench, recorder: &mut Recorder) -> anyhow::Result<()> {
     let dir = setting.directory("vectors-load")?;
-    let store = open(dir.path()).await?;
+    let store = engine::open_unhurried(dir.path()).await?;
     let count = bench.vectors.len();
+    // What is left over is more than a delta holds.
     let part = count / (SEGMENTS + 1);
     for segment in 0..SEGMENTS {
         progress::step(format_args!("segment {} of {SEGMENTS}", segment + 1));
         load(&store, &bench.generator, segment * part..(segment + 1) * part).await?;
         engine::checkpoint(&store).await?;
     }
-    load(&store, &bench.generator, SEGMENTS * part..count).await?;
     graphs_built().await?;
+    store.close().await;
+    drop(store);
+    let store = engine::open(dir.path()).await?;
+    let mut loaded = SEGMENTS * part;
+    while loaded + STEP <= count && engine::tail(&store).delta < FULL {
+        load(&store, &bench.generator, loaded..loaded + STEP).await?;
+        loaded += STEP;
+    }
+    let (segments, delta) = (engine::segments(&store), loaded - SEGMENTS * part);
     let over = Arc::new(AtomicBool::new(false));
     let writer = tokio::spawn(ingest(store.clone(), bench.made.clone(), Arc::clone(&over)));
     let asked = bench.questions.len() / 2;
     // Thousandths of all concepts that pass.
     for (name, bound) in [("no filter", None), ("50 %", Some(500)), ("10 %", Some(100)), ("1 %", Some(10)), ("0.1 %", Some(1))] {
         let filter = bound.map(below);
-        let truth = bench.truth(asked, bound.unwrap_or(usize::MAX))?;
+        let truth = bench.truth(asked, loaded, bound.unwrap_or(usize::MAX))?;
         bench.ask(&store, 50.min(asked), K + SPARE, filter.as_ref())?;
         let (times, found) = bench.ask(&store, asked, K + SPARE, filter.as_ref())?;
         let (sorted, recall) = (times.ordered()?, neighbours::recall(&found, &truth));
         let how = format!(
-            "{SEGMENTS} segments and a delta of {part}, ingest running, {asked} questions; recall@10 {}; p95 {}, p99 {}",
+            "{segments} segments, {delta} vectors in the delta, ingest running, {asked} questions; recall@10 {}; p95 {}, p99 {}",
             Unit::Share.write(recall),
             Unit::Seconds.write(sorted.p95()),
             Unit::Seconds.write(sorted.p99()),
@@ -191,11 +204,6 @@ async fn just_acknowledged(store: &Store, bench: &Bench, recorder: &mut Recorder
 async fn graphs_built() -> anyhow::Result<()> {
     progress::step("waiting for graphs");
     tokio::task::spawn_blocking(|| quiet(std::process::id(), GRAPHS)).await?
-}
-
-async fn open(dir: &std::path::Path) -> anyhow::Result<Store> {
-    let dir = dir.to_owned();
-    Ok(tokio::task::spawn_blocking(move || Store::open(StoreConfig::at(dir))).await??)
 }
 
 /// Concepts of a bucket below `bound`.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use sutra_protocol::{AssociationFilter, AssociationType, ConceptId, Direction, Knowledge, Namespace};
 use sutra_reasoning::{Budget, PathQuery, find_paths};
-use sutra_storage::{Store, StoreConfig, View};
+use sutra_storage::View;
 
 use crate::engine;
 use crate::progress;
@@ -27,8 +27,7 @@ async fn measure(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<(
     let questions = setting.scale.of(2_000, 20_000);
     let synsets = wordnet::read(setting.wordnet()?)?;
     let dir = setting.directory("walk")?;
-    let data = dir.path().to_owned();
-    let store = tokio::task::spawn_blocking(move || Store::open(StoreConfig::at(data))).await??;
+    let store = engine::open(dir.path()).await?;
     wordnet::teach(&store, &synsets).await?;
     let place = match engine::checkpoint(&store).await {
         Ok(()) => "from a segment",

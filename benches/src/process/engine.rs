@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use sutra_protocol::{Direction, Knowledge as _};
-use sutra_storage::{Store, StoreConfig};
+use sutra_storage::Store;
 
 use super::child::Child;
 use crate::engine;
@@ -110,8 +110,7 @@ impl Engine {
 
 /// Obeys orders on standard input until it is closed.
 pub(crate) async fn serve(data: &Path, seed: u64) -> anyhow::Result<()> {
-    let config = StoreConfig::at(data);
-    let store = tokio::task::spawn_blocking(move || Store::open(config)).await??;
+    let store = engine::open(data).await?;
     let generator = Generator::new(seed, true);
     answer(&Ok(engine::tail(&store)))?;
     for line in io::stdin().lock().lines() {
