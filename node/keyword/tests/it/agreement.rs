@@ -38,7 +38,7 @@ fn compare(seed: u64, documents: usize, queries: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn small_indexes_find_what_the_reference_finds(seed: u64, documents in 0_usize..80) {

@@ -36,7 +36,7 @@ fn every_flipped_byte_is_an_error_or_the_right_answer() {
     let expected = answers(&bytes).unwrap();
     assert!(expected.iter().take(4).all(|hits| !hits.is_empty()));
     for at in 0..bytes.len() {
-        for flip in [0x01, 0x80, 0xff] {
+        for flip in [0x01, 0xff] {
             bytes[at] ^= flip;
             assert!(answers(&bytes).is_err_and(|error| !error.to_string().is_empty()), "byte {at} ^ {flip}");
             bytes[at] ^= flip;
@@ -84,6 +84,8 @@ fn every_shorter_or_longer_index_is_refused() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn garbage_is_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..4_000), kind in 0..3) {
         if kind > 0 && bytes.len() > 80 {
