@@ -52,7 +52,7 @@ impl Container {
             let entry = Entry::decode(entry);
             let end = entry.offset.checked_add(entry.len);
             let inside = entry.offset >= PAGE as u64 && end.is_some_and(|end| end <= sections_at as u64);
-            if !inside || entry.offset % ALIGN as u64 != 0 {
+            if !inside || !entry.offset.is_multiple_of(ALIGN as u64) {
                 return Err(damaged("the section table points outside of the body").into());
             }
             entries.push(entry);
@@ -99,8 +99,8 @@ impl Container {
         None
     }
 
-    /// The content of the file, unchecked, for those who map parts of it.
-    pub(crate) fn content(&self) -> &Bytes {
+    /// The content of the file, unchecked: to say how it will be read.
+    pub fn content(&self) -> &Bytes {
         &self.bytes
     }
 

@@ -8,7 +8,8 @@ use sutra_protocol::ConceptId;
 use crate::container::Container;
 use crate::section::Section;
 
-const BLOCK: usize = 32;
+/// Bytes of a block.
+pub(crate) const BLOCK: usize = 32;
 
 /// Bits an id: a wrong "perhaps" for about one id in 150.
 const BITS: usize = 12;

@@ -106,7 +106,7 @@ impl Header {
             Self { id: long(24), store, body_bytes: long(32), sections: word(48), sections_crc: word(52), blocks_crc: word(68) };
         let (sections_at, blocks_at) = (header.sections_at(), header.blocks_at());
         let agrees = word(12) == BLOCK as u32
-            && header.body_bytes % ALIGN as u64 == 0
+            && header.body_bytes.is_multiple_of(ALIGN as u64)
             && Some(long(40)) == sections_at
             && Some(long(56)) == blocks_at
             && u64::from(word(64)) == header.blocks()

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sutra_protocol::Namespace;
 use sutra_vector::{Scalar, Shape};
 
-use crate::header::ALIGN;
+use crate::filter;
 use crate::section::{Kind, Sections};
 
 /// Names and counts of a part.
@@ -93,7 +93,7 @@ impl Meta {
             }
         }
         for kind in [Kind::Filter, Kind::ForeignFilter] {
-            if sections.of(kind).len % (ALIGN / 2) != 0 {
+            if !sections.of(kind).len.is_multiple_of(filter::BLOCK) {
                 return Err(format!("its {kind:?} section is not made of whole blocks"));
             }
         }

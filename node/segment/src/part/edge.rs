@@ -123,8 +123,10 @@ impl<'a> Edge<'a> {
         self.index
     }
 
-    pub(super) fn numbers(&self) -> (u32, u32) {
-        (self.source, self.target)
+    /// Numbers of source and target, as the columns have them.
+    pub(super) fn ends(&self) -> Option<(u32, u32)> {
+        let edge = self.part.nth_edge(self.index)?;
+        Some((edge.source, edge.target))
     }
 
     fn record(&self) -> Option<Record<'a>> {
@@ -191,6 +193,7 @@ impl<'a> Iterator for Leaving<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Arriving<'a> {
     part: &'a Part,
+    target: u32,
     indexes: &'a [[u8; 4]],
 }
 
@@ -200,7 +203,7 @@ impl<'a> Iterator for Arriving<'a> {
     fn next(&mut self) -> Option<Edge<'a>> {
         let (index, rest) = self.indexes.split_first()?;
         self.indexes = rest;
-        self.part.nth_edge(u32::from_le_bytes(*index))
+        self.part.arriving_edge(u32::from_le_bytes(*index), self.target)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -277,13 +280,18 @@ impl Part {
             let (first, count) = self.extent(Kind::In, target)?;
             self.words(Kind::InEdges, first, count)
         });
-        Arriving { part: self, indexes: indexes.unwrap_or(&[]) }
+        Arriving { part: self, target: target.unwrap_or_default(), indexes: indexes.unwrap_or(&[]) }
     }
 
     /// The association at this place in the order of keys.
     pub(super) fn nth_edge(&self, index: u32) -> Option<Edge<'_>> {
+        self.arriving_edge(index, self.container.u32_at(self.section(Kind::EdgeTarget), index as usize)?)
+    }
+
+    /// The same, where its target is known: one far read less.
+    fn arriving_edge(&self, index: u32, target: u32) -> Option<Edge<'_>> {
         let word = |kind| self.container.u32_at(self.section(kind), index as usize);
-        Edge::new(self, index, word(Kind::EdgeSource)?, word(Kind::EdgeTarget)?, word(Kind::EdgeRelation)?)
+        Edge::new(self, index, word(Kind::EdgeSource)?, target, word(Kind::EdgeRelation)?)
     }
 
     /// (Statement, association) in their order.

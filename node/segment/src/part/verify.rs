@@ -73,7 +73,9 @@ impl Part {
             let mut before = None;
             for edge in self.leaving_number(Some(number)) {
                 edge.whole_row()?;
-                self.id(edge.numbers().1)?;
+                let (source, target) = edge.ends()?;
+                self.id(target)?;
+                self.agree(source == number, || format!("association {} is not one from {id}", edge.index()))?;
                 let key = edge.key();
                 self.agree(before.as_ref().is_none_or(|before| *before < key), || {
                     format!("associations from {id} are not sorted")
@@ -85,7 +87,7 @@ impl Part {
             arrived += u64::from(count);
             let mut before = None;
             for edge in self.arriving_number(Some(number)) {
-                let (source, target) = edge.numbers();
+                let (source, target) = edge.ends()?;
                 self.agree(target == number, || format!("association {} is not one to {id}", edge.index()))?;
                 let (first, count) = self.extent(Kind::Out, source)?;
                 let own = edge.index().checked_sub(first).is_some_and(|at| at < count);

@@ -145,7 +145,7 @@ fn write_vectors(source: &dyn Source, survey: &Survey, output: &mut Output<'_>) 
             break;
         }
         for (at, (_, row)) in source.concepts().enumerate() {
-            if at % ROWS == 0 {
+            if at.is_multiple_of(ROWS) {
                 output.check_cancelled()?;
             }
             let current = current_vector(&row);
@@ -173,7 +173,7 @@ fn write_keywords(source: &dyn Source, output: &mut Output<'_>) -> Result<(), Se
         empty = false;
     }
     for (row, (_, concept)) in (0..).zip(source.concepts()) {
-        if row as usize % ROWS == 0 {
+        if (row as usize).is_multiple_of(ROWS) {
             output.check_cancelled()?;
         }
         if let Some(concept) = concept.at(None) {

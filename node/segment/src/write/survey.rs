@@ -78,7 +78,7 @@ impl Survey {
             older_vectors: 0,
         };
         for (at, (id, row)) in source.concepts().enumerate() {
-            if at % ROWS == 0 {
+            if at.is_multiple_of(ROWS) {
                 output.check_cancelled()?;
             }
             survey.concept(id, &row, source).map_err(|what| output.unfit(source.namespace(), what))?;
