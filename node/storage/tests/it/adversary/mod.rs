@@ -14,6 +14,7 @@
 //! | `faults` | calls of the disk fail |
 //! | `full` | the disk is full |
 //! | `flip` | every byte of every file |
+//! | `fuzz` | every decoder under mutated bytes |
 //! | `kill` | a process that is killed |
 
 mod accident;
@@ -23,6 +24,7 @@ mod crashes;
 mod faults;
 mod flip;
 mod full;
+mod fuzz;
 mod histories;
 mod kill;
 mod model;
