@@ -55,11 +55,13 @@ pub(super) fn write(
     // Numbers of ids without a row come after the others, and so do their associations.
     let passes: &[bool] = if survey.foreign_sources { &[false, true] } else { &[false] };
     for foreign in passes {
-        for (key, row) in source.associations() {
+        let mut before = None;
+        for (at, (key, row)) in source.associations().enumerate() {
             bytes.clear();
-            let written = columns.put(*foreign, &key, &row, dictionary, &mut bytes);
-            written.ok_or_else(|| changed(output))?;
+            let written = columns.put(*foreign, at, &key, &row, dictionary, &mut bytes);
+            written.filter(|()| before.as_ref().is_none_or(|before| *before < key)).ok_or_else(|| changed(output))?;
             output.put(&bytes)?;
+            before = Some(key);
         }
     }
     if columns.sources.len() != edges {
@@ -109,10 +111,11 @@ fn offsets(survey: &Survey, ends: &[u32]) -> Vec<u32> {
 }
 
 impl Columns<'_> {
-    /// Adds an association if its source has a row, or has none, as asked. `None`: the source gave other rows than before.
+    /// Adds the `at`th association of the source if its source has a row, or has none, as asked. `None`: the source gave other rows than before.
     fn put(
         &mut self,
         foreign: bool,
+        at: usize,
         key: &AssociationKey,
         row: &AssociationRow,
         dictionary: &mut Dictionary,
@@ -141,7 +144,7 @@ impl Columns<'_> {
             }
         }
         self.sources.push(source);
-        self.targets.push(survey.number(key.target)?);
+        self.targets.push(survey.target(at, key.target)?);
         self.relations.push(relation as u32 | flags);
         texts::put_offset(&mut self.offsets, self.end);
         self.end += record.len() as u64;

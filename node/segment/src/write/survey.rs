@@ -17,6 +17,9 @@ use crate::write::output::Output;
 /// After so many rows somebody may have wanted the writing to end.
 pub(super) const ROWS: usize = 4096;
 
+/// No row has this number.
+const NO_ROW: u32 = u32::MAX;
+
 /// What was found.
 pub(super) struct Survey {
     /// Of rows, ascending.
@@ -27,6 +30,8 @@ pub(super) struct Survey {
     pub(super) foreign: Vec<ConceptId>,
     pub(super) relations: Vec<(AssociationType, Label)>,
     pub(super) edges: u32,
+    /// Of each association in the source's order: its target's row, or [`NO_ROW`].
+    pub(super) targets: Vec<u32>,
     /// Whether associations leave ids without a row.
     pub(super) foreign_sources: bool,
     pub(super) texts: Collector,
@@ -67,6 +72,7 @@ impl Survey {
             foreign: Vec::new(),
             relations: Vec::new(),
             edges: 0,
+            targets: Vec::new(),
             foreign_sources: false,
             texts: Collector::default(),
             base_time: i64::MAX,
@@ -96,6 +102,12 @@ impl Survey {
             Some(row) => Some(row as u32),
             None => find(&self.foreign, id).map(|at| (self.ids.len() + at) as u32),
         }
+    }
+
+    /// The number of the target of the `at`th association, which has been looked up before if it has a row.
+    pub(super) fn target(&self, at: usize, id: ConceptId) -> Option<u32> {
+        let row = *self.targets.get(at)?;
+        if self.ids.get(row as usize) == Some(&id) { Some(row) } else { self.number(id) }
     }
 
     /// The id that a number stands for.
@@ -176,10 +188,11 @@ impl Survey {
                 return Err(unfit(format!("association {key:?} does not follow the one before it")));
             }
             if source_before != Some(key.source) {
-                self.foreign_sources |= self.mention(key.source);
+                self.foreign_sources |= self.mention(key.source).is_none();
                 source_before = Some(key.source);
             }
-            self.mention(key.target);
+            let target = self.mention(key.target);
+            self.targets.push(target.unwrap_or(NO_ROW));
             for piece in &row.evidence {
                 self.base_time = self.base_time.min(piece.recorded_at.as_micros());
                 match &piece.ground {
@@ -207,10 +220,10 @@ impl Survey {
         Ok(())
     }
 
-    /// Notes an id without a row; answers whether it is one.
-    fn mention(&mut self, id: ConceptId) -> bool {
-        let is_foreign = find(&self.ids, id).is_none();
-        if is_foreign {
+    /// The row of an id; one that has none is noted.
+    fn mention(&mut self, id: ConceptId) -> Option<u32> {
+        let row = find(&self.ids, id);
+        if row.is_none() {
             if self.foreign.len() == self.foreign.capacity() {
                 // Instead of growing: one that is mentioned a million times takes no more room than one that is mentioned once.
                 self.dedup();
@@ -218,7 +231,8 @@ impl Survey {
             }
             self.foreign.push(id);
         }
-        is_foreign
+        // Rows are fewer than 2^32.
+        row.map(|row| row as u32)
     }
 
     fn dedup(&mut self) {

@@ -146,28 +146,47 @@ fn what_does_not_fit_is_named() {
 }
 
 /// Gives other rows each time, or not in their order.
-struct Unsteady<'a>(&'a Knowledge, Cell<u32>, fn(&mut Rows, u32));
+struct Unsteady<'a> {
+    of: &'a Knowledge,
+    /// How often rows of concepts, and of associations, were asked for.
+    asked: [Cell<u32>; 2],
+    change: Change,
+}
 
 type Rows = Vec<(ConceptId, ConceptRow)>;
+type Edges = Vec<(AssociationKey, AssociationRow)>;
+
+#[derive(Clone, Copy)]
+enum Change {
+    Concepts(fn(&mut Rows, u32)),
+    Associations(fn(&mut Edges, u32)),
+}
 
 impl Source for Unsteady<'_> {
     fn namespace(&self) -> &Namespace {
-        &self.0.namespace
+        &self.of.namespace
     }
 
     fn shape(&self) -> Option<Shape> {
-        self.0.shape
+        self.of.shape
     }
 
     fn concepts(&self) -> Box<dyn Iterator<Item = (ConceptId, Cow<'_, ConceptRow>)> + '_> {
-        self.1.set(self.1.get() + 1);
-        let mut rows: Rows = self.0.concepts.iter().map(|(id, row)| (*id, row.clone())).collect();
-        self.2(&mut rows, self.1.get());
+        self.asked[0].set(self.asked[0].get() + 1);
+        let mut rows: Rows = self.of.concepts.iter().map(|(id, row)| (*id, row.clone())).collect();
+        if let Change::Concepts(change) = self.change {
+            change(&mut rows, self.asked[0].get());
+        }
         Box::new(rows.into_iter().map(|(id, row)| (id, Cow::Owned(row))))
     }
 
     fn associations(&self) -> Box<dyn Iterator<Item = (AssociationKey, Cow<'_, AssociationRow>)> + '_> {
-        self.0.associations()
+        self.asked[1].set(self.asked[1].get() + 1);
+        let mut edges: Edges = self.of.associations.iter().map(|(key, row)| (key.clone(), row.clone())).collect();
+        if let Change::Associations(change) = self.change {
+            change(&mut edges, self.asked[1].get());
+        }
+        Box::new(edges.into_iter().map(|(key, row)| (key, Cow::Owned(row))))
     }
 }
 
@@ -175,23 +194,40 @@ impl Source for Unsteady<'_> {
 fn a_source_that_breaks_its_promises_writes_nothing() {
     let ward = Knowledge::ward();
     let disk = SimulatedDisk::new(1);
-    let changes: [fn(&mut Rows, u32); 4] = [
-        |rows, _| rows.swap(0, 1),
-        |rows, time| rows.truncate(6 - time as usize),
-        |rows, time| drop((time == 2).then(|| rows.remove(3))),
-        |rows, time| {
-            if time == 2
-                && let Some(version) = rows.iter_mut().flat_map(|(_, row)| &mut row.versions).next()
-                && let Some(concept) = &mut version.concept
-            {
-                Arc::make_mut(concept).asserted_by = "somebody else".into();
+    let changes = [
+        Change::Concepts(|rows, _| rows.swap(0, 1)),
+        Change::Concepts(|rows, time| rows.truncate(6 - time as usize)),
+        Change::Concepts(|rows, time| drop((time == 2).then(|| rows.remove(3)))),
+        Change::Concepts(|rows, time| rows.iter_mut().filter(|_| time == 2).for_each(|(_, row)| taught_by(row, "somebody else"))),
+        // The third and fourth time, vectors are written.
+        Change::Concepts(|rows, time| {
+            if time == 3 {
+                rows.clear()
             }
-        },
+        }),
+        Change::Associations(|edges, _| edges.swap(0, 1)),
+        Change::Associations(|edges, time| {
+            if time == 2 {
+                edges.swap(0, 1)
+            }
+        }),
+        Change::Associations(|edges, time| drop((time > 1).then(|| edges.pop()))),
+        Change::Associations(|edges, time| {
+            edges.iter_mut().for_each(|(key, _)| key.label = format!("label {time}").as_str().into())
+        }),
+        Change::Associations(|edges, time| edges.truncate(time as usize)),
     ];
-    for change in changes {
-        let error = try_write(&disk, &[&Unsteady(&ward, Cell::new(0), change)], &Pace::default()).unwrap_err();
-        assert!(matches!(error, SegmentError::Unfit { .. }), "{error}");
+    for (at, change) in changes.into_iter().enumerate() {
+        let unsteady = Unsteady { of: &ward, asked: [Cell::new(0), Cell::new(0)], change };
+        let Err(error) = try_write(&disk, &[&unsteady], &Pace::default()) else { panic!("change {at} was written") };
+        assert!(matches!(error, SegmentError::Unfit { .. }), "change {at}: {error}");
         assert!(disk.paths().is_empty());
+    }
+}
+
+fn taught_by(row: &mut ConceptRow, teacher: &str) {
+    for concept in row.versions.iter_mut().filter_map(|version| version.concept.as_mut()) {
+        Arc::make_mut(concept).asserted_by = teacher.into();
     }
 }
 
