@@ -83,7 +83,7 @@ impl Closed {
                 return names_it(damage.to_string());
             }
             let nothing = Ward::default();
-            let right = self.model.wards.get(namespace).unwrap_or(&nothing).seen(NOW);
+            let right = self.model.wards.get(namespace).unwrap_or(&nothing).seen(namespace, NOW);
             if let Some(difference) = seen.differs(&right) {
                 return Err(format!("wrong and no word of it: {difference}"));
             }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `model` | what is right, said as simply as it can be: lists that are searched from end to end |
 //! | `seen` | everything that a view answers, to be compared |
+//! | `lists` | its lists and searches |
 //! | `scene` | the concepts, labels and times that histories are made of |
 //! | `author` | random commands |
 //! | `trial` | a store and its model, side by side |
@@ -27,6 +28,7 @@ mod full;
 mod fuzz;
 mod histories;
 mod kill;
+mod lists;
 mod model;
 mod scene;
 mod seen;

@@ -1,5 +1,6 @@
 //! What histories are made of: few enough things that they meet again and again.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use sutra_protocol::{ConceptId, Namespace, Timestamp};
@@ -55,19 +56,18 @@ pub(crate) fn namespaces() -> &'static [Namespace] {
     &NAMESPACES
 }
 
-/// Ids of every concept that a history may teach, in whichever namespace.
-pub(crate) fn everybody() -> impl Iterator<Item = ConceptId> {
-    static IDS: LazyLock<Vec<ConceptId>> = LazyLock::new(|| {
-        let mut ids = Vec::new();
-        for namespace in namespaces() {
-            for (at, content) in CONTENTS.iter().enumerate() {
-                ids.push(ConceptId::derive(namespace, content, None));
-                ids.push(ConceptId::derive(namespace, content, Some(key_of(at))));
-            }
-        }
-        ids
+/// Ids of every concept that a history may teach in a namespace.
+pub(crate) fn everybody(namespace: &Namespace) -> impl Iterator<Item = ConceptId> {
+    static IDS: LazyLock<BTreeMap<Namespace, Vec<ConceptId>>> = LazyLock::new(|| {
+        let of = |namespace: &Namespace| {
+            let contents = CONTENTS.iter().enumerate();
+            let ids =
+                contents.flat_map(|(at, content)| [None, Some(key_of(at))].map(|key| ConceptId::derive(namespace, content, key)));
+            (namespace.clone(), ids.collect())
+        };
+        namespaces().iter().map(of).collect()
     });
-    IDS.iter().copied()
+    IDS.get(namespace).into_iter().flatten().copied()
 }
 
 /// The key that the concept of this content has, if it has one: several contents share each.

@@ -9,6 +9,7 @@ use sutra_protocol::{
 };
 use sutra_storage::View;
 
+use super::lists::Lists;
 use super::scene;
 
 /// What is known now, whenever it holds.
@@ -30,6 +31,7 @@ pub(crate) struct Seen {
     pub(crate) keyed: BTreeMap<String, Option<ConceptId>>,
     pub(crate) named: BTreeMap<String, Vec<ConceptId>>,
     pub(crate) retracted: BTreeMap<ConceptId, Option<Timestamp>>,
+    pub(crate) lists: Lists,
     /// What the answers have against each other.
     pub(crate) contradictions: Vec<String>,
     /// Ascending.
@@ -40,7 +42,7 @@ impl Seen {
     /// Asks a view everything; lists come in pages of `page`.
     pub(crate) fn of(view: &View, page: usize) -> Self {
         let everything = AssociationFilter::default();
-        let everybody: Vec<ConceptId> = scene::everybody().collect();
+        let everybody: Vec<ConceptId> = scene::everybody(view.namespace()).collect();
         let mut contradictions = Vec::new();
         let mut concepts: Vec<Concept> = Vec::new();
         loop {
@@ -84,6 +86,7 @@ impl Seen {
         }
         let mut recent: Vec<_> = recent.iter().map(|concept| (concept.created_at, concept.id)).collect();
         recent.sort_unstable();
+        let lists = Lists::of(view, page, &mut contradictions);
         let steps = view.expand(&everybody, Direction::Both, &everything);
         Self {
             steps: everybody.iter().copied().zip(steps).collect(),
@@ -94,6 +97,7 @@ impl Seen {
             concepts,
             associations,
             recent,
+            lists,
             contradictions,
         }
     }
@@ -109,6 +113,13 @@ impl Seen {
             .or_else(|| map("named", &self.named, &right.named))
             .or_else(|| map("retracted_at", &self.retracted, &right.retracted))
             .or_else(|| list("recent", &self.recent, &right.recent))
+            .or_else(|| map("the list", &self.lists.lists, &right.lists.lists))
+            .or_else(|| map("the count", &self.lists.counts, &right.lists.counts))
+            .or_else(|| map("the search", &self.lists.words, &right.lists.words))
+            .or_else(|| {
+                (self.lists != right.lists)
+                    .then(|| format!("nearest are {:?} and should be {:?}", self.lists.nearest, right.lists.nearest))
+            })
     }
 }
 

@@ -257,7 +257,7 @@ impl Trial {
             self.fail(&format!("a view of {namespace} says {damage}"));
         }
         let nothing = Ward::default();
-        let right = self.model.wards.get(namespace).unwrap_or(&nothing).seen(as_of);
+        let right = self.model.wards.get(namespace).unwrap_or(&nothing).seen(namespace, as_of);
         if let Some(difference) = seen.differs(&right) {
             self.fail(&format!("in {namespace} at {as_of:?}, {difference}"));
         }

@@ -58,13 +58,17 @@ fn lines_of_an_import_are_read_or_refused() {
 fn frames_of_tcp_are_read_or_refused() {
     let bodies = [
         ("Learn", serde_json::json!({"content": "aspirin", "source": {"uri": "label.pdf"}, "vector": [0.5, 1.0]})),
-        ("LearnConceptV2", serde_json::json!({"content": "Basel III", "associations": [{"target_content": "LCR", "type": "causal"}]})),
+        (
+            "LearnConceptV2",
+            serde_json::json!({"content": "Basel III", "associations": [{"target_content": "LCR", "type": "causal"}]}),
+        ),
         ("QueryConcept", serde_json::json!({"concept_id": "9950b849fcb25f285f7cc636e67bd037"})),
         ("GetNeighbors", serde_json::json!({"concept_id": "9950b849fcb25f285f7cc636e67bd037", "direction": "both"})),
         ("VectorSearch", serde_json::json!({"query_vector": [0.1, 0.2], "k": 10, "filter": {"field": "type", "eq": "rule"}})),
         ("HealthCheck", serde_json::json!({})),
     ];
-    let named = bodies.iter().map(|(name, body)| rmp_serde::to_vec_named(&serde_json::json!({*name: body, "request_id": 7})).unwrap());
+    let named =
+        bodies.iter().map(|(name, body)| rmp_serde::to_vec_named(&serde_json::json!({*name: body, "request_id": 7})).unwrap());
     let seeds = named.chain([rmp_serde::to_vec_named("HealthCheck").unwrap()]).chain(commands()).collect();
     fuzz("frame", seeds, |bytes| {
         let length = bytes.first_chunk().map(|header| frame::announced(*header).is_ok());

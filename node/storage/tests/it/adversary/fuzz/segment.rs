@@ -24,7 +24,8 @@ fn put_right(bytes: &mut [u8]) {
     }
     let (sections_at, blocks_at) = (number(bytes, 40), number(bytes, 56));
     if PAGE <= sections_at && sections_at <= blocks_at && blocks_at <= bytes.len() {
-        let crcs: Vec<u8> = bytes[PAGE..sections_at].chunks(BLOCK).flat_map(|block| crc32c::crc32c(block).to_le_bytes()).collect();
+        let crcs: Vec<u8> =
+            bytes[PAGE..sections_at].chunks(BLOCK).flat_map(|block| crc32c::crc32c(block).to_le_bytes()).collect();
         for (to, from) in bytes[blocks_at..].iter_mut().zip(crcs) {
             *to = from;
         }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sutra_protocol::http::Degree;
 use sutra_protocol::name::{names, normal_name};
-use sutra_protocol::{AsOf, Association, AssociationKey, Concept, ConceptId, Evidence, Ground, Step};
+use sutra_protocol::{AsOf, Association, AssociationKey, Concept, ConceptId, Evidence, Ground, Namespace, Step};
 
 use super::{Claim, Ward};
+use crate::adversary::lists::Lists;
 use crate::adversary::scene;
 use crate::adversary::seen::{NOW, Seen};
 
@@ -95,12 +96,12 @@ impl Ward {
     }
 
     /// Everything that a view should answer.
-    pub(crate) fn seen(&self, as_of: AsOf) -> Seen {
+    pub(crate) fn seen(&self, namespace: &Namespace, as_of: AsOf) -> Seen {
         let concepts: Vec<Concept> = self.living(as_of).cloned().collect();
         let associations: Vec<Association> = self.keys().iter().filter_map(|key| self.association(key, as_of)).collect();
         let mut steps = BTreeMap::new();
         let mut degrees = BTreeMap::new();
-        for id in scene::everybody() {
+        for id in scene::everybody(namespace) {
             let mut out: Vec<Step> = associations.iter().filter(|one| one.key.source == id).map(|one| step(one, false)).collect();
             let mut into: Vec<Step> = associations.iter().filter(|one| one.key.target == id).map(|one| step(one, true)).collect();
             let order = |step: &Step| (step.key.kind, step.key.label.clone(), step.to(), step.key.validity);
@@ -122,7 +123,7 @@ impl Ward {
             });
             (name.to_owned(), called.map(|concept| concept.id).collect())
         });
-        let retracted = scene::everybody().map(|id| {
+        let retracted = scene::everybody(namespace).map(|id| {
             let life = self.lives.get(&id).filter(|_| as_of.known_at.is_some());
             let versions = life.map(|life| life.versions.as_slice()).unwrap_or_default();
             let later = versions.iter().find(|(at, concept)| Some(*at) > as_of.known_at && concept.is_none());
@@ -130,6 +131,7 @@ impl Ward {
         });
         let mut recent: Vec<_> = concepts.iter().map(|concept| (concept.created_at, concept.id)).collect();
         recent.sort_unstable();
+        let lists = Lists::right(&concepts, as_of, self.dimension);
         Seen {
             keyed: keyed.collect(),
             named: named.collect(),
@@ -139,6 +141,7 @@ impl Ward {
             steps,
             degrees,
             recent,
+            lists,
             contradictions: Vec::new(),
         }
     }
