@@ -1,25 +1,25 @@
 //! The data directory: who owns it, and which store it is.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sutra_disk::{Disk, DiskLock};
 use uuid::Uuid;
 
-use crate::crashsafe;
 use crate::error::OpenError;
-use crate::wal::FloorFile;
 
 /// Newest layout of a data directory that this release reads, and the one that it writes.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// An open data directory. It is locked until this value is dropped, or the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct DataDir {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
     identity: Identity,
-    _lock: File,
+    _lock: Box<dyn DiskLock>,
 }
 
 /// Content of the file `IDENTITY`.
@@ -34,32 +34,31 @@ struct Identity {
 
 impl DataDir {
     /// Opens the directory, creating it, with a new identity, if it is not there or empty.
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        fs::create_dir_all(path.join("wal")).map_err(OpenError::io("create", path))?;
-        let lock_path = path.join("LOCK");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(OpenError::io("open", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { dir: path.into() }),
-            Err(TryLockError::Error(error)) => return Err(OpenError::io("lock", &lock_path)(error)),
+    pub(crate) fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, OpenError> {
+        for dir in [path.join("wal"), path.join("segments")] {
+            disk.create_dir_all(&dir).map_err(OpenError::io("create", dir))?;
         }
-        let identity = Self::identity(path)?;
-        Ok(Self { path: path.into(), identity, _lock: lock })
+        let lock_path = path.join("LOCK");
+        let lock = disk.lock(&lock_path).map_err(OpenError::io("lock", &lock_path))?;
+        let lock = lock.ok_or_else(|| OpenError::InUse { dir: path.into() })?;
+        let identity = Self::identity(&*disk, path)?;
+        disk.sync_dir(path).map_err(OpenError::io("sync", path))?;
+        Ok(Self { disk, path: path.into(), identity, _lock: lock })
     }
 
-    /// Where the log's files are.
-    pub(crate) fn wal(&self) -> PathBuf {
-        self.path.join("wal")
+    /// The disk that it is on.
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
     }
 
-    /// Where it is kept how far the log was durable.
-    pub(crate) fn floor(&self) -> FloorFile {
-        FloorFile::in_dir(&self.path)
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where segments and graphs are.
+    pub(crate) fn segments(&self) -> PathBuf {
+        self.path.join("segments")
     }
 
     pub(crate) fn grid_id(&self) -> &str {
@@ -70,9 +69,9 @@ impl DataDir {
         &self.identity.store_id
     }
 
-    fn identity(path: &Path) -> Result<Identity, OpenError> {
+    fn identity(disk: &dyn Disk, path: &Path) -> Result<Identity, OpenError> {
         let file = path.join("IDENTITY");
-        match fs::read(&file) {
+        match disk.read(&file) {
             Ok(bytes) => {
                 let unreadable = |reason: String| OpenError::Identity { file: file.clone(), reason };
                 // The layout is read first: a newer identity may hold anything else.
@@ -84,44 +83,52 @@ impl DataDir {
                     _ => serde_json::from_value(value).map_err(|error| unreadable(error.to_string())),
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::found(path, &file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::found(disk, path, &file),
             Err(error) => Err(OpenError::io("read", &file)(error)),
         }
     }
 
     /// Gives a new directory its identity. A log without one means that the identity was lost: a new one would orphan the log.
-    fn found(path: &Path, file: &Path) -> Result<Identity, OpenError> {
+    fn found(disk: &dyn Disk, path: &Path, file: &Path) -> Result<Identity, OpenError> {
         let wal = path.join("wal");
-        if !crate::wal::file::list(&wal).map_err(OpenError::io("list", &wal))?.is_empty() {
+        if !disk.list(&wal).map_err(OpenError::io("list", &wal))?.is_empty() {
             return Err(OpenError::Identity { file: file.into(), reason: "it is missing, but there is a log".into() });
         }
         let identity = Identity { layout: LAYOUT, grid_id: Uuid::new_v4().to_string(), store_id: Uuid::new_v4().to_string() };
         let text = serde_json::to_vec_pretty(&identity).map_err(|error| OpenError::io("write", file)(error.into()))?;
-        crashsafe::replace(file, &text).map_err(OpenError::io("write", file))?;
+        sutra_disk::replace(disk, file, &text).map_err(OpenError::io("write", file))?;
         Ok(identity)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use sutra_disk::RealDisk;
+
     use super::*;
+
+    fn open(dir: &tempfile::TempDir) -> Result<DataDir, OpenError> {
+        DataDir::open(Arc::new(RealDisk), dir.path())
+    }
 
     #[test]
     fn a_directory_keeps_its_identity_and_has_one_owner() {
         let dir = tempfile::tempdir().unwrap();
-        let first = DataDir::open(dir.path()).unwrap();
-        assert!(matches!(DataDir::open(dir.path()), Err(OpenError::InUse { .. })));
+        let first = open(&dir).unwrap();
+        assert!(matches!(open(&dir), Err(OpenError::InUse { .. })));
         let store = first.store_id().to_owned();
         drop(first);
-        assert_eq!(DataDir::open(dir.path()).unwrap().store_id(), store);
+        assert_eq!(open(&dir).unwrap().store_id(), store);
     }
 
     #[test]
     fn a_newer_layout_is_refused_with_a_sentence() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("IDENTITY"), r#"{"layout": 2, "cells": []}"#).unwrap();
-        let message = DataDir::open(dir.path()).unwrap_err().to_string();
-        assert!(message.contains("layout 2") && message.contains("up to 1"), "{message}");
+        fs::write(dir.path().join("IDENTITY"), r#"{"layout": 3, "cells": []}"#).unwrap();
+        let message = open(&dir).unwrap_err().to_string();
+        assert!(message.contains("layout 3") && message.contains("up to 2"), "{message}");
     }
 
     #[test]
@@ -129,8 +136,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("wal")).unwrap();
         fs::write(dir.path().join("wal/0000000000000001.log"), b"").unwrap();
-        assert!(matches!(DataDir::open(dir.path()), Err(OpenError::Identity { .. })));
+        assert!(matches!(open(&dir), Err(OpenError::Identity { .. })));
         fs::write(dir.path().join("IDENTITY"), b"{}").unwrap();
-        assert!(matches!(DataDir::open(dir.path()), Err(OpenError::Identity { .. })));
+        assert!(matches!(open(&dir), Err(OpenError::Identity { .. })));
     }
 }

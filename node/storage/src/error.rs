@@ -4,9 +4,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sutra_protocol::command::LogIndex;
 use sutra_protocol::{Namespace, Timestamp};
+use sutra_segment::{Damage, SegmentError};
+use sutra_wal::WalError;
 
-use crate::wal::WalError;
+use crate::manifest::ManifestError;
 
 /// Why a data directory can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,31 @@ pub enum OpenError {
     /// Its log can't be used.
     #[error(transparent)]
     Wal(#[from] WalError),
+    /// Its manifest can't be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// One of its segments can't be used.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// One of its segments was found damaged while the log was replayed.
+    #[error("{0}")]
+    Damage(Damage),
+    /// A segment is whole, but not the one that the manifest names.
+    #[error("segment {file} is not the one that the manifest names")]
+    OtherSegment {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Manifest and log do not meet: entries between them are lost.
+    #[error("the manifest reaches to entry {applied}, and the log from behind entry {purged} to entry {last}: they do not meet", applied = applied.0, purged = purged.0, last = last.0)]
+    Gap {
+        /// Last entry in the manifest's files.
+        applied: LogIndex,
+        /// Last entry that the log has given up.
+        purged: LogIndex,
+        /// Last entry of the log.
+        last: LogIndex,
+    },
     /// The operating system refused.
     #[error("{step} {path}")]
     Io {
@@ -103,4 +131,12 @@ pub enum ViewError {
         /// The earliest time that can be.
         horizon: Timestamp,
     },
+}
+
+/// Why a checkpoint or a compaction failed. Everything is still there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct KeepFailure {
+    /// What went wrong.
+    pub reason: String,
 }

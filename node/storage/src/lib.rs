@@ -2,39 +2,51 @@
 //!
 //! ```text
 //!   submit ─→ WriteLog ──→ Reconciler ──→ log entry ─ fsync ─→ apply ─→ snapshot ─→ answer
-//!             (bounded)    packs what      wal/                memory/   arc-swap
-//!                          waits                                            └─→ View: Knowledge
+//!             (bounded)    packs what      sutra-wal           memory/   arc-swap
+//!                          waits                                 │          └─→ View: Knowledge
+//!                                                       Keeper ──┘
+//!                                    delta ─→ segment ─ fsync ─→ manifest ─→ log purged
 //! ```
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | `store` | the facade: open, submit, view, close |
+//! | `store` | the facade: open, submit, view, checkpoint, close |
+//! | `opening` | from a directory to a state |
 //! | `write_log` | admission: bounded, the only place that turns a write away |
+//! | `load` | when waiting for more commands pays, and how healthy the write path is |
 //! | `reconciler` | the one thread that packs, writes, applies and answers |
 //! | `entry` | the log entry's bytes |
-//! | `wal` | frames, files, replay: torn tails are cut, damage is named |
-//! | `memory` | rows with history, the state machine, pinned views |
-//! | `keyword` | words to concepts |
+//! | `memory` | the state machine, deltas over segments, pinned views |
+//! | `keeper` | checkpoints, compaction, graphs over vectors, scrubbing |
+//! | `control` | what the keeper asks of the reconciler |
+//! | `manifest` | what a start begins with |
 //! | `datadir` | the directory's lock and identity |
-//! | `crashsafe` | small files that a crash leaves old or new |
 //! | `clock` | record time |
+//! | `sync` | the locks of the hand-offs |
 //! | `error` | what can go wrong |
 
 mod clock;
-mod crashsafe;
+mod control;
 mod datadir;
 mod entry;
 mod error;
 #[cfg(test)]
 mod fixture;
-mod keyword;
+mod keeper;
+mod load;
+mod manifest;
 mod memory;
+mod opening;
 mod reconciler;
 mod store;
-mod wal;
+mod sync;
 mod write_log;
 
-pub use error::{OpenError, SubmitError, ViewError};
-pub use memory::{Hit, View};
-pub use store::{COMMAND_BYTES, SHARD, Store, StoreConfig, StoreStats};
-pub use wal::WalError;
+pub use error::{KeepFailure, OpenError, SubmitError, ViewError};
+pub use load::WriteLogHealth;
+pub use manifest::ManifestError;
+pub use memory::{Hit, NearestError, Page, View};
+pub use store::{COMMAND_BYTES, OnFatal, SHARD, Store, StoreConfig, StoreStats};
+pub use sutra_keyword::QueryError;
+pub use sutra_segment::{Damage, SegmentError};
+pub use sutra_wal::{Durability, WalError};

@@ -1,51 +1,89 @@
-//! The store: a data directory, its log, and what it knows.
+//! The store: a data directory, its log and segments, and what it knows.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use sutra_disk::{Disk, RealDisk};
 use sutra_protocol::command::{Applied, Command, LogIndex, Rejection, RequestKey};
 use sutra_protocol::http::NamespaceView;
 use sutra_protocol::{AsOf, Namespace, Timestamp};
+use sutra_wal::{Durability, Log};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::{Clock, wall_clock};
 use crate::datadir::DataDir;
-use crate::entry::{self, Entry};
-use crate::error::{OpenError, SubmitError, ViewError};
+use crate::entry;
+use crate::error::{KeepFailure, OpenError, SubmitError, ViewError};
+use crate::keeper::{Ask, Indexer, Keeper, Work};
+use crate::load::{Load, WriteLogHealth};
 use crate::memory::{Graph, State, View};
-use crate::reconciler::Reconciler;
-use crate::wal::{self, Writer};
+use crate::opening::{Opened, open};
+use crate::reconciler::{GROUP, Reconciler};
 use crate::write_log::{Bounds, Pending, WriteLog};
 
-/// Where a store is, and how much may wait in it.
-#[derive(Clone, Debug)]
+/// What is called when nothing true can be answered any more; its argument is a sentence for the operator.
+pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Where a store is, and how much of everything it may have.
+#[derive(Clone)]
 pub struct StoreConfig {
     /// The data directory; created if it is not there.
     pub dir: PathBuf,
+    /// What it is on. Default: the operating system's files.
+    pub disk: Arc<dyn Disk>,
     /// Most commands that may wait to be written; more are turned away. Default: 65,536.
     pub queue_commands: usize,
     /// Most bytes of commands that may wait. Default: 64 MiB.
     pub queue_bytes: usize,
-    /// Size in bytes beyond which a log file is followed by a new one. Default: 256 MiB.
+    /// Size in bytes beyond which a log file is followed by a new one, at most 1 GiB. Default: 64 MiB.
     pub log_file_bytes: u64,
+    /// Memory in bytes that what is in no segment yet may take before it is written into one; while that is done, twice as much
+    /// again. Default: 48 MiB.
+    pub delta_bytes: usize,
+    /// What an acknowledgement stands for. Default: fsync.
+    pub durability: Durability,
+    /// Default: logs the sentence and ends the process with status 1.
+    pub on_fatal: OnFatal,
 }
 
 impl StoreConfig {
     /// The defaults, for this directory.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), queue_commands: 65_536, queue_bytes: 64 << 20, log_file_bytes: 256 << 20 }
+        Self {
+            dir: dir.into(),
+            disk: Arc::new(RealDisk),
+            queue_commands: 65_536,
+            queue_bytes: 64 << 20,
+            log_file_bytes: 64 << 20,
+            delta_bytes: 48 << 20,
+            durability: Durability::Fsync,
+            on_fatal: Arc::new(|reason| {
+                tracing::error!(
+                    reason,
+                    "the process ends so that nothing false is acknowledged; its next start reads what is on the disk"
+                );
+                std::process::exit(1);
+            }),
+        }
+    }
+}
+
+impl std::fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreConfig").field("dir", &self.dir).field("durability", &self.durability).finish_non_exhaustive()
     }
 }
 
 /// Largest command that is taken, in bytes of its encoding.
-pub const COMMAND_BYTES: usize = wal::PAYLOAD_BYTES - entry::ENTRY_OVERHEAD_BYTES - entry::COMMAND_OVERHEAD_BYTES;
+pub const COMMAND_BYTES: usize = sutra_wal::PAYLOAD_BYTES - entry::ENTRY_OVERHEAD_BYTES - entry::COMMAND_OVERHEAD_BYTES;
 
 /// The one shard of a grid that has not been split: its number is that of its group in the log, where 0 is meta's.
-pub const SHARD: u64 = wal::GroupId::FIRST_SHARD.0;
+pub const SHARD: u64 = GROUP.0;
 
 /// The storage of a node: one directory, one shard, one log. Cheap to clone; the directory is free again when [`Store::close`] is
 /// through or the last clone is gone.
@@ -55,31 +93,65 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     grid_id: String,
-    /// `None` once it has been waited for.
-    reconciler: Mutex<Option<JoinHandle<()>>>,
+    /// `None` once they have been waited for.
+    threads: Mutex<Option<Threads>>,
 }
 
-/// What the callers' threads and the reconciler's share.
+struct Threads {
+    reconciler: JoinHandle<()>,
+    keeper: JoinHandle<()>,
+    log: Log,
+    /// Unlocked last.
+    dir: Arc<DataDir>,
+}
+
+/// What the callers' threads, the reconciler's and the keeper's share.
 pub(crate) struct Shared {
+    pub(crate) config: StoreConfig,
     pub(crate) write_log: WriteLog,
     pub(crate) state: ArcSwap<State>,
     /// Last entry that is applied and published.
     pub(crate) applied: watch::Sender<LogIndex>,
+    /// Last entry up to which what was erased is on no disk any more.
+    pub(crate) scrubbed: watch::Sender<LogIndex>,
     pub(crate) counters: Counters,
+    pub(crate) load: ArcSwap<Load>,
+    pub(crate) keeper: Ask,
+    /// Why the keeper could not do the last thing that it tried.
+    pub(crate) trouble: ArcSwapOption<String>,
+    /// Whether writes wait for memory.
+    pub(crate) stalled: AtomicBool,
+    /// Why nothing can be written any more.
+    pub(crate) ended: ArcSwapOption<String>,
+    pub(crate) log: Log,
 }
 
-/// Numbers about the log, since the start.
+impl Shared {
+    /// Ends the store: nothing true can be answered any more.
+    pub(crate) fn end(&self, reason: &str) {
+        self.ended.store(Some(Arc::new(reason.to_owned())));
+        self.write_log.close();
+        self.write_log.finish();
+        (self.config.on_fatal)(reason);
+    }
+}
+
+/// Numbers since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) commands: AtomicU64,
     pub(crate) entries: AtomicU64,
     pub(crate) durable: AtomicU64,
-    pub(crate) wal_bytes: AtomicU64,
-    pub(crate) syncs: AtomicU64,
-    pub(crate) sync_nanos: AtomicU64,
+    pub(crate) segments: AtomicU64,
+    pub(crate) segment_bytes: AtomicU64,
+    pub(crate) checkpoints: AtomicU64,
+    pub(crate) checkpoint_nanos: AtomicU64,
+    pub(crate) last_checkpoint_nanos: AtomicU64,
+    pub(crate) compactions: AtomicU64,
+    pub(crate) compacted_bytes: AtomicU64,
 }
 
-/// Numbers about a store; those of the log since it was opened.
+/// Numbers about a store; those that count events since it was opened.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StoreStats {
     /// Living concepts.
@@ -102,53 +174,91 @@ pub struct StoreStats {
     pub applied: LogIndex,
     /// Last entry that is durable.
     pub durable: LogIndex,
+    /// What an acknowledgement stands for.
+    pub durability: Durability,
     /// Size of the log.
     pub wal_bytes: u64,
+    /// Its files.
+    pub wal_files: u64,
     /// How many fsyncs there were.
     pub syncs: u64,
     /// Time of all of them, in seconds.
     pub sync_seconds_total: f64,
+    /// Segments.
+    pub segments: u64,
+    /// Their size, with the graphs over their vectors.
+    pub segment_bytes: u64,
+    /// Estimate of the memory of what is in no segment yet.
+    pub delta_bytes: u64,
+    /// What that may take before it is written into one.
+    pub delta_budget_bytes: u64,
+    /// Checkpoints that moved it into one.
+    pub checkpoints: u64,
+    /// Time of all of them, in seconds.
+    pub checkpoint_seconds_total: f64,
+    /// How long the last one took, in seconds.
+    pub last_checkpoint_seconds: f64,
+    /// Merges of segments.
+    pub compactions: u64,
+    /// Bytes that they wrote.
+    pub compacted_bytes: u64,
+    /// Erasures whose content may still be on the disk.
+    pub scrubs_pending: u64,
+    /// Why the last checkpoint or compaction failed, until one succeeds.
+    pub trouble: Option<String>,
+    /// How the write path is.
+    pub write_log: WriteLogHealth,
 }
 
 impl Store {
-    /// Opens or creates the directory and replays its log. Blocking.
+    /// Opens or creates the directory: reads its manifest and the heads of its segments, and replays the log behind them. Blocking.
     ///
     /// # Errors
     /// An [`OpenError`] whose text is a sentence for the operator.
     pub fn open(config: StoreConfig) -> Result<Self, OpenError> {
-        let dir = DataDir::open(&config.dir)?;
-        let mut state = State::default();
-        let mut newest = Timestamp::default();
-        let tail = wal::replay(&dir.wal(), dir.store_id(), dir.floor().read()?, |_, payload| {
-            let entry: Entry = rmp_serde::from_slice(payload).map_err(|error| format!("the entry can't be read: {error}"))?;
-            if entry.index.0 != state.applied.0 + 1 {
-                return Err(format!("entry {} follows entry {}", entry.index.0, state.applied.0));
-            }
-            for stamped in &entry.commands {
-                state.apply(entry.index, stamped.recorded_at, &stamped.command);
-                newest = newest.max(stamped.recorded_at);
-            }
-            state.applied = entry.index;
-            Ok(())
-        })?;
-        let applied = state.applied;
-        let writer = Writer::open(dir.wal(), dir.store_id().into(), dir.floor(), tail, applied, config.log_file_bytes)?;
+        let Opened { dir, log, manifest, segments, state } = open(&config)?;
+        let (work, asked) = channel();
+        let (applied, clock) = (state.applied, state.clock);
+        let has_scrubs = !state.scrubs.is_empty();
+        let is_full = state.delta_bytes() > config.delta_bytes;
         let counters = Counters::default();
         counters.durable.store(applied.0, Ordering::Relaxed);
-        counters.wal_bytes.store(writer.bytes(), Ordering::Relaxed);
+        counters.segments.store(manifest.files.len() as u64, Ordering::Relaxed);
+        let bytes: u64 =
+            manifest.files.iter().map(|file| file.bytes).chain(manifest.graphs.iter().map(|graph| graph.bytes)).sum();
+        counters.segment_bytes.store(bytes, Ordering::Relaxed);
+        let (dir, log) = (Arc::new(dir), log);
         let shared = Arc::new(Shared {
             write_log: WriteLog::new(Bounds { commands: config.queue_commands, bytes: config.queue_bytes }),
             state: ArcSwap::from_pointee(state),
             applied: watch::Sender::new(applied),
+            scrubbed: watch::Sender::new(LogIndex(0)),
             counters,
+            load: ArcSwap::default(),
+            keeper: Ask::new(work),
+            trouble: ArcSwapOption::empty(),
+            stalled: AtomicBool::new(false),
+            ended: ArcSwapOption::empty(),
+            log: log.clone(),
+            config,
         });
+        let thread_failed = |error| OpenError::io("start a thread for", shared.config.dir.clone())(error);
+        let indexer = Indexer::start(Arc::clone(dir.disk()), shared.keeper.sender()).map_err(thread_failed)?;
+        let reconciler = Reconciler::new(Arc::clone(&shared), log.clone(), Clock::after(clock));
+        let reconciler =
+            std::thread::Builder::new().name("reconciler".into()).spawn(move || reconciler.run()).map_err(thread_failed)?;
         let grid_id = dir.grid_id().to_owned();
-        let reconciler = Reconciler::new(Arc::clone(&shared), writer, Clock::after(newest), dir);
-        let thread = std::thread::Builder::new()
-            .name("reconciler".into())
-            .spawn(move || reconciler.run())
-            .map_err(OpenError::io("start the thread that writes", &config.dir))?;
-        Ok(Self(Arc::new(Inner { shared, grid_id, reconciler: Mutex::new(Some(thread)) })))
+        let keeper = Keeper::new(Arc::clone(&shared), Arc::clone(&dir), log.clone(), manifest, segments, indexer);
+        let keeper =
+            std::thread::Builder::new().name("keeper".into()).spawn(move || keeper.run(&asked)).map_err(thread_failed)?;
+        if is_full {
+            shared.keeper.ask(Work::Checkpoint);
+        }
+        if has_scrubs {
+            shared.keeper.ask(Work::Scrub);
+        }
+        let threads = Mutex::new(Some(Threads { reconciler, keeper, log, dir }));
+        Ok(Self(Arc::new(Inner { shared, grid_id, threads })))
     }
 
     /// Ends when the command is fsynced and applied: every view taken from then on sees it. Dropping the future does not take it
@@ -172,7 +282,7 @@ impl Store {
     /// # Errors
     /// [`ViewError::BeforeHistory`] if the namespace does not keep its history for so long.
     pub fn view(&self, namespace: &Namespace, as_of: AsOf) -> Result<View, ViewError> {
-        let graph = self.0.shared.state.load().namespaces.get(namespace).cloned().unwrap_or_else(Graph::new);
+        let graph = self.0.shared.state.load().namespaces.get(namespace).cloned().unwrap_or_else(|| Graph::new(LogIndex(0)));
         if let (Some(known_at), Some(horizon)) = (as_of.known_at, graph.horizon(self.now()))
             && known_at < horizon
         {
@@ -205,7 +315,7 @@ impl Store {
             settings: graph.settings.clone(),
             concepts: graph.counts.concepts,
             associations: graph.counts.associations,
-            dimension: graph.dimension,
+            dimension: graph.shape.map(|shape| shape.dimension()),
         });
         views.collect()
     }
@@ -216,6 +326,10 @@ impl Store {
         let depth = self.0.shared.write_log.depth();
         let counters = &self.0.shared.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (log, bounds) = (self.0.shared.log.stats(), self.0.shared.write_log.bounds());
+        let seconds = |counter: &AtomicU64| Duration::from_nanos(read(counter)).as_secs_f64();
+        let stalled = self.0.shared.stalled.load(Ordering::Relaxed);
+        let load = self.0.shared.load.load();
         let mut stats = StoreStats {
             namespaces: state.namespaces.len() as u64,
             commands_written: read(&counters.commands),
@@ -224,9 +338,23 @@ impl Store {
             entries: read(&counters.entries),
             applied: state.applied,
             durable: LogIndex(read(&counters.durable)),
-            wal_bytes: read(&counters.wal_bytes),
-            syncs: read(&counters.syncs),
-            sync_seconds_total: Duration::from_nanos(read(&counters.sync_nanos)).as_secs_f64(),
+            durability: self.0.shared.config.durability,
+            wal_bytes: self.0.shared.log.bytes(),
+            wal_files: self.0.shared.log.file_count() as u64,
+            syncs: log.syncs,
+            sync_seconds_total: Duration::from_nanos(log.sync_nanos).as_secs_f64(),
+            segments: read(&counters.segments),
+            segment_bytes: read(&counters.segment_bytes),
+            delta_bytes: state.delta_bytes() as u64,
+            delta_budget_bytes: self.0.shared.config.delta_bytes as u64,
+            checkpoints: read(&counters.checkpoints),
+            checkpoint_seconds_total: seconds(&counters.checkpoint_nanos),
+            last_checkpoint_seconds: seconds(&counters.last_checkpoint_nanos),
+            compactions: read(&counters.compactions),
+            compacted_bytes: read(&counters.compacted_bytes),
+            scrubs_pending: state.scrubs.len() as u64,
+            trouble: self.0.shared.trouble.load_full().map(|trouble| trouble.as_ref().clone()),
+            write_log: load.health(depth.commands, bounds.commands, depth.bytes, bounds.bytes, stalled),
             ..StoreStats::default()
         };
         for graph in state.namespaces.values() {
@@ -256,13 +384,48 @@ impl Store {
         self.0.grid_id.clone()
     }
 
-    /// Why no write can succeed any more; `None` while they can. A failed fsync is not told here: it ends the process.
+    /// Why no write can succeed any more; `None` while they can.
     pub fn failure(&self) -> Option<String> {
-        let reconciler = self.0.reconciler.lock().unwrap_or_else(PoisonError::into_inner);
-        match reconciler.as_ref() {
-            None => Some("the store is closed".into()),
-            Some(thread) if thread.is_finished() => Some("the thread that writes has ended".into()),
-            Some(_) => None,
+        if let Some(reason) = self.0.shared.ended.load_full() {
+            return Some(reason.as_ref().clone());
+        }
+        let threads = self.0.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.is_none().then(|| "the store is closed".into())
+    }
+
+    /// Ends when everything applied so far is in segments, and the log is cut behind it.
+    ///
+    /// # Errors
+    /// [`KeepFailure`]: it stays in memory and in the log, and is tried again.
+    pub async fn checkpoint(&self) -> Result<(), KeepFailure> {
+        self.keep(Work::CheckpointNow).await
+    }
+
+    /// Ends when everything applied so far is in one segment.
+    ///
+    /// # Errors
+    /// [`KeepFailure`]: the segments stay as they are.
+    pub async fn compact(&self) -> Result<(), KeepFailure> {
+        self.keep(Work::CompactNow).await
+    }
+
+    async fn keep(&self, work: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Work) -> Result<(), KeepFailure> {
+        let (done, kept) = oneshot::channel();
+        self.0.shared.keeper.ask(work(done));
+        match kept.await {
+            Ok(outcome) => outcome.map_err(|reason| KeepFailure { reason }),
+            Err(_) => Err(KeepFailure { reason: "the store is closed".into() }),
+        }
+    }
+
+    /// Ends when what entries up to `index` erased is in no file of the store any more.
+    pub async fn scrub(&self, index: LogIndex) {
+        let mut scrubbed = self.0.shared.scrubbed.subscribe();
+        let is_clean =
+            |upto: &LogIndex| *upto >= index || !self.0.shared.state.load().scrubs.iter().any(|scrub| scrub.index <= index);
+        if scrubbed.wait_for(is_clean).await.is_err() {
+            // The sender lives as long as this store: not reached.
+            std::future::pending::<()>().await;
         }
     }
 
@@ -276,10 +439,11 @@ impl Store {
         flushed.await.map_err(|_| SubmitError::Closed)
     }
 
-    /// Turns new commands away; ends when those admitted are durable and applied, the log says so, and the directory is unlocked.
+    /// Turns new commands away; ends when those admitted are durable and applied, all is in segments if the disk takes it, the log
+    /// says that it is whole, and the directory is unlocked.
     pub async fn close(&self) {
         let inner = Arc::clone(&self.0);
-        // Joining blocks for as long as the last fsync takes.
+        // Joining blocks for as long as the last checkpoint takes.
         let joined = tokio::task::spawn_blocking(move || inner.close()).await;
         if let Err(error) = joined {
             tracing::error!(%error, "closing the store failed");
@@ -289,11 +453,21 @@ impl Store {
 
 impl Inner {
     fn close(&self) {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Threads { reconciler, keeper, log, dir }) = threads.take() else { return };
         self.shared.write_log.close();
-        let thread = self.reconciler.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
+        self.shared.keeper.ask(Work::Close);
+        if keeper.join().is_err() {
+            tracing::error!("the thread that writes segments had panicked");
+        }
+        self.shared.write_log.finish();
+        if reconciler.join().is_err() {
             tracing::error!("the thread that writes had panicked");
         }
+        if let Err(error) = log.close() {
+            tracing::error!(%error, "the log could not be marked as whole; nothing acknowledged is lost");
+        }
+        drop(dir);
     }
 }
 

@@ -3,14 +3,15 @@
 //! A command is admitted here *before* it goes to the log; what is admitted is written, applied and answered, never dropped.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sutra_protocol::command::{Applied, Command};
 use tokio::sync::oneshot;
 
+use crate::control::Control;
 use crate::entry::COMMAND_OVERHEAD_BYTES;
 use crate::error::SubmitError;
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Most commands that one log entry packs.
 const ENTRY_COMMANDS: usize = 1_024;
@@ -48,10 +49,16 @@ pub(crate) struct Bounds {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Item>,
+    /// What the keeper asks of the thread that applies; it goes before everything that waits.
+    controls: VecDeque<Control>,
+    /// How many commands were ever admitted.
+    admitted: u64,
     /// Of the commands in `waiting`.
     bytes: usize,
     commands: usize,
     closed: bool,
+    /// Closed, and the keeper asks for nothing more.
+    finished: bool,
 }
 
 /// What stands in the queue.
@@ -60,6 +67,30 @@ pub(crate) enum Item {
     Command(Box<Pending>),
     /// Somebody who wants to know when everything before is applied.
     Flush(oneshot::Sender<()>),
+}
+
+/// What is to be done next.
+#[derive(Default)]
+pub(crate) struct Taken {
+    pub(crate) controls: Vec<Control>,
+    /// At most what one log entry packs.
+    pub(crate) items: Vec<Item>,
+}
+
+/// Whether commands may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// They may, as soon as there is one.
+    Open,
+    /// They may once so many wait, or this time is over.
+    Gather {
+        /// How many are worth waiting for.
+        commands: usize,
+        /// For how long at most.
+        window: Duration,
+    },
+    /// Not before memory has been given back; what waits, waits.
+    Shut,
 }
 
 /// How much waits.
@@ -87,6 +118,7 @@ impl WriteLog {
         }
         queue.bytes += size;
         queue.commands += 1;
+        queue.admitted += 1;
         queue.waiting.push_back(Item::Command(Box::new(pending)));
         drop(queue);
         self.filled.notify_one();
@@ -105,14 +137,37 @@ impl WriteLog {
         Ok(())
     }
 
-    /// Waits for something to write and takes as much as one entry packs. `None`: closed, and all is written.
-    pub(crate) fn take(&self) -> Option<Vec<Item>> {
+    /// Asks something of the thread that applies.
+    pub(crate) fn control(&self, control: Control) {
+        self.lock().controls.push_back(control);
+        self.filled.notify_one();
+    }
+
+    /// Waits for something to do, and takes as much as one entry packs. `None`: closed, and all is written.
+    pub(crate) fn take(&self, gate: Gate) -> Option<Taken> {
         let mut queue = self.lock();
-        while queue.waiting.is_empty() {
-            if queue.closed {
-                return None;
+        let mut gathering = None;
+        loop {
+            if !queue.controls.is_empty() {
+                return Some(Taken { controls: queue.controls.drain(..).collect(), items: Vec::new() });
             }
-            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            let wait = match gate {
+                Gate::Shut if !queue.finished => None,
+                _ if queue.waiting.is_empty() && queue.finished => return None,
+                _ if queue.waiting.is_empty() => None,
+                Gate::Gather { commands, window } if queue.commands < commands && !queue.closed => {
+                    let until = *gathering.get_or_insert_with(|| Instant::now() + window);
+                    match until.checked_duration_since(Instant::now()) {
+                        Some(rest) if !rest.is_zero() => Some(rest),
+                        _ => break,
+                    }
+                }
+                _ => break,
+            };
+            queue = match wait {
+                None => self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(rest) => self.filled.wait_timeout(queue, rest).unwrap_or_else(PoisonError::into_inner).0,
+            };
         }
         let (mut commands, mut bytes) = (0, 0);
         let mut taken = Vec::new();
@@ -130,13 +185,28 @@ impl WriteLog {
         }
         queue.commands -= commands;
         queue.bytes -= bytes;
-        Some(taken)
+        Some(Taken { controls: Vec::new(), items: taken })
     }
 
     /// Turns everything away from now on; what was admitted is still written.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();
+    }
+
+    /// Ends the thread that takes, once nothing waits.
+    pub(crate) fn finish(&self) {
+        self.lock().finished = true;
+        self.filled.notify_all();
+    }
+
+    /// How many commands were ever admitted.
+    pub(crate) fn admitted(&self) -> u64 {
+        self.lock().admitted
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     pub(crate) fn depth(&self) -> Depth {
@@ -169,7 +239,7 @@ mod tests {
         log.admit(pending(10)).unwrap();
         log.admit(pending(10)).unwrap();
         assert!(matches!(log.admit(pending(10)), Err(SubmitError::Overloaded { commands: 2, .. })));
-        assert_eq!(log.take().unwrap().len(), 2);
+        assert_eq!(log.take(Gate::Open).unwrap().items.len(), 2);
         assert_eq!(log.depth(), Depth::default());
         log.admit(pending(10)).unwrap();
     }
@@ -179,7 +249,7 @@ mod tests {
         let log = log(10, 1_000);
         log.admit(pending(5_000)).unwrap();
         assert!(matches!(log.admit(pending(1)), Err(SubmitError::Overloaded { .. })));
-        log.take().unwrap();
+        log.take(Gate::Open).unwrap();
         log.admit(pending(1)).unwrap();
         assert!(matches!(log.admit(pending(5_000)), Err(SubmitError::Overloaded { .. })));
     }
@@ -188,10 +258,10 @@ mod tests {
     fn an_entry_is_bounded_by_commands_and_bytes() {
         let log = log(10_000, 1 << 30);
         (0..ENTRY_COMMANDS + 1).for_each(|_| log.admit(pending(1)).unwrap());
-        assert_eq!(log.take().unwrap().len(), ENTRY_COMMANDS);
-        assert_eq!(log.take().unwrap().len(), 1);
+        assert_eq!(log.take(Gate::Open).unwrap().items.len(), ENTRY_COMMANDS);
+        assert_eq!(log.take(Gate::Open).unwrap().items.len(), 1);
         (0..3).for_each(|_| log.admit(pending(ENTRY_BYTES / 2)).unwrap());
-        assert_eq!(log.take().unwrap().len(), 1);
+        assert_eq!(log.take(Gate::Open).unwrap().items.len(), 1);
     }
 
     #[test]
@@ -199,8 +269,9 @@ mod tests {
         let log = log(10, 1_000);
         log.admit(pending(1)).unwrap();
         log.close();
+        log.finish();
         assert_eq!(log.admit(pending(1)), Err(SubmitError::Closed));
-        assert_eq!(log.take().unwrap().len(), 1);
-        assert!(log.take().is_none());
+        assert_eq!(log.take(Gate::Open).unwrap().items.len(), 1);
+        assert!(log.take(Gate::Open).is_none());
     }
 }

@@ -10,18 +10,21 @@ use sutra_protocol::command::{
     Amend, Applied, Command, Edit, Learn, LearnedAssociation, LogIndex, NewAssociation, NewConcept, Operation, Outcome, Rejection,
 };
 use sutra_protocol::concept::Concept;
-use sutra_protocol::http::{NamespaceSettings, OnConflict};
+use sutra_protocol::http::{NamespaceSettings, OnConflict, VectorScalar};
 use sutra_protocol::limits;
 use sutra_protocol::{ConceptId, Ground, Namespace, SemanticType, Timestamp, Validity};
+use sutra_segment::{AssociationRow, EvidenceVersion};
+use sutra_vector::{Scalar, Shape};
 
 use super::State;
 use super::graph::Graph;
 use super::liveness::Reader;
-use super::rows::{AssociationRow, EvidenceVersion};
+use crate::manifest::Scrub;
 
 impl State {
     /// Applies one command of the entry at `index`.
     pub(crate) fn apply(&mut self, index: LogIndex, recorded_at: Timestamp, command: &Command) -> Applied {
+        self.clock = self.clock.max(recorded_at);
         if let Some(request) = &command.request
             && let Some(session) = self.sessions.get(&command.namespace, &request.key, recorded_at)
         {
@@ -31,7 +34,7 @@ impl State {
             let outcomes = command.operations.iter().map(|_| Err(Rejection::KeyReused)).collect();
             return Applied { index, recorded_at, repeated: false, outcomes };
         }
-        let outcomes = command.operations.iter().map(|operation| self.operate(recorded_at, command, operation)).collect();
+        let outcomes = command.operations.iter().map(|operation| self.operate(index, recorded_at, command, operation)).collect();
         let applied = Applied { index, recorded_at, repeated: false, outcomes };
         if let Some(request) = &command.request {
             self.sessions.remember(&command.namespace, request, &applied);
@@ -39,30 +42,44 @@ impl State {
         applied
     }
 
-    fn operate(&mut self, recorded_at: Timestamp, command: &Command, operation: &Operation) -> Result<Outcome, Rejection> {
+    fn operate(
+        &mut self,
+        index: LogIndex,
+        recorded_at: Timestamp,
+        command: &Command,
+        operation: &Operation,
+    ) -> Result<Outcome, Rejection> {
         let namespace = &command.namespace;
+        let at = Moment { index, recorded_at };
         match operation {
-            Operation::SetNamespace(settings) => Ok(self.set_namespace(namespace, settings)),
+            Operation::SetNamespace(settings) => self.set_namespace(at, namespace, settings),
             Operation::DropNamespace => self.drop_namespace(namespace),
             Operation::Refuse(error) => Err(Rejection::Refused(error.clone())),
-            Operation::Learn(learn) => self.change(recorded_at, command, |change| change.learn(learn)),
-            Operation::Associate(association) => self.change(recorded_at, command, |change| change.associate(association)),
-            Operation::Dissociate(key) => self.change(recorded_at, command, |change| Ok(change.dissociate(key))),
-            Operation::Amend(amend) => self.change(recorded_at, command, |change| change.amend(amend)),
-            Operation::Retract(id) | Operation::Erase(id) => self.change(recorded_at, command, |change| change.retract(*id)),
+            Operation::Learn(learn) => self.change(at, command, |change| change.learn(learn)),
+            Operation::Associate(association) => self.change(at, command, |change| change.associate(association)),
+            Operation::Dissociate(key) => self.change(at, command, |change| Ok(change.dissociate(key))),
+            Operation::Amend(amend) => self.change(at, command, |change| change.amend(amend)),
+            Operation::Retract(id) => self.change(at, command, |change| change.retract(*id)),
+            Operation::Erase(id) => {
+                let erased = self.change(at, command, |change| change.erase(*id))?;
+                self.sessions.forget_quoting(namespace, *id);
+                self.scrubs.push_back(Scrub { namespace: namespace.clone(), id: *id, index });
+                Ok(erased)
+            }
         }
     }
 
     fn change(
         &mut self,
-        recorded_at: Timestamp,
+        at: Moment,
         command: &Command,
         operation: impl FnOnce(&mut Change<'_>) -> Result<Outcome, Rejection>,
     ) -> Result<Outcome, Rejection> {
         let namespace = &command.namespace;
         let created = !self.namespaces.contains_key(namespace);
-        let graph = self.namespaces.entry(namespace.clone()).or_insert_with(Graph::new);
-        let outcome = operation(&mut Change { graph, namespace, recorded_at, asserted_by: &command.asserted_by });
+        let graph = self.namespaces.entry(namespace.clone()).or_insert_with(|| Graph::new(at.index));
+        let change = &mut Change { graph, namespace, recorded_at: at.recorded_at, asserted_by: &command.asserted_by };
+        let outcome = operation(change);
         // Only teaching makes a namespace: a first write that taught nothing must not leave an empty one behind.
         if created && graph.counts.concepts == 0 {
             self.namespaces.remove(namespace);
@@ -70,10 +87,12 @@ impl State {
         outcome
     }
 
-    fn set_namespace(&mut self, namespace: &Namespace, settings: &NamespaceSettings) -> Outcome {
+    fn set_namespace(&mut self, at: Moment, namespace: &Namespace, settings: &NamespaceSettings) -> Result<Outcome, Rejection> {
         let created = !self.namespaces.contains_key(namespace);
-        self.namespaces.entry(namespace.clone()).or_insert_with(Graph::new).settings = settings.clone();
-        Outcome::NamespaceSet { created }
+        let mut graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| Graph::new(at.index));
+        graph.settings = settings.replacing(&graph.settings, graph.shape.is_some())?;
+        self.namespaces.insert(namespace.clone(), graph);
+        Ok(Outcome::NamespaceSet { created })
     }
 
     fn drop_namespace(&mut self, namespace: &Namespace) -> Result<Outcome, Rejection> {
@@ -81,6 +100,13 @@ impl State {
         self.sessions.drop_namespace(namespace);
         Ok(Outcome::NamespaceDropped { concepts: graph.counts.concepts })
     }
+}
+
+/// Where in the log, and when.
+#[derive(Clone, Copy)]
+struct Moment {
+    index: LogIndex,
+    recorded_at: Timestamp,
 }
 
 /// A change of one namespace at one record time.
@@ -94,7 +120,7 @@ struct Change<'a> {
 impl Change<'_> {
     fn learn(&mut self, learn: &Learn) -> Result<Outcome, Rejection> {
         let taught = &learn.concept;
-        let holder = taught.key.as_deref().and_then(|key| self.graph.keyed(key, None)).cloned();
+        let holder = taught.key.as_deref().and_then(|key| self.graph.keyed(key, None));
         let mut retired = None;
         let mut id = taught.id;
         if let Some(holder) = holder.filter(|holder| holder.id != taught.id) {
@@ -106,11 +132,11 @@ impl Change<'_> {
                 Some(OnConflict::Replace) => retired = Some(holder),
             }
         }
-        let existing = self.graph.concept(id, None).cloned();
+        let existing = self.graph.concept(id, None);
         if learn.on_conflict == Some(OnConflict::Error) && existing.is_some() {
             return Err(Rejection::Exists { id });
         }
-        let dimension = self.dimension_with(taught)?;
+        let shape = self.shape_with(taught)?;
         let version = match &existing {
             Some(existing) => self.merged(existing, taught, learn.on_conflict)?,
             None => Some(self.created(taught)),
@@ -128,7 +154,13 @@ impl Change<'_> {
         if let Some(retired) = retired {
             self.retire(&retired);
         }
-        self.graph.dimension = dimension;
+        if self.graph.shape != shape {
+            self.graph.shape = shape;
+            // From now on they are fixed.
+            let settings = &mut self.graph.settings;
+            settings.vector_scalar.get_or_insert_default();
+            settings.embedder.get_or_insert_with(|| NamespaceSettings::GIVEN.into());
+        }
         let semantic_type = match version {
             Some(version) => self.graph.put_concept(version, self.recorded_at).semantic_type,
             None => existing.as_ref().map_or(SemanticType::Entity, |existing| existing.semantic_type),
@@ -160,10 +192,10 @@ impl Change<'_> {
     }
 
     fn dissociate(&mut self, key: &AssociationKey) -> Outcome {
-        let Some(row) = self.graph.outgoing.get(key).filter(|row| self.graph.is_alive(key, row)) else {
+        let stored = self.graph.link(key).map(|link| link.row().into_owned());
+        let Some(mut row) = stored.filter(|row| self.graph.is_alive(key, row)) else {
             return Outcome::Dissociated { deleted: false };
         };
-        let mut row = AssociationRow::clone(row);
         for piece in row.evidence.iter_mut().filter(|piece| piece.retracted_at.is_none()) {
             piece.retracted_at = Some(self.recorded_at);
         }
@@ -173,7 +205,7 @@ impl Change<'_> {
     }
 
     fn amend(&mut self, amend: &Amend) -> Result<Outcome, Rejection> {
-        let Some(concept) = self.graph.concept(amend.id, None).cloned() else {
+        let Some(concept) = self.graph.concept(amend.id, None) else {
             return Err(Rejection::NoConcept { role: "concept", id: amend.id });
         };
         if amend.expected.is_some_and(|expected| expected != concept.updated_at) {
@@ -202,35 +234,53 @@ impl Change<'_> {
     }
 
     fn retract(&mut self, id: ConceptId) -> Result<Outcome, Rejection> {
-        let concept = self.graph.concept(id, None).cloned().ok_or(Rejection::NoConcept { role: "concept", id })?;
+        let concept = self.graph.concept(id, None).ok_or(Rejection::NoConcept { role: "concept", id })?;
         let associations = self.retire(&concept);
         Ok(Outcome::Retracted { associations })
     }
 
     /// Retracts a living concept; answers how many associations went with it.
     fn retire(&mut self, concept: &Concept) -> u64 {
-        let graph = &*self.graph;
-        let id = concept.id;
-        let out = graph.leaving(id).filter(|(key, row)| graph.is_alive(key, row)).count();
-        let into = graph.arriving(id).filter(|(key, row)| key.source != id && graph.is_alive(&key.association(), row)).count();
-        let sole = graph.supported_by(id).filter(|key| {
-            graph.outgoing.get(*key).is_some_and(|row| {
-                let mut alive = row.evidence.iter().filter(|piece| graph.counts_now(key, piece)).peekable();
-                alive.peek().is_some() && alive.all(|piece| piece.ground == Ground::Statement(id))
-            })
-        });
-        let associations = (out + into + sole.count()) as u64;
+        let associations = self.resting_on(concept.id);
         self.graph.remove_concept(concept, self.recorded_at);
         self.graph.counts.associations -= associations;
         associations
     }
 
+    /// How many living associations die with a living concept.
+    fn resting_on(&self, id: ConceptId) -> u64 {
+        let graph = &*self.graph;
+        let reader = Reader::now(graph);
+        let out = graph.leaving(id).into_iter().filter(|link| reader.weight(link).is_some()).count();
+        let into = graph.arriving(id).into_iter().filter(|link| link.source != id && reader.weight(link).is_some()).count();
+        let sole = graph.supported_by(id).into_iter().filter(|key| {
+            graph.link(key).is_some_and(|link| {
+                let row = link.row();
+                let mut alive = row.evidence.iter().filter(|piece| graph.counts_now(key, piece)).peekable();
+                alive.peek().is_some() && alive.all(|piece| piece.ground == Ground::Statement(id))
+            })
+        });
+        (out + into + sole.count()) as u64
+    }
+
+    /// Removes a concept for ever, with all its history; the answer tells how many living associations went with it.
+    fn erase(&mut self, id: ConceptId) -> Result<Outcome, Rejection> {
+        let kept = self.graph.row(id).is_some_and(|row| !row.versions.is_empty());
+        if !kept {
+            return Err(Rejection::NoConcept { role: "concept", id });
+        }
+        let associations = if self.lives(id) { self.resting_on(id) } else { 0 };
+        self.graph.erase_concept(id);
+        self.graph.counts.associations -= associations;
+        Ok(Outcome::Erased { associations })
+    }
+
     /// Records evidence for an association whose ends and statements are alive; answers whether it was not alive before.
     fn put_association(&mut self, association: &NewAssociation, grounds: &[Ground]) -> bool {
         let key = &association.key;
-        let stored = self.graph.outgoing.get(key);
-        let created = stored.is_none_or(|row| !self.graph.is_alive(key, row));
-        let mut row = stored.map_or_else(AssociationRow::default, |row| AssociationRow::clone(row));
+        let stored = self.graph.link(key).map(|link| link.row().into_owned());
+        let created = stored.as_ref().is_none_or(|row| !self.graph.is_alive(key, row));
+        let mut row = stored.unwrap_or_default();
         let mut changed = false;
         for ground in grounds {
             let held = row.evidence.iter().position(|piece| piece.ground == *ground && self.graph.counts_now(key, piece));
@@ -265,7 +315,7 @@ impl Change<'_> {
         }
         // Most rows have one piece for ever, and a vector that has grown from nothing has room for four.
         row.evidence.shrink_to_fit();
-        self.graph.put_association(key.clone(), row);
+        self.graph.put_association(key, row);
     }
 
     fn learned(&self, key: &AssociationKey) -> Option<LearnedAssociation> {
@@ -275,11 +325,11 @@ impl Change<'_> {
     }
 
     fn lives(&self, id: ConceptId) -> bool {
-        self.graph.concept(id, None).is_some()
+        self.graph.standing(id, None).is_some()
     }
 
     fn incarnation(&self, id: ConceptId) -> u64 {
-        self.graph.concept(id, None).map_or(0, |concept| concept.incarnation)
+        self.graph.standing(id, None).map_or(0, |standing| standing.incarnation)
     }
 
     fn check_ends(&self, association: &NewAssociation, alive: impl Fn(ConceptId) -> bool) -> Result<(), Rejection> {
@@ -291,14 +341,23 @@ impl Change<'_> {
         }
     }
 
-    /// The dimension of the namespace's vectors once `taught` is in it.
-    fn dimension_with(&self, taught: &NewConcept) -> Result<Option<u32>, Rejection> {
-        let Some(vector) = &taught.vector else { return Ok(self.graph.dimension) };
+    /// The shape of the namespace's vectors once `taught` is in it.
+    fn shape_with(&self, taught: &NewConcept) -> Result<Option<Shape>, Rejection> {
+        let Some(vector) = &taught.vector else { return Ok(self.graph.shape) };
         let found = vector.len() as u32;
-        match self.graph.dimension {
-            Some(expected) if expected != found => Err(Rejection::Dimension { expected, found }),
-            _ => Ok(Some(found)),
+        match self.graph.shape {
+            Some(shape) if shape.dimension() != found => Err(Rejection::Dimension { expected: shape.dimension(), found }),
+            Some(shape) => Ok(Some(shape)),
+            None => Ok(Shape::new(found, scalar_of(&self.graph.settings)).ok()),
         }
+    }
+
+    /// The vector as it is kept: rounded to what the namespace stores, so that it reads the same before and after a checkpoint.
+    fn kept(&self, vector: Option<&Arc<[f32]>>) -> Option<Arc<[f32]>> {
+        let vector = vector?;
+        let scalar = self.graph.shape.map_or_else(|| scalar_of(&self.graph.settings), Shape::scalar);
+        // Its length was checked where it came in, and against the namespace's.
+        Some(Shape::new(vector.len() as u32, scalar).and_then(|shape| shape.stored(vector)).ok()?.into())
     }
 
     fn created(&self, taught: &NewConcept) -> Concept {
@@ -313,7 +372,7 @@ impl Change<'_> {
             confidence: taught.confidence.unwrap_or(1.0),
             strength: taught.strength.unwrap_or(1.0),
             attributes: taught.attributes.clone(),
-            vector: taught.vector.clone(),
+            vector: self.kept(taught.vector.as_ref()),
             source: taught.source.clone(),
             validity: taught.validity.unwrap_or_default(),
             asserted_by: Arc::clone(self.asserted_by),
@@ -350,7 +409,7 @@ impl Change<'_> {
             version.confidence = taught.confidence.unwrap_or(version.confidence);
             version.strength = taught.strength.unwrap_or(version.strength);
             version.validity = taught.validity.unwrap_or(version.validity);
-            version.vector = taught.vector.clone().or(version.vector);
+            version.vector = self.kept(taught.vector.as_ref()).or(version.vector);
             version.source = version.source.or_else(|| taught.source.clone());
             check_count("aliases", version.aliases.len(), limits::ALIASES)?;
             check_count("attributes", version.attributes.len(), limits::ATTRIBUTES)?;
@@ -369,6 +428,15 @@ fn rename(given: &NewAssociation, renamed: impl Fn(ConceptId) -> ConceptId) -> N
         *statement = renamed(*statement);
     }
     association
+}
+
+/// How the vectors of a namespace are kept.
+fn scalar_of(settings: &NamespaceSettings) -> Scalar {
+    match settings.vector_scalar.unwrap_or_default() {
+        VectorScalar::F32 => Scalar::F32,
+        VectorScalar::F16 => Scalar::F16,
+        VectorScalar::I8 => Scalar::I8,
+    }
 }
 
 fn edit(field: &mut Option<Timestamp>, edit: Edit<Timestamp>) {

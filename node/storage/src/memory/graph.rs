@@ -1,152 +1,287 @@
-//! The rows of one namespace.
+//! One namespace: what was written lately over what the segments hold.
+//!
+//! ```text
+//!   delta            newest; changed by the one thread that applies
+//!   frozen           the delta that a checkpoint is writing into a segment, if there is one
+//!   parts[n−1]       newest segment
+//!   …
+//!   parts[0]         oldest
+//! ```
+//!
+//! A row is whole wherever it stands: the newest layer that has one answers, and nothing is put together from several.
 
-use std::collections::hash_map::RandomState;
-use std::sync::{Arc, RwLock};
+use std::borrow::Cow;
+use std::sync::Arc;
 
-use im::{HashMap, OrdMap, OrdSet};
+use sutra_protocol::command::LogIndex;
 use sutra_protocol::http::NamespaceSettings;
-use sutra_protocol::name;
-use sutra_protocol::time::Validity;
-use sutra_protocol::{AssociationKey, AssociationType, Concept, ConceptId, Ground, Label, Timestamp};
+use sutra_protocol::{AssociationKey, AssociationType, Concept, ConceptId, Ground, Label, Timestamp, Validity};
+use sutra_segment::{AssociationRow, Code, ConceptRow, Damage, Edge, EvidenceVersion, Part, Standing, text_hash};
+use sutra_vector::Shape;
 
-use super::ids::Ids;
-use super::rows::{AssociationRow, ConceptRow, EvidenceVersion};
-use crate::keyword::KeywordIndex;
+use super::delta::{Delta, RecentEdge};
+use super::layer::Layer;
+use super::merge::merged;
 
-/// One namespace. A clone shares everything until one of the two is changed; then the changed rows' tree nodes are copied.
+/// One namespace. A clone is a snapshot and costs little.
 #[derive(Clone)]
 pub(crate) struct Graph {
     pub(crate) settings: NamespaceSettings,
     /// Of every vector; fixed by the first.
-    pub(crate) dimension: Option<u32>,
-    pub(crate) concepts: OrdMap<ConceptId, Arc<ConceptRow>>,
-    /// Every id that ever had the key; at most one of them is alive and has it still.
-    pub(crate) keys: HashMap<Arc<str>, Ids, RandomState>,
-    /// Every id that was ever called so, by the name's hash; whether it is still is for the reader to check.
-    names: HashMap<u128, Ids, RandomState>,
-    pub(crate) outgoing: OrdMap<AssociationKey, Arc<AssociationRow>>,
-    pub(crate) incoming: OrdMap<IncomingKey, Arc<AssociationRow>>,
-    /// Every label in use, by its text, so that equal ones share it.
-    labels: OrdMap<Label, Label>,
-    /// Associations that rest on a statement that is neither of their ends.
-    pub(crate) supports: OrdSet<(ConceptId, AssociationKey)>,
-    /// By the time of their first recording.
-    pub(crate) by_time: OrdSet<(Timestamp, ConceptId)>,
+    pub(crate) shape: Option<Shape>,
     pub(crate) counts: Counts,
-    /// Shared by all clones, and so ahead of older ones: a reader checks what it finds there against its own rows.
-    pub(crate) keywords: Arc<RwLock<KeywordIndex>>,
+    /// The entry that created it: tells it from one of the same name that was dropped before.
+    pub(crate) born: LogIndex,
+    pub(crate) delta: Delta,
+    pub(crate) frozen: Option<Arc<Delta>>,
+    /// Oldest first.
+    pub(crate) parts: Arc<[Layer]>,
 }
 
 /// What is alive now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Counts {
     pub(crate) concepts: u64,
     pub(crate) associations: u64,
     pub(crate) vectors: u64,
 }
 
-/// An association's identity, seen from its target.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct IncomingKey {
+/// An association as a layer holds it.
+#[derive(Clone, Copy)]
+pub(crate) struct Link<'a> {
+    pub(crate) source: ConceptId,
     pub(crate) target: ConceptId,
     pub(crate) kind: AssociationType,
-    pub(crate) label: Label,
-    pub(crate) source: ConceptId,
+    pub(crate) label: &'a Label,
     pub(crate) validity: Validity,
+    row: LinkRow<'a>,
 }
 
-impl IncomingKey {
-    pub(crate) fn of(key: &AssociationKey) -> Self {
-        Self { target: key.target, kind: key.kind, label: key.label.clone(), source: key.source, validity: key.validity }
+#[derive(Clone, Copy)]
+enum LinkRow<'a> {
+    Recent(&'a Arc<AssociationRow>),
+    Stored {
+        edge: Edge<'a>,
+        /// Which of the parts has it.
+        part: usize,
+    },
+}
+
+impl<'a> Link<'a> {
+    fn recent(edge: RecentEdge<'a>) -> Self {
+        let RecentEdge { source, target, kind, label, validity, row } = edge;
+        Self { source, target, kind, label, validity, row: LinkRow::Recent(row) }
     }
 
-    pub(crate) fn association(&self) -> AssociationKey {
-        AssociationKey {
-            source: self.source,
-            kind: self.kind,
-            label: self.label.clone(),
-            target: self.target,
-            validity: self.validity,
+    fn stored(edge: Edge<'a>, part: usize) -> Self {
+        Self {
+            source: edge.source(),
+            target: edge.target(),
+            kind: edge.kind(),
+            label: edge.label(),
+            validity: edge.validity(),
+            row: LinkRow::Stored { edge, part },
         }
     }
 
-    /// Sorts before every association to `target`.
-    pub(crate) fn first(target: ConceptId) -> Self {
-        let AssociationKey { kind, label, validity, .. } = first_key(target);
-        Self { target, kind, label, source: ConceptId::from_u128(0), validity }
+    pub(crate) fn key(&self) -> AssociationKey {
+        let Self { source, target, kind, validity, .. } = *self;
+        AssociationKey { source, kind, label: self.label.clone(), target, validity }
     }
-}
 
-/// Sorts before every association from `source`.
-pub(crate) fn first_key(source: ConceptId) -> AssociationKey {
-    AssociationKey {
-        source,
-        kind: AssociationType::ALL[0],
-        label: Label::default(),
-        target: ConceptId::from_u128(0),
-        validity: Validity::ALWAYS,
+    /// The row.
+    pub(crate) fn row(&self) -> Cow<'a, AssociationRow> {
+        match self.row {
+            LinkRow::Recent(row) => Cow::Borrowed(row),
+            LinkRow::Stored { edge, .. } => Cow::Owned(edge.row()),
+        }
     }
-}
 
-fn name_hash(name: &str) -> u128 {
-    let mut first = [0; 16];
-    first.copy_from_slice(&blake3::hash(name.as_bytes()).as_bytes()[..16]);
-    u128::from_le_bytes(first)
+    /// Its only piece of evidence, if it has one only and that is quickly told.
+    pub(crate) fn single(&self) -> Option<Cow<'a, EvidenceVersion>> {
+        match self.row {
+            LinkRow::Recent(row) => match row.evidence.as_slice() {
+                [only] => Some(Cow::Borrowed(only)),
+                _ => None,
+            },
+            LinkRow::Stored { edge, .. } => edge.single().map(Cow::Owned),
+        }
+    }
+
+    fn order(&self) -> (AssociationType, &'a Label, ConceptId, ConceptId, Validity) {
+        (self.kind, self.label, self.source, self.target, self.validity)
+    }
 }
 
 impl Graph {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(born: LogIndex) -> Self {
         Self {
             settings: NamespaceSettings::default(),
-            dimension: None,
-            concepts: OrdMap::new(),
-            keys: HashMap::default(),
-            names: HashMap::default(),
-            outgoing: OrdMap::new(),
-            incoming: OrdMap::new(),
-            labels: OrdMap::new(),
-            supports: OrdSet::new(),
-            by_time: OrdSet::new(),
+            shape: None,
             counts: Counts::default(),
-            keywords: Arc::default(),
+            born,
+            delta: Delta::default(),
+            frozen: None,
+            parts: Arc::from([]),
         }
     }
 
+    /// The layers in memory, newest first.
+    pub(crate) fn deltas(&self) -> impl Iterator<Item = &Delta> {
+        std::iter::once(&self.delta).chain(self.frozen.as_deref())
+    }
+
+    /// What is wrong with a segment of this namespace, if a read of it found something.
+    pub(crate) fn damage(&self) -> Option<&Damage> {
+        self.parts.iter().find_map(|part| part.segment().damage())
+    }
+
+    /// The whole row of a concept.
+    pub(crate) fn row(&self, id: ConceptId) -> Option<Cow<'_, ConceptRow>> {
+        match self.find(id)? {
+            Found::Recent(row) => Some(Cow::Borrowed(row)),
+            Found::Stored(part, code) => Some(Cow::Owned(part.row(code))),
+        }
+    }
+
+    /// Where the newest row of a concept is.
+    pub(crate) fn find(&self, id: ConceptId) -> Option<Found<'_>> {
+        self.newer(id, 0)
+    }
+
+    /// The same, in the layers from `parts[oldest]` on.
+    fn newer(&self, id: ConceptId, oldest: usize) -> Option<Found<'_>> {
+        if let Some(row) = self.deltas().find_map(|delta| delta.concept(id)) {
+            return Some(Found::Recent(row));
+        }
+        let parts = self.parts.get(oldest..).unwrap_or_default();
+        parts.iter().rev().find_map(|part| part.find(id).map(|code| Found::Stored(part, code)))
+    }
+
     /// The concept as recorded at `known_at`, whatever its validity; `None` for now.
-    pub(crate) fn concept(&self, id: ConceptId, known_at: Option<Timestamp>) -> Option<&Arc<Concept>> {
-        self.concepts.get(&id)?.at(known_at)
+    pub(crate) fn concept(&self, id: ConceptId, known_at: Option<Timestamp>) -> Option<Arc<Concept>> {
+        self.find(id)?.concept(known_at)
+    }
+
+    /// What liveness asks of a concept.
+    pub(crate) fn standing(&self, id: ConceptId, known_at: Option<Timestamp>) -> Option<Standing> {
+        self.find(id)?.standing(known_at)
+    }
+
+    /// The same of an association's source and target, which are often found beside it.
+    pub(crate) fn ends(&self, link: &Link<'_>, known_at: Option<Timestamp>) -> Option<[Standing; 2]> {
+        let LinkRow::Stored { edge, part } = link.row else {
+            return Some([self.standing(link.source, known_at)?, self.standing(link.target, known_at)?]);
+        };
+        let end = |id, code: Option<Code>| match (self.newer(id, part + 1), code) {
+            (Some(found), _) => found.standing(known_at),
+            (None, Some(code)) => self.parts.get(part)?.standing(code, known_at),
+            (None, None) => self.standing(id, known_at),
+        };
+        Some([end(link.source, edge.source_code())?, end(link.target, edge.target_code())?])
     }
 
     /// The living concept that has the key.
-    pub(crate) fn keyed(&self, key: &str, known_at: Option<Timestamp>) -> Option<&Arc<Concept>> {
-        let ids = self.keys.get(key)?.as_slice();
-        ids.iter().find_map(|id| self.concept(*id, known_at).filter(|concept| concept.key.as_deref() == Some(key)))
+    pub(crate) fn keyed(&self, key: &str, known_at: Option<Timestamp>) -> Option<Arc<Concept>> {
+        let hash = text_hash(key);
+        let recent = self.deltas().flat_map(|delta| delta.keyed(hash).iter().copied());
+        let mut ids = recent.chain(self.parts.iter().rev().flat_map(|part| part.keyed(hash)));
+        ids.find_map(|id| self.concept(id, known_at).filter(|concept| concept.key.as_deref() == Some(key)))
     }
 
-    /// Ids that were ever called by this normal name.
-    pub(crate) fn called(&self, name: &str) -> &[ConceptId] {
-        self.names.get(&name_hash(name)).map_or(&[], Ids::as_slice)
+    /// Ids of which some version may be called by this normal name; ascending.
+    pub(crate) fn called(&self, name: &str) -> Vec<ConceptId> {
+        let hash = text_hash(name);
+        let recent = self.deltas().flat_map(|delta| delta.called(hash).iter().copied());
+        let mut ids: Vec<_> = recent.chain(self.parts.iter().flat_map(|part| part.called(hash))).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 
     /// Associations from `source`, in the order of their keys.
-    pub(crate) fn leaving(&self, source: ConceptId) -> impl Iterator<Item = (&AssociationKey, &Arc<AssociationRow>)> {
-        self.outgoing.range(first_key(source)..).take_while(move |(key, _)| key.source == source)
+    pub(crate) fn leaving(&self, source: ConceptId) -> Vec<Link<'_>> {
+        self.gather(|delta, links| links.extend(delta.leaving(source).map(Link::recent)), |part| part.leaving(source))
     }
 
-    /// Associations to `target`, in the order of their keys.
-    pub(crate) fn arriving(&self, target: ConceptId) -> impl Iterator<Item = (&IncomingKey, &Arc<AssociationRow>)> {
-        self.incoming.range(IncomingKey::first(target)..).take_while(move |(key, _)| key.target == target)
+    /// Associations to `target`, in the order of type, label and source.
+    pub(crate) fn arriving(&self, target: ConceptId) -> Vec<Link<'_>> {
+        self.gather(|delta, links| links.extend(delta.arriving(target).map(Link::recent)), |part| part.arriving(target))
     }
 
-    /// Associations that `statement`, which is neither of their ends, was ever evidence for.
-    pub(crate) fn supported_by(&self, statement: ConceptId) -> impl Iterator<Item = &AssociationKey> {
-        let first = (statement, first_key(ConceptId::from_u128(0)));
-        self.supports.range(first..).take_while(move |(ground, _)| *ground == statement).map(|(_, key)| key)
+    /// The links of every layer: sorted, and the newest of each.
+    fn gather<'a, E: Iterator<Item = Edge<'a>>>(
+        &'a self,
+        recent: impl Fn(&'a Delta, &mut Vec<Link<'a>>),
+        stored: impl Fn(&'a Part) -> E,
+    ) -> Vec<Link<'a>> {
+        let mut links = Vec::new();
+        self.deltas().for_each(|delta| recent(delta, &mut links));
+        let mut layers = 2 * usize::from(!links.is_empty());
+        for (at, part) in self.parts.iter().enumerate().rev() {
+            let before = links.len();
+            links.extend(stored(part).map(|edge| Link::stored(edge, at)));
+            layers += usize::from(links.len() > before);
+        }
+        // A part's own order is right; a delta's is not.
+        if layers > 1 {
+            // Stable, so that of equal keys the newest stays first.
+            links.sort_by(|a, b| a.order().cmp(&b.order()));
+            links.dedup_by(|later, kept| later.order() == kept.order());
+        }
+        links
     }
 
-    /// Whether the piece of evidence counts at `known_at`: it stands, and its concepts live in the incarnations that it names.
+    /// One association.
+    pub(crate) fn link(&self, key: &AssociationKey) -> Option<LinkOf<'_>> {
+        if let Some(row) = self.deltas().find_map(|delta| delta.association(key)) {
+            return Some(LinkOf(LinkRow::Recent(row)));
+        }
+        let mut parts = self.parts.iter().enumerate().rev();
+        parts.find_map(|(at, part)| part.edge(key).map(|edge| LinkOf(LinkRow::Stored { edge, part: at })))
+    }
+
+    /// Associations that `statement`, which is neither of their ends, was ever evidence for; distinct.
+    pub(crate) fn supported_by(&self, statement: ConceptId) -> Vec<AssociationKey> {
+        let recent = self.deltas().flat_map(|delta| delta.supported_by(statement));
+        let stored = self.parts.iter().flat_map(|part| part.supported_by(statement).map(|edge| edge.key()));
+        let mut keys: Vec<_> = recent.chain(stored).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// Ids of all rows whose id is `first` or above, ascending.
+    pub(crate) fn ids_from(&self, first: ConceptId) -> impl Iterator<Item = ConceptId> {
+        let recent = self.deltas().map(|delta| boxed(delta.concepts_from(first).map(|(id, _)| id)));
+        let stored = self.parts.iter().map(|part| boxed(ids_from(part, first)));
+        merged(recent.chain(stored).collect())
+    }
+
+    /// Concepts that an association leaves, from `first` on, ascending.
+    pub(crate) fn sources_from(&self, first: ConceptId) -> impl Iterator<Item = ConceptId> {
+        let recent = self.deltas().map(|delta| boxed(delta.sources_from(first)));
+        let stored = self.parts.iter().map(|part| boxed(part.sources_from(first)));
+        merged(recent.chain(stored).collect())
+    }
+
+    /// When each concept's incarnations began, the newest first.
+    pub(crate) fn newest(&self) -> impl Iterator<Item = (Timestamp, ConceptId)> {
+        let recent = self.deltas().map(|delta| boxed(delta.newest().map(std::cmp::Reverse)));
+        let stored = self.parts.iter().map(|part| boxed(part.newest().map(std::cmp::Reverse)));
+        merged(recent.chain(stored).collect()).map(|newest| newest.0)
+    }
+
+    /// The same, the oldest first.
+    pub(crate) fn oldest(&self) -> impl Iterator<Item = (Timestamp, ConceptId)> {
+        let recent = self.deltas().map(|delta| boxed(delta.oldest()));
+        let stored = self.parts.iter().map(|part| boxed(part.oldest()));
+        merged(recent.chain(stored).collect())
+    }
+
+    /// Whether the piece of evidence counts now: it stands, and its concepts live in the incarnations that it names.
     pub(crate) fn counts_now(&self, key: &AssociationKey, piece: &EvidenceVersion) -> bool {
-        let lives = |id, incarnation| self.concept(id, None).is_some_and(|concept| concept.incarnation == incarnation);
+        let lives = |id, incarnation| self.standing(id, None).is_some_and(|standing| standing.incarnation == incarnation);
         piece.stood(None)
             && lives(key.source, piece.source_incarnation)
             && lives(key.target, piece.target_incarnation)
@@ -164,29 +299,30 @@ impl Graph {
     /// Stores a version of a concept, and, where they are new, its names.
     pub(crate) fn put_concept(&mut self, concept: Concept, recorded_at: Timestamp) -> Arc<Concept> {
         let concept = Arc::new(concept);
-        let previous = self.concept(concept.id, None).cloned();
+        let previous = self.concept(concept.id, None);
         if previous.is_none() {
             self.counts.concepts += 1;
-            self.by_time.insert((recorded_at, concept.id));
-            if let Some(key) = &concept.key {
-                add(&mut self.keys, Arc::clone(key), concept.id);
-            }
+            self.delta.put_time(recorded_at, concept.id);
         }
-        let had_vector = previous.as_ref().is_some_and(|concept| concept.vector.is_some());
-        match (had_vector, concept.vector.is_some()) {
+        let old_vector = previous.as_ref().and_then(|concept| concept.vector.as_ref());
+        match (old_vector.is_some(), concept.vector.is_some()) {
             (false, true) => self.counts.vectors += 1,
             (true, false) => self.counts.vectors -= 1,
             _ => {}
         }
+        if let (Some(shape), Some(vector)) = (self.shape, &concept.vector)
+            && old_vector != Some(vector)
+        {
+            self.delta.vectors.put(shape, concept.id, vector);
+        }
         let same_text =
             previous.as_ref().is_some_and(|previous| previous.content == concept.content && previous.aliases == concept.aliases);
         if !same_text {
-            for name in name::names(&concept.content, concept.aliases.iter().map(AsRef::as_ref)) {
-                add(&mut self.names, name_hash(&name), concept.id);
+            if let Some(previous) = &previous {
+                self.delta.texts.remove(previous);
             }
-            if let Ok(mut keywords) = self.keywords.write() {
-                keywords.put(&concept);
-            }
+            self.delta.put_names(&concept);
+            self.delta.texts.put(&concept);
         }
         self.push(concept.id, recorded_at, Some(Arc::clone(&concept)));
         concept
@@ -194,61 +330,105 @@ impl Graph {
 
     /// Stores the retraction of a living concept.
     pub(crate) fn remove_concept(&mut self, concept: &Concept, recorded_at: Timestamp) {
+        self.forget_living(concept);
+        self.push(concept.id, recorded_at, None);
+    }
+
+    /// Takes everything that is known of a concept, now and in the past, out of reach; what the disk holds of it is for the
+    /// scrubbing that follows.
+    pub(crate) fn erase_concept(&mut self, id: ConceptId) {
+        if let Some(living) = self.concept(id, None) {
+            self.forget_living(&living);
+        }
+        let incarnation = self.row(id).map_or(0, |row| row.incarnation());
+        self.delta.put_concept(id, Arc::new(ConceptRow { versions: Vec::new(), erased_incarnation: incarnation }));
+    }
+
+    fn forget_living(&mut self, concept: &Concept) {
         self.counts.concepts -= 1;
         self.counts.vectors -= u64::from(concept.vector.is_some());
-        if let Ok(mut keywords) = self.keywords.write() {
-            keywords.remove(concept.id);
-        }
-        self.push(concept.id, recorded_at, None);
+        self.delta.texts.remove(concept);
     }
 
     /// The incarnation that `id` gets when it is taught anew.
     pub(crate) fn next_incarnation(&self, id: ConceptId) -> u64 {
-        self.concepts.get(&id).map_or(0, |row| row.incarnation()) + 1
+        self.row(id).map_or(0, |row| row.incarnation()) + 1
     }
 
     /// Stores the row of an association under both its ends.
-    pub(crate) fn put_association(&mut self, mut key: AssociationKey, row: AssociationRow) {
-        match self.labels.get(&key.label) {
-            Some(shared) => key.label = shared.clone(),
-            None => {
-                self.labels.insert(key.label.clone(), key.label.clone());
-            }
-        }
-        for piece in &row.evidence {
-            if let Ground::Statement(statement) = piece.ground
-                && statement != key.source
-                && statement != key.target
-            {
-                self.supports.insert((statement, key.clone()));
-            }
-        }
-        let row = Arc::new(row);
-        self.incoming.insert(IncomingKey::of(&key), Arc::clone(&row));
-        self.outgoing.insert(key, row);
+    pub(crate) fn put_association(&mut self, key: &AssociationKey, row: AssociationRow) {
+        self.delta.put_association(key, Arc::new(row));
     }
 
     /// The earliest record time that can still be asked about, when it is `now`.
     pub(crate) fn horizon(&self, now: Timestamp) -> Option<Timestamp> {
-        let seconds = i64::try_from(self.settings.history_retention_seconds?).unwrap_or(i64::MAX);
-        Some(now.plus_micros(seconds.saturating_mul(-1_000_000)))
+        horizon(&self.settings, now)
     }
 
     fn push(&mut self, id: ConceptId, recorded_at: Timestamp, concept: Option<Arc<Concept>>) {
         let horizon = self.horizon(recorded_at);
-        let row = Arc::make_mut(self.concepts.entry(id).or_default());
+        let mut row = self.row(id).map(Cow::into_owned).unwrap_or_default();
         row.push(recorded_at, concept);
         if let Some(horizon) = horizon {
             row.forget_before(horizon);
         }
+        self.delta.put_concept(id, Arc::new(row));
     }
 }
 
-fn add<K: Clone + Eq + std::hash::Hash>(map: &mut HashMap<K, Ids, RandomState>, key: K, id: ConceptId) {
-    match map.get_mut(&key) {
-        Some(ids) => ids.insert(id),
-        None => {
-            map.insert(key, Ids::One(id));
+/// The newest row of a concept.
+#[derive(Clone, Copy)]
+pub(crate) enum Found<'a> {
+    Recent(&'a Arc<ConceptRow>),
+    Stored(&'a Layer, Code),
+}
+
+impl Found<'_> {
+    /// The concept as recorded at `known_at`; `None` for now.
+    pub(crate) fn concept(self, known_at: Option<Timestamp>) -> Option<Arc<Concept>> {
+        match self {
+            Self::Recent(row) => row.at(known_at).cloned(),
+            Self::Stored(part, code) => part.concept(code, known_at),
         }
     }
+
+    fn standing(self, known_at: Option<Timestamp>) -> Option<Standing> {
+        match self {
+            Self::Recent(row) => row.at(known_at).map(|concept| Standing {
+                incarnation: concept.incarnation,
+                validity: concept.validity,
+                confidence: concept.confidence,
+            }),
+            Self::Stored(part, code) => part.standing(code, known_at),
+        }
+    }
+}
+
+/// The row of a known key.
+#[derive(Clone, Copy)]
+pub(crate) struct LinkOf<'a>(LinkRow<'a>);
+
+impl<'a> LinkOf<'a> {
+    pub(crate) fn row(&self) -> Cow<'a, AssociationRow> {
+        match self.0 {
+            LinkRow::Recent(row) => Cow::Borrowed(row),
+            LinkRow::Stored { edge, .. } => Cow::Owned(edge.row()),
+        }
+    }
+}
+
+/// Ids of a part's rows from `first` on.
+pub(crate) fn ids_from(part: &Part, first: ConceptId) -> impl Iterator<Item = ConceptId> {
+    let before = first.as_u128().checked_sub(1).map(ConceptId::from_u128);
+    part.concepts_from(before).map(|(id, _)| id)
+}
+
+/// The earliest record time that can still be asked about, when it is `now`.
+pub(crate) fn horizon(settings: &NamespaceSettings, now: Timestamp) -> Option<Timestamp> {
+    let seconds = i64::try_from(settings.history_retention_seconds?).unwrap_or(i64::MAX);
+    Some(now.plus_micros(seconds.saturating_mul(-1_000_000)))
+}
+
+fn boxed<'a, T>(items: impl Iterator<Item = T> + 'a) -> Box<dyn Iterator<Item = T> + 'a> {
+    Box::new(items)
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use sutra_protocol::association::{self, Evidence};
 use sutra_protocol::{AsOf, Association, AssociationKey, Concept, ConceptId, Ground, Timestamp};
+use sutra_segment::{EvidenceVersion, Standing};
 
-use super::graph::Graph;
-use super::rows::{AssociationRow, EvidenceVersion};
+use super::graph::{Graph, Link};
 
 /// Reads a graph as of one record time and, if it asks for one, one valid time.
 #[derive(Clone, Copy)]
@@ -23,11 +23,17 @@ pub(crate) struct Weight {
     pub(crate) strength: f64,
 }
 
+/// An association's ends: their ids and what liveness asks of them.
+struct Ends {
+    source: (ConceptId, Standing),
+    target: (ConceptId, Standing),
+}
+
 /// What makes pieces of evidence depend on each other: they come from one source, or are one teacher's word.
 #[derive(PartialEq)]
-enum Origin<'a> {
-    Uri(&'a str),
-    Teacher(&'a str),
+enum Origin {
+    Uri(String),
+    Teacher(Arc<str>),
 }
 
 impl<'a> Reader<'a> {
@@ -41,74 +47,105 @@ impl<'a> Reader<'a> {
     }
 
     /// The concept, if it is alive and holds.
-    pub(crate) fn concept(&self, id: ConceptId) -> Option<&'a Arc<Concept>> {
+    pub(crate) fn concept(&self, id: ConceptId) -> Option<Arc<Concept>> {
         let concept = self.graph.concept(id, self.known_at)?;
         self.valid_at.is_none_or(|time| concept.validity.contains(time)).then_some(concept)
     }
 
-    /// The weight of an association between `source` and `target`, which the reader sees; `None` if it is not alive or does not hold.
-    pub(crate) fn weight(&self, key: &AssociationKey, row: &AssociationRow, ends: [&'a Concept; 2]) -> Option<Weight> {
-        if self.valid_at.is_some_and(|time| !key.validity.contains(time)) {
+    /// Whether the concept is alive and holds.
+    pub(crate) fn sees(&self, id: ConceptId) -> bool {
+        self.standing(id).is_some()
+    }
+
+    fn standing(&self, id: ConceptId) -> Option<Standing> {
+        self.holding(self.graph.standing(id, self.known_at)?)
+    }
+
+    fn holding(&self, standing: Standing) -> Option<Standing> {
+        self.valid_at.is_none_or(|time| standing.validity.contains(time)).then_some(standing)
+    }
+
+    /// The weight of an association; `None` if it, or one of its ends, is not alive or does not hold.
+    pub(crate) fn weight(&self, link: &Link<'_>) -> Option<Weight> {
+        if self.valid_at.is_some_and(|time| !link.validity.contains(time)) {
             return None;
         }
+        let [source, target] = self.graph.ends(link, self.known_at)?;
+        let ends = Ends { source: (link.source, self.holding(source)?), target: (link.target, self.holding(target)?) };
         // One piece is the usual case and needs no list.
-        if let [only] = row.evidence.as_slice() {
-            let (confidence, _) = self.piece(only, ends)?;
+        if let Some(only) = link.single() {
+            let confidence = self.piece(&only, &ends)?;
             return Some(Weight { confidence, strength: only.strength });
         }
-        let alive = self.pieces(row, ends);
-        let strength = alive.iter().max_by_key(|(piece, ..)| piece.recorded_at)?.0.strength;
-        let confidence = association::confidence(alive.into_iter().map(|(_, confidence, origin)| (origin, confidence)));
-        Some(Weight { confidence, strength })
+        let row = link.row();
+        let alive = self.pieces(&row.evidence, &ends);
+        let strength = alive.iter().max_by_key(|(piece, _)| piece.recorded_at)?.0.strength;
+        Some(Weight { confidence: self.confidence(&alive), strength })
     }
 
     /// The association with its evidence, if it is alive and holds.
     pub(crate) fn association(&self, key: &AssociationKey) -> Option<Association> {
-        let row = self.graph.outgoing.get(key)?;
-        let ends = [self.concept(key.source)?.as_ref(), self.concept(key.target)?.as_ref()];
-        let Weight { confidence, strength } = self.weight(key, row, ends)?;
-        let pieces = self.pieces(row, ends).into_iter();
-        let evidence = pieces.map(|(piece, confidence, _)| Evidence { ground: piece.ground.clone(), confidence }).collect();
-        Some(Association { key: key.clone(), confidence, strength, evidence })
+        let row = self.graph.link(key)?.row();
+        if self.valid_at.is_some_and(|time| !key.validity.contains(time)) {
+            return None;
+        }
+        let ends = Ends { source: (key.source, self.standing(key.source)?), target: (key.target, self.standing(key.target)?) };
+        let alive = self.pieces(&row.evidence, &ends);
+        let strength = alive.iter().max_by_key(|(piece, _)| piece.recorded_at)?.0.strength;
+        let evidence = alive.iter().map(|(piece, confidence)| Evidence { ground: piece.ground.clone(), confidence: *confidence });
+        Some(Association { key: key.clone(), confidence: self.confidence(&alive), strength, evidence: evidence.collect() })
     }
 
-    /// The living pieces in statement order, with their confidence and origin.
-    fn pieces<'r>(&self, row: &'r AssociationRow, ends: [&'a Concept; 2]) -> Vec<(&'r EvidenceVersion, f64, Origin<'r>)>
-    where
-        'a: 'r,
-    {
-        let pieces = row.evidence.iter();
-        let mut alive: Vec<_> =
-            pieces.filter_map(|piece| self.piece(piece, ends).map(|(confidence, origin)| (piece, confidence, origin))).collect();
+    /// The living pieces in statement order, with their confidence.
+    fn pieces<'r>(&self, evidence: &'r [EvidenceVersion], ends: &Ends) -> Vec<(&'r EvidenceVersion, f64)> {
+        let pieces = evidence.iter();
+        let mut alive: Vec<_> = pieces.filter_map(|piece| Some((piece, self.piece(piece, ends)?))).collect();
         alive.sort_by(|a, b| a.0.ground.cmp(&b.0.ground));
         alive
     }
 
-    /// The confidence and origin of a piece of evidence, if it counts for this reader.
-    fn piece<'r>(&self, piece: &'r EvidenceVersion, ends: [&'a Concept; 2]) -> Option<(f64, Origin<'r>)>
-    where
-        'a: 'r,
-    {
-        let [source, target] = ends;
-        let taught = piece.source_incarnation == source.incarnation && piece.target_incarnation == target.incarnation;
+    /// What the living pieces add up to.
+    fn confidence(&self, alive: &[(&EvidenceVersion, f64)]) -> f64 {
+        match alive {
+            // Where it comes from makes no difference.
+            [(_, only)] => *only,
+            several => {
+                association::confidence(several.iter().map(|(piece, confidence)| (self.origin(&piece.ground), *confidence)))
+            }
+        }
+    }
+
+    /// The confidence of a piece of evidence, if it counts for this reader.
+    fn piece(&self, piece: &EvidenceVersion, ends: &Ends) -> Option<f64> {
+        let taught =
+            piece.source_incarnation == ends.source.1.incarnation && piece.target_incarnation == ends.target.1.incarnation;
         if !taught || !piece.stood(self.known_at) {
             return None;
         }
         match &piece.ground {
-            Ground::AssertedBy(teacher) => Some((piece.confidence, Origin::Teacher(teacher))),
+            Ground::AssertedBy(_) => Some(piece.confidence),
             Ground::Statement(id) => {
-                // Most associations rest on their own source: its row is at hand.
-                let statement = match ends.into_iter().find(|end| end.id == *id) {
-                    Some(end) => end,
-                    None => self.concept(*id)?.as_ref(),
+                // Most associations rest on their own source: it is at hand.
+                let statement = match [ends.source, ends.target].into_iter().find(|(end, _)| end == id) {
+                    Some((_, standing)) => standing,
+                    None => self.standing(*id)?,
                 };
-                let origin = match &statement.source {
-                    Some(source) => Origin::Uri(&source.uri),
-                    None => Origin::Teacher(&statement.asserted_by),
-                };
-                (statement.incarnation == piece.ground_incarnation)
-                    .then_some((piece.confidence.min(statement.confidence), origin))
+                (statement.incarnation == piece.ground_incarnation).then_some(piece.confidence.min(statement.confidence))
             }
+        }
+    }
+
+    fn origin(&self, ground: &Ground) -> Origin {
+        match ground {
+            Ground::AssertedBy(teacher) => Origin::Teacher(Arc::clone(teacher)),
+            Ground::Statement(id) => match self.concept(*id) {
+                Some(statement) => match &statement.source {
+                    Some(source) => Origin::Uri(source.uri.clone()),
+                    None => Origin::Teacher(Arc::clone(&statement.asserted_by)),
+                },
+                // Only a damaged segment gets here, and a view that met one answers nothing.
+                None => Origin::Teacher(Arc::from("")),
+            },
         }
     }
 }

@@ -2,37 +2,91 @@
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | [`rows`] | a concept's and an association's versions |
-//! | [`graph`] | the rows of a namespace, in every order that readers need |
+//! | [`delta`] | what was written since the last checkpoint, in every order that readers need |
+//! | [`texts`], [`vectors`] | its words and vectors |
+//! | [`graph`] | a namespace: deltas over segments |
+//! | [`written`], [`compacted`] | what a segment is made of: a delta, or older segments |
+//! | [`layer`], [`install`] | a segment's part under the deltas, and how it gets there |
+//! | [`merge`] | one sequence out of those of several layers |
 //! | [`liveness`] | which rows a reader sees, and what their evidence adds up to |
 //! | [`apply`] | the state machine |
 //! | [`sessions`] | remembered requests |
+//! | [`search`] | by words, by vector, by filter |
 //! | [`view`] | a pinned namespace: the answer to `Knowledge` |
 
-use im::OrdMap;
-use sutra_protocol::Namespace;
+use std::sync::Arc;
+
+use im::{OrdMap, Vector};
 use sutra_protocol::command::LogIndex;
+use sutra_protocol::{Namespace, Timestamp};
+use sutra_segment::Damage;
 
 mod apply;
+mod compacted;
+mod delta;
 mod graph;
 mod ids;
+mod install;
+mod layer;
 mod liveness;
-mod rows;
+mod merge;
+mod search;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod texts;
+mod vectors;
 mod view;
+mod written;
 
-pub(crate) use graph::Graph;
-pub use view::{Hit, View};
+pub(crate) use compacted::Compacted;
+pub(crate) use graph::{Counts, Graph, horizon};
+pub(crate) use layer::Layer;
+pub use search::{Hit, NearestError, Page};
+pub use view::View;
+pub(crate) use written::Written;
 
-use sessions::Sessions;
+pub(crate) use sessions::Sessions;
 
-/// Everything a shard knows. A clone is a snapshot and costs nothing.
+use crate::manifest::Scrub;
+
+/// Everything a shard knows. A clone is a snapshot and costs little.
 #[derive(Clone, Default)]
 pub(crate) struct State {
     pub(crate) namespaces: OrdMap<Namespace, Graph>,
     pub(crate) sessions: Sessions,
+    /// Erasures whose content may still be on the disk, oldest first.
+    pub(crate) scrubs: Vector<Scrub>,
     /// The last entry that is in here.
     pub(crate) applied: LogIndex,
+    /// Greatest record time in here.
+    pub(crate) clock: Timestamp,
+}
+
+impl State {
+    /// Estimate of the memory that the deltas take, those that a checkpoint is writing apart.
+    pub(crate) fn delta_bytes(&self) -> usize {
+        self.namespaces.values().map(|graph| graph.delta.bytes()).sum()
+    }
+
+    /// Whether a checkpoint is under way.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.namespaces.values().any(|graph| graph.frozen.is_some())
+    }
+
+    /// Lays every delta aside to be written into a segment, and begins new ones over them.
+    pub(crate) fn freeze(&mut self) {
+        let names: Vec<_> =
+            self.namespaces.iter().filter(|(_, graph)| !graph.delta.is_empty()).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            if let Some(graph) = self.namespaces.get_mut(&name) {
+                graph.frozen = Some(Arc::new(std::mem::take(&mut graph.delta)));
+            }
+        }
+    }
+
+    /// What is wrong with a segment, if a read of it found something.
+    pub(crate) fn damage(&self) -> Option<&Damage> {
+        self.namespaces.values().find_map(Graph::damage)
+    }
 }

@@ -4,8 +4,10 @@ use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 
 use im::{HashMap, Vector};
-use sutra_protocol::command::{Applied, Outcome, RequestKey};
-use sutra_protocol::{Namespace, Timestamp};
+use sutra_protocol::command::{Applied, Outcome, Rejection, RequestKey};
+use sutra_protocol::{ConceptId, Namespace, Timestamp};
+
+use crate::manifest::SessionEntry;
 
 /// Most requests that are remembered.
 const REQUESTS: usize = 65_536;
@@ -15,6 +17,21 @@ const OUTCOMES: usize = 1 << 20;
 const AGE_MICROS: i64 = 3_600_000_000;
 
 type Key = (Namespace, Arc<str>);
+
+/// Whether what became of an operation may hold text of a concept.
+fn quotes(outcome: &Result<Outcome, Rejection>, id: ConceptId) -> bool {
+    match outcome {
+        Ok(Outcome::Learned { id: learned, associations, .. }) => {
+            *learned == id || associations.iter().any(|one| one.key.target == id || one.key.source == id)
+        }
+        Ok(Outcome::Amended(concept)) => concept.id == id,
+        Ok(_) => false,
+        Err(Rejection::KeyTaken { holder, .. }) => *holder == id,
+        // Its text is free.
+        Err(Rejection::Refused(_)) => true,
+        Err(_) => false,
+    }
+}
 
 /// Requests that came with an `Idempotency-Key`, the newest of the last hour.
 #[derive(Clone, Default)]
@@ -65,6 +82,47 @@ impl Sessions {
                 break;
             }
             self.forget_oldest();
+        }
+    }
+
+    /// Everything that is remembered, oldest first.
+    pub(crate) fn entries(&self) -> Vec<SessionEntry> {
+        let current = self.order.iter().filter_map(|(recorded_at, key)| {
+            let session = self.requests.get(key)?;
+            let (namespace, name) = key;
+            (session.applied.recorded_at == *recorded_at).then(|| SessionEntry {
+                namespace: namespace.clone(),
+                key: name.as_ref().into(),
+                digest: session.digest,
+                applied: session.applied.clone(),
+            })
+        });
+        current.collect()
+    }
+
+    /// Remembers what [`Sessions::entries`] told.
+    pub(crate) fn restore(entries: Vec<SessionEntry>) -> Self {
+        let mut sessions = Self::default();
+        for SessionEntry { namespace, key, digest, applied } in entries {
+            sessions.remember(&namespace, &RequestKey { key, digest }, &applied);
+        }
+        sessions
+    }
+
+    /// Forgets the requests of a namespace whose answers may quote what is erased.
+    pub(crate) fn forget_quoting(&mut self, namespace: &Namespace, erased: ConceptId) {
+        let quoting = |session: &Session| session.applied.outcomes.iter().any(|outcome| quotes(outcome, erased));
+        let gone: Vec<Key> = self
+            .requests
+            .iter()
+            .filter(|((of, _), session)| of == namespace && quoting(session))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in gone {
+            if let Some(session) = self.requests.remove(&key) {
+                self.outcomes -= session.weight();
+            }
+            self.order.retain(|(_, other)| *other != key);
         }
     }
 

@@ -1,0 +1,131 @@
+//! A frozen delta becomes a segment.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use sutra_segment::{Segment, SegmentId, Source};
+use sutra_wal::Record;
+
+use super::{KeepError, Keeper, segment_path};
+use crate::control::Control;
+use crate::manifest::{FileEntry, Manifest, NamespaceEntry};
+use crate::memory::{Layer, State, Written};
+use crate::reconciler::{GROUP, TERM};
+
+impl Keeper {
+    /// Moves everything that is applied now into segments, and purges the log of it.
+    pub(super) fn checkpoint(&mut self) -> Result<(), KeepError> {
+        let snapshot = match self.unfinished.take() {
+            Some(snapshot) => snapshot,
+            None => self.freeze()?,
+        };
+        if snapshot.applied == self.manifest.applied {
+            return Ok(());
+        }
+        let started = Instant::now();
+        match self.write(&snapshot) {
+            Ok(segment) => {
+                let frozen = snapshot.namespaces.iter().filter(|(_, graph)| graph.frozen.is_some());
+                let born = frozen.map(|(name, graph)| (name.clone(), graph.born)).collect();
+                self.install(|done| Control::Checkpointed { segment: segment.clone(), born, done })?;
+                let counters = &self.shared.counters;
+                counters.checkpoints.fetch_add(1, Ordering::Relaxed);
+                let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                counters.checkpoint_nanos.fetch_add(nanos, Ordering::Relaxed);
+                counters.last_checkpoint_nanos.store(nanos, Ordering::Relaxed);
+                if let Some(segment) = &segment {
+                    self.index(segment);
+                }
+                self.cut_log()
+            }
+            Err(error) => {
+                // It stays frozen, and readable; the next attempt writes the same.
+                self.unfinished = Some(snapshot);
+                Err(error)
+            }
+        }
+    }
+
+    fn freeze(&self) -> Result<State, KeepError> {
+        let (reply, frozen) = sync_channel(1);
+        self.shared.write_log.control(Control::Freeze(reply));
+        frozen.recv().map_err(|_| KeepError::Closed)
+    }
+
+    /// Writes the frozen deltas into a segment, if there are any, and a manifest that names it.
+    fn write(&mut self, snapshot: &State) -> Result<Option<Arc<Segment>>, KeepError> {
+        let frozen = snapshot.namespaces.iter().filter_map(|(namespace, graph)| {
+            let delta = graph.frozen.as_deref()?;
+            Some(Written { namespace, shape: graph.shape, delta })
+        });
+        let sources: Vec<Written<'_>> = frozen.collect();
+        let sources: Vec<&dyn Source> = sources.iter().map(|source| source as &dyn Source).collect();
+        let mut manifest = self.manifest_of(snapshot);
+        let segment = if sources.is_empty() { None } else { Some(self.write_segment(&mut manifest, &sources)?) };
+        if let Some(segment) = &segment {
+            manifest.files.push(entry(segment));
+            for namespace in manifest.namespaces.iter_mut() {
+                if sources.iter().any(|source| *source.namespace() == namespace.name) {
+                    namespace.segments.push(segment.id().0);
+                }
+            }
+        }
+        // A namespace that was dropped may leave files that nobody names any more.
+        let named = |id: u64| manifest.namespaces.iter().any(|namespace| namespace.segments.contains(&id));
+        let (kept, dropped): (Vec<_>, Vec<_>) = manifest.files.drain(..).partition(|file| named(file.id));
+        manifest.files = kept;
+        manifest.graphs.retain(|graph| manifest.files.iter().any(|file| file.id == graph.segment));
+        self.adopt(manifest)?;
+        self.segments.extend(segment.clone());
+        self.forget(&dropped.iter().map(|file| file.id).collect::<Vec<_>>());
+        Ok(segment)
+    }
+
+    /// Writes a segment under the next free number, and opens it.
+    pub(super) fn write_segment(&self, manifest: &mut Manifest, sources: &[&dyn Source]) -> Result<Arc<Segment>, KeepError> {
+        let id = manifest.next_file;
+        manifest.next_file += 1;
+        let path = segment_path(&self.dir.segments(), id);
+        sutra_segment::write(self.disk(), &path, SegmentId(id), self.dir.store_id(), sources, &self.pace())?;
+        self.sync_segments()?;
+        Ok(Segment::open(self.disk(), &path, self.dir.store_id())?)
+    }
+
+    /// The manifest of a state whose parts are those of the manifest before.
+    fn manifest_of(&self, snapshot: &State) -> Manifest {
+        let namespaces = snapshot.namespaces.iter().map(|(name, graph)| NamespaceEntry {
+            name: name.clone(),
+            settings: graph.settings.clone(),
+            dimension: graph.shape.map(|shape| shape.dimension()),
+            scalar: graph.shape.map(|shape| shape.scalar().to_string()),
+            counts: graph.counts,
+            born: graph.born,
+            segments: graph.parts.iter().map(Layer::segment_id).collect(),
+        });
+        Manifest {
+            applied: snapshot.applied,
+            applied_term: TERM,
+            clock: snapshot.clock,
+            namespaces: namespaces.collect(),
+            sessions: snapshot.sessions.entries(),
+            scrubs: snapshot.scrubs.iter().cloned().collect(),
+            ..self.manifest.clone()
+        }
+    }
+
+    /// Takes out of the log what the manifest's files hold.
+    pub(super) fn cut_log(&self) -> Result<(), KeepError> {
+        let purge = Record::Purge { group: GROUP, upto: self.manifest.applied, term: TERM };
+        let cut = self.log.append(&[purge]).and_then(|position| self.log.sync(position));
+        cut.map_err(|error| KeepError::Log(error.to_string()))?;
+        self.log.drop_unneeded().map_err(|error| KeepError::Log(error.to_string()))?;
+        Ok(())
+    }
+}
+
+/// A segment's place in a manifest.
+pub(super) fn entry(segment: &Segment) -> FileEntry {
+    FileEntry { id: segment.id().0, bytes: segment.bytes(), root: segment.root() }
+}

@@ -1,0 +1,234 @@
+//! The keeper: the thread that moves what is in memory into segments, merges segments, and removes what was erased.
+//!
+//! ```text
+//!   freeze (asked of the reconciler) ─→ segment ─ fsync ─→ manifest ─ rename, fsync ─→ installed ─→ log purged
+//! ```
+//!
+//! Each step leaves the store whole: until the manifest is in place the log has everything, and from then on the manifest's files
+//! have it. What a crash leaves beside them is swept at the next start.
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | `work` | what is asked of the keeper |
+//! | `checkpoint` | a frozen delta becomes a segment |
+//! | `compact` | neighbouring segments become one |
+//! | `scrub` | erased content leaves segments and log |
+//! | `tiers` | which segments to merge |
+//! | `indexer` | the thread that builds graphs over vectors |
+//! | `files` | names, and what is swept |
+
+mod checkpoint;
+mod compact;
+mod files;
+mod indexer;
+mod scrub;
+mod tiers;
+mod work;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use sutra_disk::Disk;
+use sutra_segment::{Pace, Segment, SegmentError};
+use sutra_wal::Log;
+
+pub(crate) use files::{graph_path, segment_path, sweep};
+pub(crate) use indexer::Indexer;
+pub(crate) use work::{Ask, Built, Work};
+
+use crate::control::Control;
+use crate::datadir::DataDir;
+use crate::manifest::{Manifest, ManifestError};
+use crate::memory::State;
+use crate::store::Shared;
+
+/// First and longest pause after a failure.
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
+
+/// What the thread owns.
+pub(crate) struct Keeper {
+    shared: Arc<Shared>,
+    dir: Arc<DataDir>,
+    log: Log,
+    /// As it is on the disk.
+    manifest: Manifest,
+    /// Those of the manifest, in its order.
+    segments: Vec<Arc<Segment>>,
+    /// A frozen state whose segment could not be written yet.
+    unfinished: Option<State>,
+    indexer: Indexer,
+}
+
+/// Why the keeper could not do something. It is told to the operator and tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeepError {
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error("{step}")]
+    Io {
+        step: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{0}")]
+    Damage(#[from] sutra_segment::Damage),
+    #[error("the log could not be cut: {0}")]
+    Log(String),
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        dir: Arc<DataDir>,
+        log: Log,
+        manifest: Manifest,
+        segments: Vec<Arc<Segment>>,
+        indexer: Indexer,
+    ) -> Self {
+        Self { shared, dir, log, manifest, segments, unfinished: None, indexer }
+    }
+
+    /// Works until it is asked to close.
+    pub(crate) fn run(mut self, work: &Receiver<Work>) {
+        let _guard = EndOnPanic(Arc::clone(&self.shared));
+        self.reopen_graphs();
+        let mut pause: Option<Duration> = None;
+        loop {
+            let next = match pause {
+                // What failed is tried again, whether somebody asks or not.
+                Some(pause) => match work.recv_timeout(pause) {
+                    Ok(work) => work,
+                    Err(RecvTimeoutError::Timeout) => Work::Checkpoint,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                },
+                None => match work.recv() {
+                    Ok(work) => work,
+                    Err(_) => return,
+                },
+            };
+            let closing = matches!(next, Work::Close);
+            match self.work(next) {
+                Ok(()) => {
+                    pause = None;
+                    self.shared.trouble.store(None);
+                }
+                Err(KeepError::Closed) => {}
+                Err(error) => {
+                    let told = told(&error);
+                    tracing::warn!(error = %told, "a checkpoint or compaction failed; it is tried again, and the log keeps everything meanwhile");
+                    self.shared.trouble.store(Some(Arc::new(told)));
+                    // Whoever waits for memory is told instead.
+                    self.shared.write_log.control(Control::Wake);
+                    pause = Some(pause.map_or(PAUSES[0], |pause| (2 * pause).min(PAUSES[1])));
+                }
+            }
+            if closing {
+                self.indexer.close();
+                return;
+            }
+        }
+    }
+
+    fn work(&mut self, work: Work) -> Result<(), KeepError> {
+        match work {
+            Work::Checkpoint => {
+                self.shared.keeper.begun();
+                self.checkpoint()?;
+                self.merge()?;
+                if !self.manifest.scrubs.is_empty() { self.scrub() } else { Ok(()) }
+            }
+            Work::Scrub => self.scrub(),
+            Work::CheckpointNow(done) => {
+                let outcome = self.checkpoint();
+                // Whoever asked may have gone away.
+                let _ = done.send(outcome.as_ref().map(|()| ()).map_err(told));
+                outcome?;
+                self.merge()
+            }
+            Work::CompactNow(done) => {
+                let outcome = self.checkpoint().and_then(|()| self.compact(0..self.segments.len()));
+                let _ = done.send(outcome.as_ref().map(|()| ()).map_err(told));
+                outcome
+            }
+            Work::Built(built) => self.built(*built),
+            Work::Close => self.checkpoint(),
+        }
+    }
+
+    /// Merges segments as long as there are too many of one size.
+    fn merge(&mut self) -> Result<(), KeepError> {
+        loop {
+            let sizes: Vec<u64> = self.manifest.files.iter().map(|file| file.bytes).collect();
+            match tiers::choose(&sizes) {
+                Some(run) => self.compact(run)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Asks something of the reconciler and waits until readers see it.
+    fn install(&self, control: impl FnOnce(std::sync::mpsc::SyncSender<()>) -> Control) -> Result<(), KeepError> {
+        let (done, installed) = sync_channel(1);
+        self.shared.write_log.control(control(done));
+        installed.recv().map_err(|_| KeepError::Closed)
+    }
+
+    fn disk(&self) -> &dyn Disk {
+        &**self.dir.disk()
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::default()
+    }
+
+    /// Makes the names in the folder of segments durable.
+    fn sync_segments(&self) -> Result<(), KeepError> {
+        let synced = self.disk().sync_dir(&self.dir.segments());
+        synced.map_err(|source| KeepError::Io { step: "sync the folder of segments", source })
+    }
+
+    /// Puts a new manifest in place.
+    fn adopt(&mut self, manifest: Manifest) -> Result<(), KeepError> {
+        manifest.write(self.disk(), self.dir.path())?;
+        self.manifest = manifest;
+        let counters = &self.shared.counters;
+        counters.segments.store(self.manifest.files.len() as u64, Ordering::Relaxed);
+        let bytes: u64 = self.manifest.files.iter().map(|file| file.bytes).sum();
+        let graphs: u64 = self.manifest.graphs.iter().map(|graph| graph.bytes).sum();
+        counters.segment_bytes.store(bytes + graphs, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn counted(&self, counter: &std::sync::atomic::AtomicU64, started: Instant) {
+        counter.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(seconds = started.elapsed().as_secs_f64(), "wrote a segment");
+    }
+}
+
+/// An error with its causes.
+fn told(error: &KeepError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+/// Ends the store if the thread panics: memory would only grow from then on.
+struct EndOnPanic(Arc<Shared>);
+
+impl Drop for EndOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.end("the thread that writes segments has panicked");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Erased content leaves segments and log.
+
+use sutra_protocol::command::LogIndex;
+
+use super::{KeepError, Keeper};
+use crate::control::Control;
+use crate::memory::Layer;
+
+impl Keeper {
+    /// Removes what was erased so far from every file of the store.
+    pub(super) fn scrub(&mut self) -> Result<(), KeepError> {
+        // From here on the log's older files hold nothing that the checkpoint after it does not, and can go as a whole.
+        self.log.rotate().map_err(|error| KeepError::Log(error.to_string()))?;
+        self.checkpoint()?;
+        let scrubs = self.manifest.scrubs.clone();
+        let Some(upto) = scrubs.iter().map(|scrub| scrub.index).max() else { return Ok(()) };
+        while let Some(at) = self.segments.iter().rposition(|segment| {
+            scrubs.iter().any(|scrub| Layer::of(segment, &scrub.namespace).is_some_and(|layer| self.holds(&layer, scrub.id)))
+        }) {
+            // Alone: its neighbours need not be rewritten.
+            self.compact(at..at + 1)?;
+        }
+        self.cut_log()?;
+        self.finish_scrub(upto)
+    }
+
+    /// Whether a part still has what was known of a concept before it was erased: a row with content, under a newer one.
+    fn holds(&self, layer: &Layer, id: sutra_protocol::ConceptId) -> bool {
+        let Some(code) = layer.find(id) else { return false };
+        if layer.row(code).versions.is_empty() {
+            return false;
+        }
+        let newer = self.segments.iter().skip_while(|segment| segment.id().0 != layer.segment_id()).skip(1);
+        let mut rows = newer.filter_map(|segment| {
+            let layer = Layer::of(segment, layer.namespace())?;
+            layer.find(id).map(|code| layer.row(code))
+        });
+        rows.any(|row| row.erased_incarnation > 0)
+    }
+
+    fn finish_scrub(&mut self, upto: LogIndex) -> Result<(), KeepError> {
+        let mut manifest = self.manifest.clone();
+        manifest.scrubs.retain(|scrub| scrub.index > upto);
+        self.adopt(manifest)?;
+        self.install(|done| Control::Scrubbed { upto, done })
+    }
+}

@@ -1,0 +1,62 @@
+//! What is asked of the keeper.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+
+use tokio::sync::oneshot;
+
+use crate::manifest::GraphEntry;
+
+/// Something for the keeper to do.
+pub(crate) enum Work {
+    /// The deltas have reached their budget.
+    Checkpoint,
+    /// Something was erased.
+    Scrub,
+    /// Somebody wants everything in segments.
+    CheckpointNow(oneshot::Sender<Result<(), String>>),
+    /// Somebody wants one segment of all.
+    CompactNow(oneshot::Sender<Result<(), String>>),
+    /// A graph was built, or found again.
+    Built(Box<Built>),
+    /// Nothing comes after this.
+    Close,
+}
+
+/// A graph over the vectors of a part.
+pub(crate) struct Built {
+    pub(crate) entry: GraphEntry,
+    /// `None`: the file of this entry can't be used.
+    pub(crate) graph: Option<std::sync::Arc<sutra_vector::Graph>>,
+}
+
+/// How the keeper is reached.
+pub(crate) struct Ask {
+    work: Sender<Work>,
+    /// Whether a checkpoint was asked for that has not begun.
+    asked: AtomicBool,
+}
+
+impl Ask {
+    pub(crate) fn new(work: Sender<Work>) -> Self {
+        Self { work, asked: AtomicBool::new(false) }
+    }
+
+    /// Asks. A keeper that has ended does nothing more, as the store is closed then.
+    pub(crate) fn ask(&self, work: Work) {
+        if matches!(work, Work::Checkpoint) && self.asked.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let _ = self.work.send(work);
+    }
+
+    /// The checkpoint that was asked for begins.
+    pub(crate) fn begun(&self) {
+        self.asked.store(false, Ordering::Release);
+    }
+
+    /// For the threads that report to the keeper.
+    pub(crate) fn sender(&self) -> Sender<Work> {
+        self.work.clone()
+    }
+}

@@ -1,0 +1,88 @@
+//! Search by words.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use sutra_keyword::{Damaged, Query, QueryError, Statistics};
+use sutra_protocol::Concept;
+
+use super::Hit;
+use crate::memory::graph::Found;
+use crate::memory::liveness::Reader;
+use crate::memory::view::View;
+
+impl View {
+    /// At most `k` living concepts that fit `query` (see [`Query`]) in content or aliases and pass `passes`: best first, then by id.
+    /// Word statistics are those of now, whatever time the view is of; those of a segment count what has been replaced or
+    /// retracted since until the segment is merged.
+    ///
+    /// # Errors
+    /// [`QueryError`]: too many words.
+    pub fn search(&self, query: &str, k: usize, passes: &dyn Fn(&Concept) -> bool) -> Result<Vec<Hit>, QueryError> {
+        let query = Query::parse(query)?;
+        if query.is_empty() || k == 0 {
+            return Ok(Vec::new());
+        }
+        // An index that contradicts itself is damage of its segment, which the view tells.
+        Ok(self.find_words(&query, k, passes).unwrap_or_default())
+    }
+
+    fn find_words(&self, query: &Query, k: usize, passes: &dyn Fn(&Concept) -> bool) -> Result<Vec<Hit>, Damaged> {
+        let graph = self.graph();
+        let mut statistics = Statistics::default();
+        for delta in graph.deltas() {
+            statistics.merge(&delta.texts.index().statistics(query, delta.texts.visible())?);
+        }
+        for keywords in graph.parts.iter().filter_map(|layer| layer.keywords()) {
+            statistics.merge(&keywords.statistics(query)?);
+        }
+        let reader = self.reader();
+        let mut hits: Vec<Hit> = Vec::new();
+        for delta in graph.deltas() {
+            // A text that left and came back is there twice.
+            let mut found_already = HashSet::new();
+            let mut accept = |ordinal| {
+                let text = delta.texts.document(ordinal);
+                let seen = text.and_then(|text| seen(&reader, text));
+                seen.is_some_and(|seen| passes(&seen) && found_already.insert(seen.id))
+            };
+            let texts = &delta.texts;
+            let found = texts.index().search(query, &statistics, texts.visible(), k, &mut accept)?;
+            hits.extend(found.iter().filter_map(|hit| {
+                let concept = seen(&reader, texts.document(hit.ordinal)?)?;
+                Some(Hit { concept, score: hit.score })
+            }));
+        }
+        for layer in graph.parts.iter() {
+            let Some(keywords) = layer.keywords() else { continue };
+            let concept = |ordinal| {
+                let code = layer.code(ordinal)?;
+                let id = layer.id_of(code);
+                let newest = match graph.find(id)? {
+                    Found::Stored(other, _) => other.segment_id() == layer.segment_id(),
+                    Found::Recent(_) => false,
+                };
+                let seen_now = reader.concept(id)?;
+                if newest && self.as_of().known_at.is_none() {
+                    return Some(seen_now);
+                }
+                // Another layer, or another time, may have another text.
+                let text = layer.concept(code, None)?;
+                (text.content == seen_now.content && text.aliases == seen_now.aliases).then_some(seen_now)
+            };
+            let mut accept = |ordinal| concept(ordinal).is_some_and(|concept| passes(&concept));
+            let found = keywords.search(query, &statistics, k, &mut accept)?;
+            hits.extend(found.iter().filter_map(|hit| Some(Hit { concept: concept(hit.ordinal)?, score: hit.score })));
+        }
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.concept.id.cmp(&b.concept.id)));
+        let mut found_already = HashSet::new();
+        hits.retain(|hit| found_already.insert(hit.concept.id));
+        hits.truncate(k);
+        Ok(hits)
+    }
+}
+
+/// The concept with this text, if the reader sees it with this text.
+fn seen(reader: &Reader<'_>, text: &Concept) -> Option<Arc<Concept>> {
+    reader.concept(text.id).filter(|seen| seen.content == text.content && seen.aliases == text.aliases)
+}

@@ -1,0 +1,146 @@
+//! Search by vector.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sutra_protocol::filter::Filter;
+use sutra_protocol::{Concept, ConceptId};
+use sutra_vector::{Effort, Neighbour, Ordinals, Query, Shape, ShapeError};
+
+use super::Hit;
+use crate::memory::graph::Found;
+use crate::memory::layer::Layer;
+use crate::memory::view::View;
+
+/// Why nothing can be compared with a vector.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NearestError {
+    /// The namespace holds vectors of another dimension.
+    #[error("vector has {found} dimensions; namespace holds vectors of {expected}")]
+    Dimension {
+        /// The namespace's.
+        expected: u32,
+        /// The vector's.
+        found: u32,
+    },
+}
+
+impl View {
+    /// About the `k` living concepts that pass `filter` whose vectors point most nearly as `vector` does, by cosine similarity (−1
+    /// to 1), nearest first, then by id. What is in no segment yet is compared exactly. A namespace without vectors has none.
+    ///
+    /// # Errors
+    /// [`NearestError`].
+    pub fn nearest(&self, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>, NearestError> {
+        let Some(shape) = self.graph().shape else { return Ok(Vec::new()) };
+        let found = vector.len() as u32;
+        if found != shape.dimension() {
+            return Err(NearestError::Dimension { expected: shape.dimension(), found });
+        }
+        // The dimension was the only thing that can be wrong.
+        Ok(self.find_nearest(shape, vector, k, filter).unwrap_or_default())
+    }
+
+    fn find_nearest(&self, shape: Shape, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>, ShapeError> {
+        let query = Query::new(shape, vector)?;
+        let mut hits: Vec<Hit> = Vec::new();
+        let reader = self.reader();
+        for delta in self.graph().deltas() {
+            let Some(recent) = delta.vectors.recent() else { continue };
+            let accept = |ordinal: u32| {
+                let (id, stored) = delta.vectors.owner(ordinal)?;
+                let concept = reader.concept(*id)?;
+                let current = concept.vector.as_ref().is_some_and(|vector| Arc::ptr_eq(vector, stored) || vector == stored);
+                (current && filter.is_none_or(|filter| filter.passes(&concept))).then_some(concept)
+            };
+            let found =
+                recent.search(&query, k, &sutra_vector::Filter::Each(&|ordinal| accept(ordinal).is_some()), Effort::Usual)?;
+            hits.extend(found.iter().filter_map(|near| hit(accept(near.ordinal)?, near)));
+        }
+        for layer in self.graph().parts.iter() {
+            self.nearest_in(layer, &query, k, filter, &mut hits)?;
+        }
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.concept.id.cmp(&b.concept.id)));
+        // A vector that left and came back is in two layers.
+        let mut found_already = std::collections::HashSet::new();
+        hits.retain(|hit| found_already.insert(hit.concept.id));
+        hits.truncate(k);
+        Ok(hits)
+    }
+
+    fn nearest_in(
+        &self,
+        layer: &Layer,
+        query: &Query,
+        k: usize,
+        filter: Option<&Filter>,
+        hits: &mut Vec<Hit>,
+    ) -> Result<(), ShapeError> {
+        let Some(vectors) = layer.vectors() else { return Ok(()) };
+        // A graph and its re-scoring ask about the same ones again and again.
+        let known: RefCell<HashMap<u32, Option<Arc<Concept>>>> = RefCell::default();
+        let accept = |ordinal: u32| -> Option<Arc<Concept>> {
+            if let Some(answer) = known.borrow().get(&ordinal) {
+                return answer.clone();
+            }
+            let concept = self.owner(layer, ordinal).filter(|concept| filter.is_none_or(|filter| filter.passes(concept)));
+            known.borrow_mut().insert(ordinal, concept.clone());
+            concept
+        };
+        let among = match filter {
+            Some(filter) if self.as_of().known_at.is_none() => self.ordinals(layer, filter, vectors.len()),
+            _ => None,
+        };
+        let Some(among) = among else {
+            let found =
+                vectors.search(query, k, &sutra_vector::Filter::Each(&|ordinal| accept(ordinal).is_some()), Effort::Usual)?;
+            hits.extend(found.iter().filter_map(|near| hit(accept(near.ordinal)?, near)));
+            return Ok(());
+        };
+        // The index knows what passed when the segment was written; what is gone since makes room for more.
+        let mut wanted = k;
+        loop {
+            let found = vectors.search(query, wanted, &sutra_vector::Filter::Among(&among), Effort::Usual)?;
+            let passing: Vec<Hit> = found.iter().filter_map(|near| hit(accept(near.ordinal)?, near)).collect();
+            if passing.len() >= k || found.len() < wanted {
+                hits.extend(passing.into_iter().take(k));
+                return Ok(());
+            }
+            wanted *= 4;
+        }
+    }
+
+    /// Whose vector it is, if this view sees the concept with this vector.
+    fn owner(&self, layer: &Layer, ordinal: u32) -> Option<Arc<Concept>> {
+        let code = layer.vector_row(ordinal)?;
+        let id: ConceptId = layer.id_of(code);
+        let concept = self.reader().concept(id)?;
+        let stored = layer.vectors()?;
+        let here = matches!(self.graph().find(id)?, Found::Stored(newest, _) if newest.segment_id() == layer.segment_id());
+        // Only a row with one vector needs no comparison.
+        let sole =
+            here && (ordinal == 0 || layer.vector_row(ordinal - 1) != Some(code)) && layer.vector_row(ordinal + 1) != Some(code);
+        if sole && concept.vector.is_some() {
+            return Some(concept);
+        }
+        let vector = stored.vector(ordinal)?;
+        concept.vector.as_deref().is_some_and(|current| *current == *vector).then_some(concept)
+    }
+
+    /// The vectors of a layer whose rows may pass, as far as its index can tell.
+    fn ordinals(&self, layer: &Layer, filter: &Filter, count: u32) -> Option<Ordinals> {
+        let rows = super::candidates::rows(layer, filter)?;
+        let mut among = Ordinals::with_capacity(count);
+        for ordinal in 0..count {
+            if layer.vector_row(ordinal).is_some_and(|code| rows.contains(code.row())) {
+                among.insert(ordinal);
+            }
+        }
+        Some(among)
+    }
+}
+
+fn hit(concept: Arc<Concept>, near: &Neighbour) -> Option<Hit> {
+    Some(Hit { concept, score: f64::from(near.similarity) })
+}

@@ -1,0 +1,144 @@
+//! From a directory to a state: manifest, heads of segments, the log behind them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sutra_protocol::command::LogIndex;
+use sutra_segment::Segment;
+use sutra_vector::{Scalar, Shape};
+use sutra_wal::{Log, LogConfig};
+
+use crate::datadir::DataDir;
+use crate::entry::Entry;
+use crate::error::OpenError;
+use crate::keeper::{segment_path, sweep};
+use crate::manifest::{self, FileEntry, Manifest, ManifestError, NamespaceEntry};
+use crate::memory::{Graph, Layer, State};
+use crate::reconciler::GROUP;
+use crate::store::StoreConfig;
+
+/// The number of the one replica of a grid that has one node.
+const REPLICA: u64 = 1;
+
+/// An open directory, and what it holds.
+pub(crate) struct Opened {
+    pub(crate) dir: DataDir,
+    pub(crate) log: Log,
+    pub(crate) manifest: Manifest,
+    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) state: State,
+}
+
+/// Opens a directory. No record of a segment is read: the time it takes follows the log's tail, not the store.
+pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
+    let dir = DataDir::open(Arc::clone(&config.disk), &config.dir)?;
+    let disk = Arc::clone(dir.disk());
+    let manifest = match Manifest::read(&*disk, dir.path())? {
+        Some(manifest) => manifest,
+        None => first(&dir),
+    };
+    if manifest.store_id != dir.store_id() || manifest.grid_id != dir.grid_id() {
+        let reason = format!("it belongs to store {} of grid {}", manifest.store_id, manifest.grid_id);
+        return Err(ManifestError::Damaged { file: manifest::path(dir.path()), reason }.into());
+    }
+    let segments = manifest.files.iter().map(|file| segment(&dir, file)).collect::<Result<Vec<_>, _>>()?;
+    let mut state = restored(&dir, &manifest, &segments)?;
+    let log = LogConfig {
+        file_bytes: config.log_file_bytes,
+        durability: config.durability,
+        replay_after: BTreeMap::from([(GROUP, manifest.applied)]),
+        ..LogConfig::at(dir.path(), dir.store_id())
+    };
+    let log = Log::open(Arc::clone(&disk), log, |_, index, payload| replay(&mut state, index, payload))?;
+    if let Some(damage) = state.damage() {
+        return Err(OpenError::Damage(damage.clone()));
+    }
+    // What lies between the manifest and the log would be lost without a word.
+    let group = log.group(GROUP);
+    let index = |point: Option<sutra_wal::LogPoint>| point.map_or(LogIndex(0), |point| point.index);
+    let purged = index(group.as_ref().and_then(|group| group.purged));
+    let last = index(group.as_ref().and_then(|group| group.last));
+    if purged > manifest.applied || manifest.applied > last || state.applied != last {
+        return Err(OpenError::Gap { applied: manifest.applied, purged, last });
+    }
+    sweep(&*disk, &dir.segments(), &manifest).map_err(OpenError::io("clear", dir.segments()))?;
+    Ok(Opened { dir, log, manifest, segments, state })
+}
+
+/// The manifest of a directory that never had one.
+fn first(dir: &DataDir) -> Manifest {
+    Manifest {
+        grid_id: dir.grid_id().into(),
+        store_id: dir.store_id().into(),
+        shard: GROUP.0,
+        replica: REPLICA,
+        range_start: Default::default(),
+        range_end: None,
+        epoch: 0,
+        membership: vec![REPLICA],
+        applied: LogIndex(0),
+        applied_term: 0,
+        clock: Default::default(),
+        files: Vec::new(),
+        graphs: Vec::new(),
+        namespaces: Vec::new(),
+        sessions: Vec::new(),
+        scrubs: Vec::new(),
+        next_file: 1,
+    }
+}
+
+fn segment(dir: &DataDir, entry: &FileEntry) -> Result<Arc<Segment>, OpenError> {
+    let path = segment_path(&dir.segments(), entry.id);
+    let segment = Segment::open(&**dir.disk(), &path, dir.store_id())?;
+    if segment.root() != entry.root || segment.bytes() != entry.bytes || segment.id().0 != entry.id {
+        return Err(OpenError::OtherSegment { file: path });
+    }
+    Ok(segment)
+}
+
+fn restored(dir: &DataDir, manifest: &Manifest, segments: &[Arc<Segment>]) -> Result<State, OpenError> {
+    let mut state = State {
+        sessions: crate::memory::Sessions::restore(manifest.sessions.clone()),
+        scrubs: manifest.scrubs.iter().cloned().collect(),
+        applied: manifest.applied,
+        clock: manifest.clock,
+        ..State::default()
+    };
+    for entry in &manifest.namespaces {
+        let damaged = |reason: String| ManifestError::Damaged { file: manifest::path(dir.path()), reason };
+        let mut graph = Graph::new(entry.born);
+        graph.settings = entry.settings.clone();
+        graph.counts = entry.counts;
+        graph.shape = shape(entry).map_err(damaged)?;
+        let layers = entry.segments.iter().map(|id| {
+            let segment = segments.iter().find(|segment| segment.id().0 == *id);
+            let layer = segment.and_then(|segment| Layer::of(segment, &entry.name));
+            layer.ok_or_else(|| damaged(format!("segment {id} has no part of namespace {}", entry.name)))
+        });
+        graph.parts = layers.collect::<Result<Vec<_>, _>>()?.into();
+        state.namespaces.insert(entry.name.clone(), graph);
+    }
+    Ok(state)
+}
+
+fn shape(entry: &NamespaceEntry) -> Result<Option<Shape>, String> {
+    let (Some(dimension), Some(scalar)) = (entry.dimension, &entry.scalar) else { return Ok(None) };
+    let scalar: Scalar = scalar.parse().map_err(|_| format!("namespace {} stores vectors as {scalar}", entry.name))?;
+    Shape::new(dimension, scalar).map(Some).map_err(|error| error.to_string())
+}
+
+fn replay(state: &mut State, index: LogIndex, payload: &[u8]) -> Result<(), String> {
+    let entry: Entry = rmp_serde::from_slice(payload).map_err(|error| format!("the entry can't be read: {error}"))?;
+    if entry.index != index {
+        return Err(format!("it says that it is entry {}, and stands in the place of entry {}", entry.index.0, index.0));
+    }
+    if index.0 != state.applied.0 + 1 {
+        return Err(format!("entry {} follows entry {}", index.0, state.applied.0));
+    }
+    for stamped in &entry.commands {
+        state.apply(index, stamped.recorded_at, &stamped.command);
+    }
+    state.applied = index;
+    Ok(())
+}
