@@ -13,7 +13,7 @@ use sutra_protocol::{Concept, Ground, Timestamp};
 pub struct ConceptRow {
     /// By record time, ascending; empty only in a row that was erased.
     pub versions: Vec<ConceptVersion>,
-    /// The greatest incarnation that was erased; 0: none was. What is taught anew begins after it, so that nothing is resurrected.
+    /// The greatest incarnation that was erased or forgotten; 0: none was. What is taught anew begins after it, so that nothing is resurrected.
     pub erased_incarnation: u64,
 }
 
@@ -60,7 +60,13 @@ impl ConceptRow {
     /// Drops versions that no reader of `horizon` or later can see.
     pub fn forget_before(&mut self, horizon: Timestamp) {
         let visible = self.versions.iter().rposition(|version| version.recorded_at <= horizon).unwrap_or(0);
+        let before = self.erased_incarnation;
+        // A retraction alone does not tell which incarnation it ended, and what is taught anew must come after that one.
+        self.erased_incarnation = self.erased_incarnation.max(self.incarnation());
         self.versions.drain(..visible);
+        if self.versions.iter().any(|version| version.concept.is_some()) {
+            self.erased_incarnation = before;
+        }
     }
 }
 
