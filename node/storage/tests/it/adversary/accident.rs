@@ -9,7 +9,8 @@ impl Trial {
     /// Submits random commands at once, some of which may fail.
     pub(crate) fn try_write(&mut self, most: u64) {
         let commands = self.traceable(most);
-        let answers = self.submit(&commands);
+        // Now and then the keeper is at work at the same time.
+        let answers = if self.random.one_in(6) { self.keep_and_submit(&commands).1 } else { self.submit(&commands) };
         let mut done = Vec::new();
         for (command, answer) in commands.into_iter().zip(answers) {
             match answer {

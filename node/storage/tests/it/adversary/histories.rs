@@ -19,6 +19,7 @@ fn whatever_is_written_reads_back_as_the_model_says() {
                 6 => trial.check_pins(),
                 7..=8 => trial.checkpoint(),
                 9 => trial.compact(),
+                10 => trial.write_meanwhile(6),
                 _ => trial.write(4),
             }
         }

@@ -13,6 +13,7 @@
 //! | `accident` | what a trial does around an accident |
 //! | `crashes` | the power goes at any operation |
 //! | `faults` | calls of the disk fail |
+//! | `erased` | no file holds what was erased |
 //! | `full` | the disk is full |
 //! | `flip` | every byte of every file |
 //! | `fuzz` | every decoder under mutated bytes |
@@ -22,6 +23,7 @@ mod accident;
 mod author;
 mod budget;
 mod crashes;
+mod erased;
 mod faults;
 mod flip;
 mod full;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sutra_disk::{Disk, Random, SimulatedDisk};
-use sutra_protocol::command::{Applied, Command, LogIndex};
+use sutra_protocol::command::{Applied, Command, LogIndex, Operation};
 use sutra_protocol::{AsOf, Namespace, Timestamp};
-use sutra_storage::{OpenError, Store, StoreConfig, SubmitError, View, ViewError};
+use sutra_storage::{KeepFailure, OpenError, Store, StoreConfig, SubmitError, View, ViewError};
 use tokio::runtime::Runtime;
 
 use super::author::Author;
@@ -21,6 +21,9 @@ use super::seen::{NOW, Seen};
 const JOURNAL: usize = 12;
 /// How long anything may take before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What comes of a submission.
+type Answer = Result<Applied, SubmitError>;
 
 /// A store and its model.
 pub(crate) struct Trial {
@@ -124,7 +127,7 @@ impl Trial {
     }
 
     /// Submits commands at once.
-    pub(super) fn submit(&self, commands: &[Command]) -> Vec<Result<Applied, SubmitError>> {
+    pub(super) fn submit(&self, commands: &[Command]) -> Vec<Answer> {
         let store = self.store().clone();
         self.within("a submission", &store, together(commands.iter().map(|command| store.submit(command.clone())).collect()))
     }
@@ -168,6 +171,60 @@ impl Trial {
                 self.fail(&format!("{command:?}\ncame to\n  {applied:?}\nand should have come to\n  {right:?}"));
             }
         }
+    }
+
+    /// Submits several random commands while a checkpoint or a compaction goes on.
+    pub(crate) fn write_meanwhile(&mut self, most: u64) {
+        let commands = self.author.commands(&self.model, most);
+        let (kept, answers) = self.keep_and_submit(&commands);
+        if let Err(error) = kept {
+            self.fail(&format!("a checkpoint or a compaction: {error}"));
+        }
+        let mut done = Vec::new();
+        for (command, answer) in commands.into_iter().zip(answers) {
+            match answer {
+                Ok(applied) => done.push((command, applied)),
+                Err(error) => self.fail(&format!("{command:?} was refused: {error}")),
+            }
+        }
+        self.learn_of(done);
+    }
+
+    /// A checkpoint or a compaction, and commands at the same time.
+    pub(super) fn keep_and_submit(&mut self, commands: &[Command]) -> (Result<(), KeepFailure>, Vec<Answer>) {
+        let store = self.store().clone();
+        let checkpoint = self.random.one_in(2);
+        self.note(&(if checkpoint { "checkpoint" } else { "compact" }, "and meanwhile"));
+        let keep = async { if checkpoint { store.checkpoint().await } else { store.compact().await } };
+        let submissions = together(commands.iter().map(|command| store.submit(command.clone())).collect());
+        self.within("a checkpoint or a submission", &store, async { tokio::join!(keep, submissions) })
+    }
+
+    /// Submits one command, which is taken.
+    pub(crate) fn send(&mut self, command: Command) -> Applied {
+        let answer = self.submit(std::slice::from_ref(&command)).pop();
+        match answer {
+            Some(Ok(applied)) => {
+                self.learn_of(vec![(command, applied.clone())]);
+                applied
+            }
+            other => self.fail(&format!("{command:?} was refused: {other:?}")),
+        }
+    }
+
+    /// Writes something that drops nothing and forgets no request.
+    pub(crate) fn bystander(&mut self) {
+        let commands = self.author.traceable(&self.model, 3);
+        let quiet = |operation: &Operation| matches!(operation, Operation::Learn(_) | Operation::Associate(_));
+        for command in commands.into_iter().filter(|command| command.operations.iter().all(quiet)) {
+            self.send(command);
+        }
+    }
+
+    /// Waits until what entries up to `index` erased is on no disk.
+    pub(crate) fn scrub(&mut self, index: LogIndex) {
+        let store = self.store().clone();
+        self.within("scrub", &store, store.scrub(index));
     }
 
     /// Waits until all is applied.
@@ -314,7 +371,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Drives all futures at once on this task, so that they are all submitted before any is answered.
-pub(crate) async fn together<F: Future<Output = Result<Applied, SubmitError>>>(futures: Vec<F>) -> Vec<F::Output> {
+pub(crate) async fn together<F: Future<Output = Answer>>(futures: Vec<F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|context| {
         for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
