@@ -56,6 +56,11 @@ impl DataDir {
         &self.path
     }
 
+    /// Where it is written which store it is.
+    pub(crate) fn identity_file(&self) -> PathBuf {
+        self.path.join("IDENTITY")
+    }
+
     /// Where segments and graphs are.
     pub(crate) fn segments(&self) -> PathBuf {
         self.path.join("segments")

@@ -44,6 +44,14 @@ pub enum OpenError {
     /// Its manifest can't be used.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// Its identity and its manifest are of two stores.
+    #[error("identity file {identity} and manifest {manifest} belong to different stores, or one of them is damaged")]
+    Strangers {
+        /// The one.
+        identity: PathBuf,
+        /// The other.
+        manifest: PathBuf,
+    },
     /// One of its segments can't be used.
     #[error(transparent)]
     Segment(#[from] SegmentError),

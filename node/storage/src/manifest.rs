@@ -125,6 +125,12 @@ pub enum ManifestError {
         #[source]
         source: io::Error,
     },
+    /// It is gone, and the log is not.
+    #[error("manifest {file} is missing, but there is a log")]
+    Missing {
+        /// The file.
+        file: PathBuf,
+    },
     /// It is not what was written.
     #[error("manifest {file} is damaged: {reason}")]
     Damaged {

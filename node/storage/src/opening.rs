@@ -35,11 +35,18 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
     let disk = Arc::clone(dir.disk());
     let manifest = match Manifest::read(&*disk, dir.path())? {
         Some(manifest) => manifest,
-        None => first(&dir),
+        // It is there before the log is, and for ever.
+        None if sutra_wal::is_there(&*disk, dir.path()).map_err(OpenError::io("look for a log in", dir.path()))? => {
+            return Err(ManifestError::Missing { file: manifest::path(dir.path()) }.into());
+        }
+        None => {
+            let manifest = first(&dir);
+            manifest.write(&*disk, dir.path())?;
+            manifest
+        }
     };
     if manifest.store_id != dir.store_id() || manifest.grid_id != dir.grid_id() {
-        let reason = format!("it belongs to store {} of grid {}", manifest.store_id, manifest.grid_id);
-        return Err(ManifestError::Damaged { file: manifest::path(dir.path()), reason }.into());
+        return Err(OpenError::Strangers { identity: dir.identity_file(), manifest: manifest::path(dir.path()) });
     }
     let segments = manifest.files.iter().map(|file| segment(&dir, file)).collect::<Result<Vec<_>, _>>()?;
     let mut state = restored(&dir, &manifest, &segments)?;

@@ -69,6 +69,7 @@ impl Reconciler {
                 let _ = done.send(());
             }
         }
+        self.shared.write_log.abandon();
     }
 
     /// Whether commands may be taken now.

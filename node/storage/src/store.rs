@@ -130,8 +130,7 @@ impl Shared {
     /// Ends the store: nothing true can be answered any more.
     pub(crate) fn end(&self, reason: &str) {
         self.ended.store(Some(Arc::new(reason.to_owned())));
-        self.write_log.close();
-        self.write_log.finish();
+        self.write_log.abandon();
         (self.config.on_fatal)(reason);
     }
 }

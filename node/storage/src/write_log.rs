@@ -59,6 +59,8 @@ struct Queue {
     closed: bool,
     /// Closed, and the keeper asks for nothing more.
     finished: bool,
+    /// Nobody takes any more.
+    abandoned: bool,
 }
 
 /// What stands in the queue.
@@ -139,7 +141,12 @@ impl WriteLog {
 
     /// Asks something of the thread that applies.
     pub(crate) fn control(&self, control: Control) {
-        self.lock().controls.push_back(control);
+        let mut queue = self.lock();
+        // Nobody would do it: who asked learns that by its being dropped.
+        if !queue.abandoned {
+            queue.controls.push_back(control);
+        }
+        drop(queue);
         self.filled.notify_one();
     }
 
@@ -197,6 +204,17 @@ impl WriteLog {
     /// Ends the thread that takes, once nothing waits.
     pub(crate) fn finish(&self) {
         self.lock().finished = true;
+        self.filled.notify_all();
+    }
+
+    /// Drops everything that waits, and whatever comes: nobody takes any more. Whoever waits for an answer learns that there is none.
+    pub(crate) fn abandon(&self) {
+        let mut queue = self.lock();
+        (queue.closed, queue.finished, queue.abandoned) = (true, true, true);
+        let dropped = (std::mem::take(&mut queue.waiting), std::mem::take(&mut queue.controls));
+        (queue.commands, queue.bytes) = (0, 0);
+        drop(queue);
+        drop(dropped);
         self.filled.notify_all();
     }
 
