@@ -167,10 +167,14 @@ impl Columns<'_> {
             let [start, end] = [ends[0], ends[1]].map(|end| end as usize);
             if let Some(arriving) = edges.get_mut(start..end).filter(|arriving| arriving.len() > 1) {
                 // Of one source and relation, the order of the keys is that of the validities.
-                arriving.sort_unstable_by_key(|index| {
-                    let at = *index as usize;
-                    (self.relations[at] & RELATION, self.survey.id(self.sources[at]), *index)
-                });
+                let relation = |index: u32| self.relations[index as usize] & RELATION;
+                if self.survey.foreign_sources {
+                    let source = |index: u32| self.survey.id(self.sources[index as usize]);
+                    arriving.sort_unstable_by_key(|index| (relation(*index), source(*index), *index));
+                } else {
+                    // Then the order of the associations is that of their sources' ids.
+                    arriving.sort_unstable_by_key(|index| (relation(*index), *index));
+                }
             }
         }
         edges

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sutra_keyword::{Hit, Query};
 use sutra_protocol::name::names;
-use sutra_protocol::{AssociationKey, AttributeValue, Concept, ConceptId, Ground, Timestamp};
+use sutra_protocol::{AssociationKey, AttributeValue, Concept, ConceptId, Ground, Timestamp, Validity};
 use sutra_segment::{AssociationRow, ConceptRow, Edge, Part, Shape, Standing, number_key, text_hash, time_key};
 
 use crate::fixture::Knowledge;
@@ -69,7 +69,12 @@ impl Questions {
         let recorded = knowledge.concepts.values().flat_map(|row| &row.versions).map(|version| version.recorded_at);
         let times: BTreeSet<Timestamp> = recorded.flat_map(|time| [time, time.plus_micros(-1)]).collect();
         let mut keys: Vec<AssociationKey> = knowledge.associations.keys().cloned().collect();
-        let absent = keys.iter().map(|key| AssociationKey { target: ConceptId::from_u128(5), ..key.clone() });
+        // Those that are not there: with another target, with another validity.
+        let never = Validity { from: None, to: Some(Timestamp::from_micros(-77)) };
+        let absent = keys.iter().flat_map(|key| {
+            let elsewhere = AssociationKey { target: ConceptId::from_u128(5), ..key.clone() };
+            [elsewhere, AssociationKey { validity: never, ..key.clone() }]
+        });
         keys.extend(absent.collect::<Vec<_>>());
         let mut attributes = BTreeSet::from(["absent".to_owned(), String::new(), "\u{10ffff}".to_owned()]);
         let mut texts = BTreeSet::from(["absent".to_owned(), "2026-03-01T14:00:00+02:00".to_owned()]);
