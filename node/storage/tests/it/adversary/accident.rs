@@ -1,14 +1,26 @@
 //! What a trial does around an accident: it keeps account of what was sent, and asks afterwards what became of it.
 
+use std::time::{Duration, Instant};
+
 use sutra_protocol::command::{Applied, Command, RequestKey};
 use sutra_storage::SubmitError;
 
-use super::trial::{Trial, chain};
+use super::trial::{PATIENCE, Trial, chain};
 
 impl Trial {
     /// Submits random commands at once, some of which may fail.
     pub(crate) fn try_write(&mut self, most: u64) {
         let commands = self.traceable(most);
+        self.try_commands(commands);
+    }
+
+    /// Submits a command of about this many bytes, which may fail.
+    pub(crate) fn try_large(&mut self, bytes: usize) {
+        let command = self.large(bytes);
+        self.try_commands(vec![command]);
+    }
+
+    fn try_commands(&mut self, commands: Vec<Command>) {
         // Now and then the keeper is at work at the same time.
         let answers = if self.random.one_in(6) { self.keep_and_submit(&commands).1 } else { self.submit(&commands) };
         let mut done = Vec::new();
@@ -29,6 +41,31 @@ impl Trial {
         }
     }
 
+    /// Writes as soon as the store takes it, which it must before long.
+    pub(crate) fn write_when_it_can(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.try_write(3);
+            let refused = std::mem::take(&mut self.refused);
+            if refused.is_empty() && !self.is_over() {
+                return;
+            }
+            if self.is_over() || Instant::now() > end {
+                self.fail(&format!(
+                    "nothing is in the way, and it is not taken: {:?}, {:?}",
+                    refused.first(),
+                    self.store().stats()
+                ));
+            }
+            // What it refused must not be there later either.
+            if let Some(one) = refused.iter().find(|one| self.remembered(one).is_some()) {
+                self.fail(&format!("{one:?} was refused, and is there"));
+            }
+            let store = self.store().clone();
+            self.within("a pause", &store, tokio::time::sleep(Duration::from_millis(100)));
+        }
+    }
+
     /// A checkpoint or a compaction, which may fail.
     pub(crate) fn try_keep(&mut self) {
         let store = self.store().clone();
@@ -39,6 +76,13 @@ impl Trial {
             self.within("compact", &store, store.compact())
         };
         self.note(&(if checkpoint { "checkpoint" } else { "compact" }, kept.err().map(|error| error.to_string())));
+    }
+
+    /// A checkpoint, which may fail.
+    pub(crate) fn try_checkpoint(&mut self) {
+        let store = self.store().clone();
+        let kept = self.within("checkpoint", &store, store.checkpoint());
+        self.note(&("checkpoint", kept.err().map(|error| error.to_string())));
     }
 
     /// Whether nothing can be written until the store is opened again.

@@ -36,6 +36,18 @@ impl Author {
         apart((0..count).map(|_| self.new_command(model, true)).collect())
     }
 
+    /// A command of about this many bytes, which nothing speaks against.
+    pub(crate) fn large(&mut self, bytes: usize) -> Command {
+        self.next += 1;
+        let namespace = Namespace::default();
+        let mut concept = NewConcept::bare(&namespace, CONTENTS[CONTENTS.len() - 1], None);
+        let note = format!("Note {}: ", self.next).repeat(bytes / 10);
+        concept.attributes.insert(ATTRIBUTES[2].into(), AttributeValue::Text(note));
+        let learn = Learn { concept, on_conflict: Some(OnConflict::Merge), targets: Vec::new(), associations: Vec::new() };
+        let request = Some(RequestKey { key: format!("request-{}", self.next), digest: u128::from(self.next) << 64 });
+        Command { namespace, asserted_by: TEACHERS[0].into(), request, operations: vec![Operation::Learn(Box::new(learn))] }
+    }
+
     /// At most `most` commands that are written at once, some of which may be repetitions of earlier ones.
     pub(crate) fn commands(&mut self, model: &Model, most: u64) -> Vec<Command> {
         let count = 1 + self.random.below(most);

@@ -5,15 +5,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Default of a time-boxed adversary.
 const DEFAULT: Duration = Duration::from_secs(20);
+/// How many there are in a soak.
+const SOAK: u64 = 10_000;
 
-/// Runs `trial` with one seed after another: only that of `SUTRA_SEED` if it is set, as many as `SUTRA_HISTORIES` says if that is
-/// set, or for `share` of twenty seconds. A failing one names its seed.
+/// Runs `trial` with one seed after another: only that of `SUTRA_SEED` if it is set, `share` of as many as `SUTRA_HISTORIES` says
+/// if that is set, of ten thousand in a soak, or for `share` of twenty seconds. A failing one names its seed.
 pub(crate) fn each_seed(name: &str, share: f64, mut trial: impl FnMut(u64)) {
     if let Some(seed) = number("SUTRA_SEED") {
         return trial(seed);
     }
     let first = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-    let (most, end) = match number("SUTRA_HISTORIES") {
+    let (most, end) = match number("SUTRA_HISTORIES").or(is_soak().then_some(SOAK)) {
         Some(histories) => ((histories as f64 * share).ceil() as u64, None),
         None => (u64::MAX, Some(Instant::now() + DEFAULT.mul_f64(share))),
     };
@@ -29,6 +31,11 @@ pub(crate) fn each_seed(name: &str, share: f64, mut trial: impl FnMut(u64)) {
     }
     eprintln!("{name}: {done} passed, from seed {first}");
     assert!(done > 0, "not one was tried");
+}
+
+/// Whether `cargo xtask soak` runs this.
+pub(crate) fn is_soak() -> bool {
+    std::env::var_os("SUTRA_SOAK").is_some()
 }
 
 /// The number in an environment variable.

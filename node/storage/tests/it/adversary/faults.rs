@@ -87,3 +87,29 @@ fn a_store_under_faults_opens_or_says_why_and_opens_when_they_are_gone() {
         trial.close();
     });
 }
+
+#[test]
+fn a_manifest_that_landed_although_its_writing_failed_keeps_its_segments() {
+    each_seed("late manifests", 0.25, |seed| {
+        let mut trial = Trial::new(seed);
+        (0..4).for_each(|_| trial.write(3));
+        // The rename happens, or it happens and only its directory's sync fails: either way the new manifest may be the one that is
+        // found, and the store was told that it is not there.
+        let late = if trial.random.one_in(2) {
+            Fault::new(DiskCall::Rename, Failure::Late, When::Nth(1)).on("MANIFEST")
+        } else {
+            Fault::new(DiskCall::SyncDir, Failure::Io, When::From(1))
+        };
+        trial.disk.fault(late);
+        trial.try_checkpoint();
+        (0..4).for_each(|_| trial.try_write(3));
+        trial.disk.heal();
+        // What is written next is written, but no manifest names it.
+        trial.disk.fault(Fault::new(DiskCall::Rename, Failure::Io, When::From(1)).on("MANIFEST"));
+        trial.try_checkpoint();
+        trial.crash();
+        trial.open();
+        trial.settle();
+        trial.close();
+    });
+}

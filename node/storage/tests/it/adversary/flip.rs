@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sutra_disk::{Disk, DiskCall, Failure, Fault, Random, SimulatedDisk, Snapshot, When};
 use sutra_storage::{Store, StoreConfig};
 
-use super::budget::number;
+use super::budget::{is_soak, number};
 use super::model::{Model, Ward};
 use super::scene;
 use super::seen::{NOW, Seen};
@@ -99,7 +99,7 @@ impl Closed {
 fn a_flipped_byte_is_the_right_answer_or_an_error_that_names_the_file() {
     let seed = number("SUTRA_SEED").unwrap_or(11);
     let closed = Closed::new(seed);
-    let every_byte = std::env::var_os("SUTRA_SOAK").is_some();
+    let every_byte = is_soak();
     let mut random = Random::new(seed);
     let files: Vec<_> = closed.files.iter().filter(|(path, bytes)| *bytes > 0 && !path.ends_with("LOCK")).collect();
     let share = SAMPLED / files.len() as u32;

@@ -13,7 +13,11 @@ fn a_full_disk_refuses_writes_answers_reads_and_goes_on_when_there_is_space() {
                 if !trial.refused.is_empty() || trial.is_over() {
                     break;
                 }
-                trial.try_write(3);
+                if trial.random.one_in(2) {
+                    trial.try_write(3);
+                } else {
+                    trial.try_large(10_000);
+                }
             }
             assert!(!trial.is_over(), "a full disk ends nothing: {:?}", trial.store().failure());
             assert!(!trial.refused.is_empty(), "the disk was full, and nothing was refused");
@@ -27,8 +31,8 @@ fn a_full_disk_refuses_writes_answers_reads_and_goes_on_when_there_is_space() {
                 trial.settle();
             }
             trial.disk.set_capacity(None);
-            trial.write(3);
             trial.settle();
+            trial.write_when_it_can();
             if trial.random.one_in(2) {
                 trial.checkpoint();
             }

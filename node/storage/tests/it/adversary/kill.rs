@@ -11,7 +11,7 @@ use sutra_protocol::command::{Command, Learn, NewAssociation, NewConcept, Operat
 use sutra_protocol::{AssociationType, ConceptId, Knowledge, Namespace, Validity};
 use sutra_storage::{Store, StoreConfig, View};
 
-use super::budget::number;
+use super::budget::{is_soak, number};
 use super::seen::NOW;
 
 /// Set for the process that is to be killed: the data directory.
@@ -102,10 +102,7 @@ fn nothing_acknowledged_is_lost_by_sigkill() {
     if let Some(dir) = std::env::var_os(DIR).map(PathBuf::from) {
         return write_for_ever(&dir, number(ROUND).unwrap());
     }
-    let (rounds, end) = match std::env::var_os("SUTRA_SOAK") {
-        Some(_) => (50, None),
-        None => (u64::MAX, Some(Instant::now() + Duration::from_secs(30))),
-    };
+    let (rounds, end) = if is_soak() { (50, None) } else { (u64::MAX, Some(Instant::now() + Duration::from_secs(60))) };
     let seed = number("SUTRA_SEED").unwrap_or(31);
     let mut random = Random::new(seed);
     let dir = tempfile::tempdir().unwrap();

@@ -20,7 +20,7 @@ use super::seen::{NOW, Seen};
 /// How much of what was done is told with a failure.
 const JOURNAL: usize = 12;
 /// How long anything may take before it counts as hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What comes of a submission.
 type Answer = Result<Applied, SubmitError>;
@@ -134,6 +134,10 @@ impl Trial {
 
     pub(super) fn traceable(&mut self, most: u64) -> Vec<Command> {
         self.author.traceable(&self.model, most)
+    }
+
+    pub(super) fn large(&mut self, bytes: usize) -> Command {
+        self.author.large(bytes)
     }
 
     /// Submits several random commands at once; all are taken.

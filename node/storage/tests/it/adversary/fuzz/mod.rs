@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use sutra_disk::Random;
 
-use super::budget::number;
+use super::budget::{is_soak, number};
 
 mod image;
 mod kept;
@@ -34,11 +34,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Most inputs that are mutated further.
 const POOL: usize = 512;
 
-/// Mutates `seeds` for `SUTRA_FUZZ_SECONDS` (20), or with the one seed `SUTRA_SEED`, and gives every result to `decode`, which
+/// Mutates `seeds` for `SUTRA_FUZZ_SECONDS` (20, in a soak 300), beginning with `SUTRA_SEED`, and gives every result to `decode`, which
 /// answers in a few words what came of it.
 fn fuzz(name: &str, seeds: Vec<Vec<u8>>, decode: impl Fn(&[u8]) -> String) {
     let seed = number("SUTRA_SEED").unwrap_or(20_260_301);
-    let time = Duration::from_secs(number("SUTRA_FUZZ_SECONDS").unwrap_or(20));
+    let time = Duration::from_secs(number("SUTRA_FUZZ_SECONDS").unwrap_or(if is_soak() { 300 } else { 20 }));
     let mut random = Random::new(seed);
     let mut pool = kept::inputs(name);
     pool.extend(seeds);
