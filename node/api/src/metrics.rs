@@ -1,12 +1,13 @@
 //! What a node counts about its requests, for `/metrics`. Shared by the HTTP and the TCP interface; cheap to clone.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use sutra_protocol::ErrorCode;
 use sutra_protocol::http::{RefusalCode, StatsResponse};
+use sutra_storage::StoreStats;
 
 /// The counters of one node. Every label has a bounded set of values: operation names are literals, codes are enums.
 #[derive(Clone, Debug)]
@@ -84,38 +85,63 @@ impl Metrics {
     }
 
     /// Everything counted, and the node's own numbers, in the text format of Prometheus (version 0.0.4).
-    pub fn render(&self, stats: &StatsResponse, sync: WalSync) -> String {
+    pub fn render(&self, stats: &StatsResponse, store: &StoreStats) -> String {
         let mut text = String::new();
-        let mut own = |name: &str, kind: &str, help: &str, value: u64| {
+        let mut own = |name: &str, kind: &str, help: &str, value: &dyn Display| {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
         };
-        own("sutra_concepts_total", "gauge", "Living concepts.", stats.concepts);
-        own("sutra_associations_total", "gauge", "Living associations.", stats.edges);
-        own("sutra_namespaces", "gauge", "Namespaces.", stats.namespaces);
-        own("sutra_wal_size_bytes", "gauge", "Size of the write-ahead log.", stats.wal_bytes);
-        own("sutra_write_log_pending", "gauge", "Commands that wait in the write log.", stats.pending);
-        own("sutra_write_log_pending_bytes", "gauge", "Bytes of the commands that wait in the write log.", stats.pending_bytes);
-        own("sutra_commands_total", "counter", "Commands made durable since the start.", stats.written);
-        let _ = writeln!(
-            text,
-            "# HELP sutra_wal_sync_seconds Time of writes with fsync of the write-ahead log.\n\
-             # TYPE sutra_wal_sync_seconds summary\n\
-             sutra_wal_sync_seconds_sum {}\nsutra_wal_sync_seconds_count {}",
-            sync.seconds_total, sync.count
+        let log = &stats.write_log;
+        own("sutra_concepts_total", "gauge", "Living concepts.", &stats.concepts);
+        own("sutra_associations_total", "gauge", "Living associations.", &stats.edges);
+        own("sutra_vectors_total", "gauge", "Living concepts with a vector.", &stats.vectors);
+        own("sutra_namespaces", "gauge", "Namespaces.", &stats.namespaces);
+        own("sutra_wal_size_bytes", "gauge", "Size of the write-ahead log.", &stats.wal_bytes);
+        own("sutra_wal_files", "gauge", "Files of the write-ahead log.", &stats.log_files);
+        own("sutra_segments", "gauge", "Segments.", &stats.segments);
+        own("sutra_segment_bytes", "gauge", "Size of the segments, with the graphs over their vectors.", &stats.segment_bytes);
+        own("sutra_delta_bytes", "gauge", "Memory of what is in no segment yet.", &stats.delta_bytes);
+        own("sutra_delta_budget_bytes", "gauge", "What that may take before it is checkpointed.", &stats.delta_budget_bytes);
+        own("sutra_checkpoints_total", "counter", "Checkpoints since the start.", &stats.checkpoints);
+        own("sutra_last_checkpoint_seconds", "gauge", "How long the last checkpoint took.", &stats.last_checkpoint_seconds);
+        own("sutra_compactions_total", "counter", "Merges of segments since the start.", &stats.compactions);
+        own("sutra_compacted_bytes_total", "counter", "Bytes that they wrote.", &store.compacted_bytes);
+        own("sutra_scrubs_pending", "gauge", "Erasures whose content may still be in a file.", &stats.scrubs_pending);
+        own(
+            "sutra_storage_trouble",
+            "gauge",
+            "1 if the last checkpoint or compaction failed.",
+            &u8::from(stats.trouble.is_some()),
         );
+        own("sutra_write_log_pending", "gauge", "Commands that wait in the write log.", &stats.pending);
+        own("sutra_write_log_pending_bytes", "gauge", "Bytes of the commands that wait in the write log.", &stats.pending_bytes);
+        own("sutra_write_log_utilisation", "gauge", "How full the write log is, 0 to 1.", &log.utilisation);
+        own(
+            "sutra_write_log_predicted_depth",
+            "gauge",
+            "Commands that will wait when the next entry is written.",
+            &log.predicted_depth,
+        );
+        own(
+            "sutra_write_log_window_seconds",
+            "gauge",
+            "How long the reconciler waits for more commands.",
+            &(log.window_ms / 1e3),
+        );
+        own("sutra_write_log_rate", "gauge", "Commands that arrive in a second.", &log.rate_per_second);
+        own("sutra_write_log_lag_seconds", "gauge", "How long a command that arrives now will wait.", &log.lag_seconds);
+        own("sutra_write_log_health", "gauge", "1 is well, 0 turns writes away.", &log.health_score);
+        own("sutra_commands_total", "counter", "Commands made durable since the start.", &stats.written);
+        let mut times = |name: &str, help: &str, sum: f64, count: u64| {
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} summary\n{name}_sum {sum}\n{name}_count {count}");
+        };
+        let (sum, count) = (store.sync_seconds_total, store.syncs);
+        times("sutra_wal_sync_seconds", "Time of writes with fsync of the write-ahead log.", sum, count);
+        let (sum, count) = (store.checkpoint_seconds_total, store.checkpoints);
+        times("sutra_checkpoint_seconds", "Time of checkpoints.", sum, count);
         // Encoding into a string fails only where a family has no metrics, and then what was encoded so far is still true.
         let _ = TextEncoder::new().encode_utf8(&self.0.registry.gather(), &mut text);
         text
     }
-}
-
-/// How often, and for how long in all, the write-ahead log was written and synced.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct WalSync {
-    /// Syncs since the start.
-    pub count: u64,
-    /// Their time together, in seconds.
-    pub seconds_total: f64,
 }
 
 impl Inner {
@@ -148,6 +174,8 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
+    use sutra_protocol::http::WriteLogStats;
+
     use super::*;
 
     #[test]
@@ -159,10 +187,15 @@ mod tests {
         let open = metrics.connected(Interface::Http);
         let closed = metrics.connected(Interface::Tcp);
         drop(closed);
-        let sync = WalSync { count: 3, seconds_total: 0.25 };
-        let text = metrics.render(&StatsResponse { concepts: 7, ..StatsResponse::default() }, sync);
+        let store = StoreStats { syncs: 3, sync_seconds_total: 0.25, ..StoreStats::default() };
+        let write_log = WriteLogStats { health_score: 0.75, ..WriteLogStats::default() };
+        let stats = StatsResponse { concepts: 7, segments: 2, checkpoints: 5, write_log, ..StatsResponse::default() };
+        let text = metrics.render(&stats, &store);
         for line in [
             "sutra_concepts_total 7",
+            "sutra_segments 2",
+            "sutra_checkpoints_total 5",
+            "sutra_write_log_health 0.75",
             "sutra_wal_sync_seconds_sum 0.25",
             "sutra_wal_sync_seconds_count 3",
             r#"sutra_requests_total{code="ok",operation="learn"} 1"#,

@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{LogFormat, Settings};
+use crate::offline::Offline;
 
 /// A storage node of Sutra Grid.
 #[derive(Debug, Parser)]
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     ///
     /// Everything is kept in --data-dir; without one, in a temporary directory that is removed at the end.
     Dev(Box<DevFlags>),
+    #[command(flatten)]
+    Offline(Offline),
 }
 
 #[derive(Debug, Args)]

@@ -14,12 +14,14 @@
 //! | [`node`] | a running node: start, drain, stop |
 //! | [`signals`] | when to stop |
 //! | [`dev`] | the embedded grid |
+//! | [`offline`] | tools for a data directory that no node serves |
 
 mod arguments;
 mod config;
 mod dev;
 mod logging;
 mod node;
+mod offline;
 mod signals;
 
 use std::io::Write as _;
@@ -29,35 +31,43 @@ use std::time::Duration;
 use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
+use crate::offline::{Damage, Verdict};
 
-/// What can't work is told at once, with this status.
+/// What can't work, or can't be looked at, is told at once, with this status.
 const CANNOT_START: u8 = 2;
 /// How long reads that nobody waits for any more may keep the process.
 const LEFTOVERS: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // Nothing can be done about a stderr that is closed.
             let _ = writeln!(std::io::stderr(), "sutra-node: {error:#}");
-            ExitCode::from(CANNOT_START)
+            if error.is::<Damage>() { Verdict::Damaged.into() } else { ExitCode::from(CANNOT_START) }
         }
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = match arguments.command {
-        Command::Serve(flags) => config::Config::resolve(*flags).map_err(anyhow::Error::from).and_then(|config| {
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        Command::Serve(flags) => {
+            let config = config::Config::resolve(*flags)?;
             logging::start(config.log)?;
-            runtime.block_on(node::serve(config))
-        }),
-        Command::Dev(flags) => dev::Dev::resolve(*flags).and_then(|dev| {
+            serve(node::serve(config))
+        }
+        Command::Dev(flags) => {
+            let dev = dev::Dev::resolve(*flags)?;
             logging::start(dev.config.log)?;
-            runtime.block_on(dev.serve())
-        }),
-    };
+            serve(dev.serve())
+        }
+        Command::Offline(tool) => offline::run(tool, &mut std::io::stdout().lock()).map(ExitCode::from),
+    }
+}
+
+fn serve(node: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(node);
     runtime.shutdown_timeout(LEFTOVERS);
-    done
+    done.map(|()| ExitCode::SUCCESS)
 }

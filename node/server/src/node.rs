@@ -13,10 +13,22 @@ use sutra_api::http::{self, HttpLimits};
 use sutra_api::metrics::Metrics;
 use sutra_api::service::{Service, ServiceConfig};
 use sutra_api::tcp::{self, TcpLimits};
-use sutra_storage::{Store, StoreConfig};
+use sutra_storage::{Durability, Store, StoreConfig};
 
-use crate::config::Config;
+use crate::config::{Config, DurabilitySetting};
 use crate::signals::Signals;
+
+/// The store that the configuration asks for.
+fn store_config(config: &Config) -> StoreConfig {
+    StoreConfig {
+        durability: match config.durability {
+            DurabilitySetting::Fsync => Durability::Fsync,
+            DurabilitySetting::Buffered => Durability::Buffered,
+        },
+        delta_bytes: usize::try_from(config.delta_budget.bytes()).unwrap_or(usize::MAX),
+        ..StoreConfig::at(&config.data_dir)
+    }
+}
 
 /// Status of a process that a second signal ended.
 const INTERRUPTED: i32 = 1;
@@ -64,7 +76,10 @@ impl Node {
         let http = bind("http", config.http).await?;
         let tcp = bind("tcp", config.tcp).await?;
         let (http_address, tcp_address) = (http.local_addr()?, tcp.local_addr()?);
-        let opening = StoreConfig::at(&config.data_dir);
+        if config.durability == DurabilitySetting::Buffered {
+            warn!("--durability buffered: a loss of power loses what was acknowledged last");
+        }
+        let opening = store_config(&config);
         let store = tokio::task::spawn_blocking(move || Store::open(opening)).await.context("open the data directory")??;
         let service = Service::new(
             store.clone(),

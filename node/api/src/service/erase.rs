@@ -1,11 +1,13 @@
 //! `DELETE /v1/concept/{id}?mode=erase`.
 
+use tokio::time::timeout_at;
+
 use sutra_protocol::command::{LogIndex, Operation, Outcome};
 use sutra_protocol::http::DeleteResponse;
 use sutra_protocol::{ApiError, ConceptId, Namespace};
 
 use super::submit::{Done, unexpected};
-use super::{Caller, Service, Written};
+use super::{Caller, Service, Written, fault};
 
 impl Service {
     /// Removes what an id ever held for ever: from every answer at once, and from the log, the segments and the indices of this node
@@ -22,17 +24,14 @@ impl Service {
         id: ConceptId,
     ) -> Result<Written<DeleteResponse>, ApiError> {
         let Done { outcome, index, recorded_at } = self.once(caller, namespace, Operation::Erase(id)).await?;
-        let associations = match outcome {
-            Outcome::Erased { associations } | Outcome::Retracted { associations } => associations,
-            other => return Err(unexpected(&other)),
-        };
+        let Outcome::Erased { associations } = outcome else { return Err(unexpected(&outcome)) };
         self.scrubbed(caller, index).await?;
         let body = DeleteResponse { deleted: true, index, recorded_at, retracted: associations };
         Ok(Written { body, token: self.token(caller, index) })
     }
 
     /// Ends when no file of the node holds what was erased up to `index`.
-    async fn scrubbed(&self, _caller: &Caller, _index: LogIndex) -> Result<(), ApiError> {
-        Ok(())
+    async fn scrubbed(&self, caller: &Caller, index: LogIndex) -> Result<(), ApiError> {
+        timeout_at(caller.deadline, self.store.scrub(index)).await.map_err(|_| fault::not_scrubbed())
     }
 }

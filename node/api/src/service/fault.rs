@@ -4,7 +4,7 @@ use serde_json::json;
 use sutra_learning::{Overlay, Refusal};
 use sutra_protocol::command::Rejection;
 use sutra_protocol::{ApiError, ConceptId, ErrorCode, Knowledge};
-use sutra_storage::{SubmitError, View, ViewError};
+use sutra_storage::{KeepFailure, NearestError, SubmitError, View, ViewError};
 
 /// Whether a request that failed on time may have been stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,25 @@ pub(super) fn view(error: &ViewError) -> ApiError {
             ApiError::invalid("known_at", message).with_details(json!({ "horizon": horizon }))
         }
     }
+}
+
+/// A vector can't be compared with the namespace's.
+pub(super) fn nearest(error: &NearestError) -> ApiError {
+    match error {
+        NearestError::Dimension { expected, found } => rejection(&Rejection::Dimension { expected: *expected, found: *found }),
+    }
+}
+
+/// A checkpoint failed; what was to be moved is still in memory and in the log.
+pub(super) fn keep(error: &KeepFailure) -> ApiError {
+    ApiError::new(ErrorCode::Unavailable, error.to_string()).with_details(json!({ "outcome": Fate::None.as_str() }))
+}
+
+/// The caller's time is over, and what it erased may still be in a file.
+pub(super) fn not_scrubbed() -> ApiError {
+    let message = "the request's time was over before what was erased had left every file; no answer shows it any more, and it goes \
+                   as soon as it can: repeat the request with the same Idempotency-Key to wait for that";
+    ApiError::new(ErrorCode::DeadlineExceeded, message).with_details(json!({ "outcome": Fate::Unknown.as_str() }))
 }
 
 /// A concept that is not there.

@@ -62,7 +62,6 @@ mod retract;
 mod search;
 mod submit;
 mod token;
-mod vector_search;
 
 #[cfg(test)]
 mod tests;

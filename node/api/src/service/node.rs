@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use tokio::time::timeout_at;
 
 use sutra_protocol::ApiError;
-use sutra_protocol::http::{HealthDetail, HealthResponse, InfoResponse, ShardHealth, StatsResponse};
-use sutra_storage::StoreStats;
+use sutra_protocol::http::{HealthDetail, HealthResponse, InfoResponse, ShardHealth, StatsResponse, WriteLogStats};
+use sutra_storage::{Durability, StoreStats, WriteLogHealth};
 
 use super::fault::{self, Fate};
 use super::{Caller, SHARD, Service};
@@ -27,9 +27,19 @@ impl Service {
             reconciliations: stats.entries,
             index: stats.applied,
             wal_bytes: stats.wal_bytes,
-            durability: "fsync".into(),
+            log_files: stats.wal_files,
+            durability: durability(stats.durability).into(),
+            segments: stats.segments,
+            segment_bytes: stats.segment_bytes,
+            delta_bytes: stats.delta_bytes,
+            delta_budget_bytes: stats.delta_budget_bytes,
+            checkpoints: stats.checkpoints,
+            last_checkpoint_seconds: stats.last_checkpoint_seconds,
+            compactions: stats.compactions,
+            scrubs_pending: stats.scrubs_pending,
+            trouble: stats.trouble,
+            write_log: write_log(stats.write_log),
             uptime_seconds: self.uptime_seconds(),
-            ..StatsResponse::default()
         }
     }
 
@@ -68,7 +78,7 @@ impl Service {
 
     /// How the node is, shard by shard.
     pub fn health_detail(&self) -> HealthDetail {
-        let StoreStats { durable, applied, concepts, wal_bytes, .. } = self.store.stats();
+        let StoreStats { durable, applied, concepts, wal_bytes, segment_bytes, .. } = self.store.stats();
         HealthDetail {
             health: self.health(),
             node: self.config.node.clone(),
@@ -81,22 +91,23 @@ impl Service {
                 range_start: format!("{:032x}", 0),
                 range_end: None,
                 concepts,
-                bytes: wal_bytes,
+                bytes: wal_bytes + segment_bytes,
                 durable,
                 applied,
             }],
         }
     }
 
-    /// Ends when everything submitted before it is durable and applied.
+    /// Ends when everything submitted before it is durable, applied, and in segments: a checkpoint, now.
     ///
     /// # Errors
     /// `unavailable`, `deadline_exceeded`.
     pub async fn flush(&self, caller: &Caller) -> Result<(), ApiError> {
-        match timeout_at(caller.deadline, self.store.flush()).await {
-            Ok(flushed) => flushed.map_err(|error| fault::submit(&error)),
-            Err(_) => Err(fault::deadline(Fate::None)),
-        }
+        let flush = async {
+            self.store.flush().await.map_err(|error| fault::submit(&error))?;
+            self.store.checkpoint().await.map_err(|error| fault::keep(&error))
+        };
+        timeout_at(caller.deadline, flush).await.unwrap_or_else(|_| Err(fault::deadline(Fate::None)))
     }
 
     /// From now on the node says that it is going away (`/readyz` 503); it keeps serving.
@@ -111,5 +122,25 @@ impl Service {
 
     fn uptime_seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
+    }
+}
+
+const fn durability(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Fsync => "fsync",
+        Durability::Buffered => "buffered",
+    }
+}
+
+fn write_log(health: WriteLogHealth) -> WriteLogStats {
+    WriteLogStats {
+        depth: health.depth,
+        utilisation: health.utilisation,
+        predicted_depth: health.predicted_depth,
+        window_ms: health.window_seconds * 1e3,
+        rate_per_second: health.rate_per_second,
+        lag_seconds: health.lag_seconds,
+        health_score: health.score,
+        recommendation: health.recommendation,
     }
 }

@@ -28,8 +28,8 @@ impl Pinned {
 }
 
 /// The damage that reads of the view have met.
-fn damage(_view: &View) -> Option<String> {
-    None
+fn damage(view: &View) -> Option<String> {
+    view.damage().map(ToString::to_string)
 }
 
 fn finish<T>(damage: Option<String>, answer: Result<T, ApiError>) -> Result<T, ApiError> {

@@ -26,7 +26,11 @@ impl Service {
         self.heavy(caller, read, move |view| {
             let over = || clock.is_over();
             let elapsed_ms = || clock.elapsed_ms();
-            let suggest = |name: &str| view.search(name, SUGGESTIONS, &|_| true).iter().map(|hit| hit.concept.id).collect();
+            // A name of more words than can be asked for at once has no suggestions.
+            let suggest = |name: &str| {
+                let found = view.search(name, SUGGESTIONS, &|_| true).unwrap_or_default();
+                found.iter().map(|hit| hit.concept.id).collect()
+            };
             let context = Context {
                 id: uuid::Uuid::new_v4().to_string(),
                 budget: &Budget::until(&over),

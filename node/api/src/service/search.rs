@@ -4,8 +4,7 @@ use sutra_protocol::http::{SearchHit, SearchMode, SearchRequest, SearchResponse}
 use sutra_protocol::{ApiError, Concept};
 use sutra_storage::Hit;
 
-use super::vector_search::nearest;
-use super::{Caller, Read, Service};
+use super::{Caller, Read, Service, fault};
 
 /// Results of a request that does not say how many.
 const K: u32 = 10;
@@ -31,10 +30,10 @@ impl Service {
         let read = Read { namespace: namespace.unwrap_or_default(), valid_at, known_at };
         self.heavy(caller, read, move |view| {
             let mut hits = match &vector {
-                Some(vector) => nearest(view, vector, k, filter.as_ref())?,
+                Some(vector) => view.nearest(vector, k, filter.as_ref()).map_err(|error| fault::nearest(&error))?,
                 None => {
                     let passes = |concept: &Concept| filter.as_ref().is_none_or(|filter| filter.passes(concept));
-                    view.search(&query, k, &passes)
+                    view.search(&query, k, &passes).map_err(|error| ApiError::invalid("query", error.to_string()))?
                 }
             };
             hits.retain(|hit| min_score.is_none_or(|least| hit.score >= least));

@@ -49,6 +49,12 @@ pub struct StatsResponse {
     pub last_checkpoint_seconds: f64,
     /// Compactions of segments.
     pub compactions: u64,
+    /// Erasures whose content may still be in a file.
+    pub scrubs_pending: u64,
+    /// Why the last checkpoint or compaction failed, until one succeeds. Nothing is lost by it; what it would have moved takes
+    /// memory, and room in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// How writes come along.
     pub write_log: WriteLogStats,
     /// Since the start.

@@ -15,9 +15,9 @@ use crate::vocabulary::SemanticType;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct SearchRequest {
-    /// The words: 1 byte to 64 KiB. A word finds texts with it; `"two words"` texts with this phrase; `cardio*` texts with a word
-    /// that begins so; `ibuprofin~` texts with a word that differs in up to two letters. A text that has more of what is asked for, and rarer
-    /// words of it, comes first.
+    /// The words: 1 byte to 64 KiB, at most 64 different ones. A text with any of them is found; one with more of them, and with
+    /// rarer ones, comes first. `"heart attack"` stands for the phrase, `cardio*` for words that begin so, `asprin~` for words one
+    /// letter away, or two for a word of eight letters or more; `~1` and `~2` say how many.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub query: String,
     /// 1 to 4096 numbers, as many as the namespace's vectors have, not all zero: finds the vectors at the least angles to it.

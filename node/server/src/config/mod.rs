@@ -6,6 +6,7 @@
 mod address;
 mod file;
 mod settings;
+mod size;
 mod span;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use settings::{LogFormat, Settings};
+pub(crate) use settings::{DurabilitySetting, LogFormat, Settings};
+pub(crate) use size::Size;
+
+/// Memory for what is in no segment yet, of a node that was told nothing.
+const DELTA_BUDGET: Size = Size::mib(48);
+/// Below this, segments would be too small to be worth their files.
+const LEAST_DELTA_BUDGET: Size = Size::mib(1);
 
 /// How a node runs, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +40,10 @@ pub(crate) struct Config {
     pub(crate) advertise: Option<String>,
     /// Whether it may listen on other addresses than loopback without accounts and TLS.
     pub(crate) insecure_listen: bool,
+    /// What an acknowledged write stands for.
+    pub(crate) durability: DurabilitySetting,
+    /// Memory that what is in no segment yet may take.
+    pub(crate) delta_budget: Size,
     /// Form of the log.
     pub(crate) log: LogFormat,
     /// How long it keeps accepting after it was told to stop.
@@ -83,6 +94,8 @@ impl Config {
             node_name: settings.node_name.unwrap_or_else(host_name),
             advertise: settings.advertise,
             insecure_listen: settings.insecure_listen.unwrap_or_default(),
+            durability: settings.durability.unwrap_or_default(),
+            delta_budget: settings.delta_budget.unwrap_or(DELTA_BUDGET),
             log: settings.log.unwrap_or_default(),
             // INTERFACES: 0 where no peer exists, and in this version none does.
             drain_delay: settings.drain_delay.map_or(Duration::ZERO, Duration::from),
@@ -91,6 +104,10 @@ impl Config {
         address::check_host("node-name", &config.node_name)?;
         if let Some(host) = &config.advertise {
             address::check_host("advertise", host)?;
+        }
+        if config.delta_budget.bytes() < LEAST_DELTA_BUDGET.bytes() {
+            let reason = format!("at least {LEAST_DELTA_BUDGET} is needed: every segment that is written costs several syncs");
+            return Err(ConfigError::value("delta-budget", config.delta_budget, reason));
         }
         config.check_exposure()?;
         Ok(config)

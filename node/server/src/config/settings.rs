@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::ConfigError;
+use super::size::Size;
 use super::span::Span;
 
 /// What one layer says; the keys of the file are the names of the flags.
@@ -48,6 +49,13 @@ pub(crate) struct Settings {
     /// Edition whose limits apply: none in this version [default: none]
     #[arg(long, value_name = "EDITION", env = "SUTRA_EDITION")]
     pub(crate) edition: Option<String>,
+    /// What an acknowledged write stands for [default: fsync]
+    #[arg(long, value_enum, env = "SUTRA_DURABILITY")]
+    pub(crate) durability: Option<DurabilitySetting>,
+    /// Memory that what is in no segment yet may take before it is written into one, at least 1MiB; while that is done, twice as
+    /// much again [default: 48MiB]
+    #[arg(long, value_name = "SIZE", env = "SUTRA_DELTA_BUDGET")]
+    pub(crate) delta_budget: Option<Size>,
     /// Form of the log, which goes to stderr; RUST_LOG sets its level [default: text]
     #[arg(long, value_enum, env = "SUTRA_LOG")]
     pub(crate) log: Option<LogFormat>,
@@ -78,6 +86,17 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// What an acknowledged write stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DurabilitySetting {
+    /// It is on the disk: nothing acknowledged is lost
+    #[default]
+    Fsync,
+    /// It is with the operating system: a loss of power loses what was acknowledged last. For loads that can be repeated
+    Buffered,
+}
+
 impl Settings {
     /// This layer, with what it leaves open from the one below.
     pub(super) fn over(self, below: Self) -> Self {
@@ -93,6 +112,8 @@ impl Settings {
             wait_for_grid: self.wait_for_grid.or(below.wait_for_grid),
             embedder: self.embedder.or(below.embedder),
             edition: self.edition.or(below.edition),
+            durability: self.durability.or(below.durability),
+            delta_budget: self.delta_budget.or(below.delta_budget),
             log: self.log.or(below.log),
             secure: self.secure.or(below.secure),
             insecure_listen: self.insecure_listen.or(below.insecure_listen),

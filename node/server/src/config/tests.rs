@@ -7,7 +7,7 @@ fn settings(flags: &[&str]) -> Settings {
     let line = ["sutra-node", "serve"].iter().chain(flags);
     match Arguments::parse_from(line).command {
         Command::Serve(settings) => *settings,
-        Command::Dev(_) => panic!("another command"),
+        Command::Dev(_) | Command::Offline(_) => panic!("another command"),
     }
 }
 
@@ -35,6 +35,17 @@ fn what_this_version_cannot_do_is_refused() {
     assert!(refused(&["--secure"]).starts_with("--secure true: "));
     let none = ["--shards", "1", "--embedder", "none", "--edition", "none", "--secure=false", "--wait-for-grid=no"];
     assert!(Config::resolve(settings(&none)).is_ok());
+}
+
+#[test]
+fn durability_and_memory_are_chosen_and_checked() {
+    let config = Config::resolve(settings(&[])).unwrap();
+    assert_eq!((config.durability, config.delta_budget), (DurabilitySetting::Fsync, Size::mib(48)));
+    let config = Config::resolve(settings(&["--durability", "buffered", "--delta-budget", "1GiB"])).unwrap();
+    assert_eq!((config.durability, config.delta_budget), (DurabilitySetting::Buffered, Size::mib(1024)));
+    assert!(refused(&["--delta-budget", "512KiB"]).starts_with("--delta-budget 512KiB: at least 1MiB is needed"));
+    let line = ["sutra-node", "serve", "--delta-budget", "48MB"];
+    assert!(Arguments::try_parse_from(line).unwrap_err().to_string().contains("such as 256MiB"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod exports;
 mod frames;
 mod full;
 mod node;
+mod offline;
 mod requests;
 mod start;
 mod stop;

@@ -8,7 +8,6 @@ use axum::response::IntoResponse;
 use crate::http::app::App;
 use crate::http::openapi::{Operation, Tag};
 use crate::http::reply::Reply;
-use crate::metrics::WalSync;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -21,7 +20,6 @@ pub(in crate::http) fn describe() -> Operation {
 }
 
 pub(in crate::http) async fn metrics(State(app): State<App>) -> Reply {
-    let store = app.service.store_stats();
-    let sync = WalSync { count: store.syncs, seconds_total: store.sync_seconds_total };
-    Ok(([(CONTENT_TYPE, TEXT_FORMAT)], app.metrics.render(&app.service.stats(), sync)).into_response())
+    let text = app.metrics.render(&app.service.stats(), &app.service.store_stats());
+    Ok(([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response())
 }
