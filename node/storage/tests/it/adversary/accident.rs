@@ -85,6 +85,13 @@ impl Trial {
         self.note(&("checkpoint", kept.err().map(|error| error.to_string())));
     }
 
+    /// A compaction, which may fail.
+    pub(crate) fn try_compact(&mut self) {
+        let store = self.store().clone();
+        let kept = self.within("compact", &store, store.compact());
+        self.note(&("compact", kept.err().map(|error| error.to_string())));
+    }
+
     /// Whether nothing can be written until the store is opened again.
     pub(crate) fn is_over(&self) -> bool {
         !self.lost.is_empty() || !self.held.is_empty() || self.disk.is_off() || self.store().failure().is_some()

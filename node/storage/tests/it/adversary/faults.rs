@@ -92,16 +92,19 @@ fn a_store_under_faults_opens_or_says_why_and_opens_when_they_are_gone() {
 fn a_manifest_that_landed_although_its_writing_failed_keeps_its_segments() {
     each_seed("late manifests", 0.25, |seed| {
         let mut trial = Trial::new(seed);
-        (0..4).for_each(|_| trial.write(3));
+        for _ in 0..2 {
+            (0..4).for_each(|_| trial.write(3));
+            trial.checkpoint();
+        }
         // The rename happens, or it happens and only its directory's sync fails: either way the new manifest may be the one that is
         // found, and the store was told that it is not there.
         let late = if trial.random.one_in(2) {
             Fault::new(DiskCall::Rename, Failure::Late, When::Nth(1)).on("MANIFEST")
         } else {
-            Fault::new(DiskCall::SyncDir, Failure::Io, When::From(1))
+            Fault::new(DiskCall::SyncDir, Failure::Io, When::Nth(2))
         };
         trial.disk.fault(late);
-        trial.try_checkpoint();
+        trial.try_compact();
         (0..4).for_each(|_| trial.try_write(3));
         trial.disk.heal();
         // What is written next is written, but no manifest names it.
