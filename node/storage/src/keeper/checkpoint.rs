@@ -84,9 +84,12 @@ impl Keeper {
     }
 
     /// Writes a segment under the next free number, and opens it.
-    pub(super) fn write_segment(&self, manifest: &mut Manifest, sources: &[&dyn Source]) -> Result<Arc<Segment>, KeepError> {
-        let id = manifest.next_file;
-        manifest.next_file += 1;
+    pub(super) fn write_segment(&mut self, manifest: &mut Manifest, sources: &[&dyn Source]) -> Result<Arc<Segment>, KeepError> {
+        // A number is never used twice: a manifest whose writing failed may be on the disk all the same, and name this file.
+        let id = self.manifest.next_file;
+        self.manifest.next_file += 1;
+        manifest.next_file = self.manifest.next_file;
+        self.strays.push(id);
         let path = segment_path(&self.dir.segments(), id);
         sutra_segment::write(self.disk(), &path, SegmentId(id), self.dir.store_id(), sources, &self.pace())?;
         self.sync_segments()?;

@@ -16,8 +16,8 @@ use crate::manifest::NamespaceEntry;
 use crate::memory::{Compacted, Layer, horizon};
 
 /// The parts of a namespace, those of the run and those above it.
-struct Parts<'a> {
-    namespace: &'a NamespaceEntry,
+struct Parts {
+    namespace: NamespaceEntry,
     run: Vec<Layer>,
     newer: Vec<Layer>,
     is_oldest: bool,
@@ -31,7 +31,7 @@ impl Keeper {
             return Ok(());
         }
         let started = Instant::now();
-        let parts: Vec<Parts<'_>> =
+        let parts: Vec<Parts> =
             self.manifest.namespaces.iter().filter_map(|namespace| self.parts(namespace, run.clone())).collect();
         let now = wall_clock();
         let sources: Vec<Compacted<'_>> = parts
@@ -72,14 +72,19 @@ impl Keeper {
         Ok(())
     }
 
-    fn parts<'a>(&self, namespace: &'a NamespaceEntry, run: Range<usize>) -> Option<Parts<'a>> {
+    fn parts(&self, namespace: &NamespaceEntry, run: Range<usize>) -> Option<Parts> {
         let of = |segments: &[Arc<Segment>]| -> Vec<Layer> {
             let named = segments.iter().filter(|segment| namespace.segments.contains(&segment.id().0));
             named.filter_map(|segment| Layer::of(segment, &namespace.name)).collect()
         };
         let merged = of(&self.segments[run.clone()]);
         let is_oldest = of(&self.segments[..run.start]).is_empty();
-        (!merged.is_empty()).then(|| Parts { namespace, run: merged, newer: of(&self.segments[run.end..]), is_oldest })
+        (!merged.is_empty()).then(|| Parts {
+            namespace: namespace.clone(),
+            run: merged,
+            newer: of(&self.segments[run.end..]),
+            is_oldest,
+        })
     }
 
     /// Removes the files of segments that the manifest does not name any more, and of their graphs. Readers that still map them keep

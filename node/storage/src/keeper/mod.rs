@@ -59,6 +59,8 @@ pub(crate) struct Keeper {
     /// A frozen state whose segment could not be written yet.
     unfinished: Option<State>,
     indexer: Indexer,
+    /// Segments that no manifest names for certain: they may go once a later manifest is certain.
+    strays: Vec<u64>,
 }
 
 /// Why the keeper could not do something. It is told to the operator and tried again.
@@ -91,7 +93,7 @@ impl Keeper {
         segments: Vec<Arc<Segment>>,
         indexer: Indexer,
     ) -> Self {
-        Self { shared, dir, log, manifest, segments, unfinished: None, indexer }
+        Self { shared, dir, log, manifest, segments, unfinished: None, indexer, strays: Vec::new() }
     }
 
     /// Works until it is asked to close.
@@ -197,6 +199,9 @@ impl Keeper {
     fn adopt(&mut self, manifest: Manifest) -> Result<(), KeepError> {
         manifest.write(self.disk(), self.dir.path())?;
         self.manifest = manifest;
+        let strays = std::mem::take(&mut self.strays).into_iter();
+        let strays: Vec<u64> = strays.filter(|id| !self.manifest.files.iter().any(|file| file.id == *id)).collect();
+        self.forget(&strays);
         let counters = &self.shared.counters;
         counters.segments.store(self.manifest.files.len() as u64, Ordering::Relaxed);
         let bytes: u64 = self.manifest.files.iter().map(|file| file.bytes).sum();

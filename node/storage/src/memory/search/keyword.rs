@@ -33,8 +33,9 @@ impl View {
         for delta in graph.deltas() {
             statistics.merge(&delta.texts.index().statistics(query, delta.texts.visible())?);
         }
-        for keywords in graph.parts.iter().filter_map(|layer| layer.keywords()) {
-            statistics.merge(&keywords.statistics(query)?);
+        for layer in graph.parts.iter() {
+            let Some(keywords) = layer.keywords() else { continue };
+            statistics.merge(&keywords.statistics(query).inspect_err(|damaged| layer.found_damaged(damaged))?);
         }
         let reader = self.reader();
         let mut hits: Vec<Hit> = Vec::new();
@@ -71,7 +72,8 @@ impl View {
                 (text.content == seen_now.content && text.aliases == seen_now.aliases).then_some(seen_now)
             };
             let mut accept = |ordinal| concept(ordinal).is_some_and(|concept| passes(&concept));
-            let found = keywords.search(query, &statistics, k, &mut accept)?;
+            let found =
+                keywords.search(query, &statistics, k, &mut accept).inspect_err(|damaged| layer.found_damaged(damaged))?;
             hits.extend(found.iter().filter_map(|hit| Some(Hit { concept: concept(hit.ordinal)?, score: hit.score })));
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.concept.id.cmp(&b.concept.id)));
