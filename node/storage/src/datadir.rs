@@ -24,7 +24,7 @@ pub(crate) struct DataDir {
 
 /// Content of the file `IDENTITY`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Identity {
+pub(crate) struct Identity {
     layout: u32,
     /// The grid that the node belongs to.
     grid_id: String,
@@ -38,12 +38,28 @@ impl DataDir {
         for dir in [path.join("wal"), path.join("segments")] {
             disk.create_dir_all(&dir).map_err(OpenError::io("create", dir))?;
         }
-        let lock_path = path.join("LOCK");
-        let lock = disk.lock(&lock_path).map_err(OpenError::io("lock", &lock_path))?;
-        let lock = lock.ok_or_else(|| OpenError::InUse { dir: path.into() })?;
-        let identity = Self::identity(&*disk, path)?;
+        let lock = lock(&*disk, path)?;
+        let identity = match Identity::read(&*disk, path)? {
+            Some(identity) => identity,
+            None => Identity::found(&*disk, path)?,
+        };
         disk.sync_dir(path).map_err(OpenError::io("sync", path))?;
         Ok(Self { disk, path: path.into(), identity, _lock: lock })
+    }
+
+    /// Locks a directory that is there, and changes nothing in it.
+    pub(crate) fn existing(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, OpenError> {
+        let lost = || OpenError::Identity { file: identity_file(path), reason: "it is missing".into() };
+        // Looked at before it is locked: locking what is no data directory would leave a file there.
+        Identity::read(&*disk, path)?.ok_or_else(lost)?;
+        let lock = lock(&*disk, path)?;
+        let identity = Identity::read(&*disk, path)?.ok_or_else(lost)?;
+        Ok(Self::of(disk, path, identity, lock))
+    }
+
+    /// A directory that is locked, and whose identity is known.
+    pub(crate) fn of(disk: Arc<dyn Disk>, path: &Path, identity: Identity, lock: Box<dyn DiskLock>) -> Self {
+        Self { disk, path: path.into(), identity, _lock: lock }
     }
 
     /// The disk that it is on.
@@ -58,7 +74,7 @@ impl DataDir {
 
     /// Where it is written which store it is.
     pub(crate) fn identity_file(&self) -> PathBuf {
-        self.path.join("IDENTITY")
+        identity_file(&self.path)
     }
 
     /// Where segments and graphs are.
@@ -73,9 +89,37 @@ impl DataDir {
     pub(crate) fn store_id(&self) -> &str {
         &self.identity.store_id
     }
+}
 
-    fn identity(disk: &dyn Disk, path: &Path) -> Result<Identity, OpenError> {
-        let file = path.join("IDENTITY");
+/// Where it is written which store a directory is.
+pub(crate) fn identity_file(path: &Path) -> PathBuf {
+    path.join("IDENTITY")
+}
+
+/// Keeps every other process from the directory.
+pub(crate) fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
+    let file = path.join("LOCK");
+    let lock = disk.lock(&file).map_err(OpenError::io("lock", &file))?;
+    lock.ok_or_else(|| OpenError::InUse { dir: path.into() })
+}
+
+impl Identity {
+    /// The identity of a store of this release.
+    pub(crate) fn new(grid_id: String, store_id: String) -> Self {
+        Self { layout: LAYOUT, grid_id, store_id }
+    }
+
+    pub(crate) fn grid_id(&self) -> &str {
+        &self.grid_id
+    }
+
+    pub(crate) fn store_id(&self) -> &str {
+        &self.store_id
+    }
+
+    /// The identity that is written in a directory; `None`: none is.
+    pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Self>, OpenError> {
+        let file = identity_file(path);
         match disk.read(&file) {
             Ok(bytes) => {
                 let unreadable = |reason: String| OpenError::Identity { file: file.clone(), reason };
@@ -85,24 +129,31 @@ impl DataDir {
                     Some(found) if found > u64::from(LAYOUT) => {
                         Err(OpenError::Newer { dir: path.into(), found, supported: LAYOUT })
                     }
-                    _ => serde_json::from_value(value).map_err(|error| unreadable(error.to_string())),
+                    _ => serde_json::from_value(value).map(Some).map_err(|error| unreadable(error.to_string())),
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::found(disk, path, &file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(OpenError::io("read", &file)(error)),
         }
     }
 
     /// Gives a new directory its identity. A log without one means that the identity was lost: a new one would orphan the log.
-    fn found(disk: &dyn Disk, path: &Path, file: &Path) -> Result<Identity, OpenError> {
+    fn found(disk: &dyn Disk, path: &Path) -> Result<Self, OpenError> {
+        let file = identity_file(path);
         let wal = path.join("wal");
         if !disk.list(&wal).map_err(OpenError::io("list", &wal))?.is_empty() {
-            return Err(OpenError::Identity { file: file.into(), reason: "it is missing, but there is a log".into() });
+            return Err(OpenError::Identity { file, reason: "it is missing, but there is a log".into() });
         }
-        let identity = Identity { layout: LAYOUT, grid_id: Uuid::new_v4().to_string(), store_id: Uuid::new_v4().to_string() };
-        let text = serde_json::to_vec_pretty(&identity).map_err(|error| OpenError::io("write", file)(error.into()))?;
-        sutra_disk::replace(disk, file, &text).map_err(OpenError::io("write", file))?;
+        let identity = Self::new(Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+        identity.write(disk, path)?;
         Ok(identity)
+    }
+
+    /// Writes it durably into a directory.
+    pub(crate) fn write(&self, disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
+        let file = identity_file(path);
+        let text = serde_json::to_vec_pretty(self).map_err(|error| OpenError::io("write", &file)(error.into()))?;
+        sutra_disk::replace(disk, &file, &text).map_err(OpenError::io("write", &file))
     }
 }
 

@@ -20,6 +20,7 @@
 //! | `keeper` | checkpoints, compaction, graphs over vectors, scrubbing |
 //! | `control` | what the keeper asks of the reconciler |
 //! | `manifest` | what a start begins with |
+//! | [`offline`] | verify, repair and read a directory that no process has open |
 //! | `datadir` | the directory's lock and identity |
 //! | `clock` | record time |
 //! | `sync` | the locks of the hand-offs |
@@ -36,6 +37,7 @@ mod keeper;
 mod load;
 mod manifest;
 mod memory;
+pub mod offline;
 mod opening;
 mod reconciler;
 mod store;

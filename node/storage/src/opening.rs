@@ -1,12 +1,15 @@
 //! From a directory to a state: manifest, heads of segments, the log behind them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
 use sutra_segment::Segment;
 use sutra_vector::{Scalar, Shape};
-use sutra_wal::{Log, LogConfig};
+use sutra_wal::offline::Reach;
+use sutra_wal::{GroupState, Log, LogConfig, LogPoint};
 
 use crate::datadir::DataDir;
 use crate::entry::Entry;
@@ -45,11 +48,7 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
             manifest
         }
     };
-    if manifest.store_id != dir.store_id() || manifest.grid_id != dir.grid_id() {
-        return Err(OpenError::Strangers { identity: dir.identity_file(), manifest: manifest::path(dir.path()) });
-    }
-    let segments = manifest.files.iter().map(|file| segment(&dir, file)).collect::<Result<Vec<_>, _>>()?;
-    let mut state = restored(&dir, &manifest, &segments)?;
+    let (segments, mut state) = checkpointed(&dir, &manifest)?;
     let log = LogConfig {
         file_bytes: config.log_file_bytes,
         durability: config.durability,
@@ -57,23 +56,56 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
         ..LogConfig::at(dir.path(), dir.store_id())
     };
     let log = Log::open(Arc::clone(&disk), log, |_, index, payload| replay(&mut state, index, payload))?;
-    if let Some(damage) = state.damage() {
-        return Err(OpenError::Damage(damage.clone()));
-    }
-    // What lies between the manifest and the log would be lost without a word.
-    let group = log.group(GROUP);
-    let index = |point: Option<sutra_wal::LogPoint>| point.map_or(LogIndex(0), |point| point.index);
-    let purged = index(group.as_ref().and_then(|group| group.purged));
-    let last = index(group.as_ref().and_then(|group| group.last));
-    if purged > manifest.applied || manifest.applied > last || state.applied != last {
-        return Err(OpenError::Gap { applied: manifest.applied, purged, last });
-    }
+    whole(&state, &manifest, log.group(GROUP).as_ref())?;
     sweep(&*disk, &dir.segments(), &manifest).map_err(OpenError::io("clear", dir.segments()))?;
     Ok(Opened { dir, log, manifest, segments, state })
 }
 
+/// What a directory holds, read without changing anything in it.
+pub(crate) fn read(dir: &DataDir) -> Result<State, OpenError> {
+    let disk = &**dir.disk();
+    let manifest = match Manifest::read(disk, dir.path())? {
+        Some(manifest) => manifest,
+        None if sutra_wal::is_there(disk, dir.path()).map_err(OpenError::io("look for a log in", dir.path()))? => {
+            return Err(ManifestError::Missing { file: manifest::path(dir.path()) }.into());
+        }
+        // Its first opening was cut short.
+        None => return Ok(State::default()),
+    };
+    let (_, mut state) = checkpointed(dir, &manifest)?;
+    let after = BTreeMap::from([(GROUP, manifest.applied)]);
+    let entry = |_, index, payload: &[u8]| replay(&mut state, index, payload);
+    let groups = sutra_wal::offline::read(disk, dir.path(), dir.store_id(), Reach::Recorded, &after, entry)?;
+    whole(&state, &manifest, groups.iter().find(|group| group.group == GROUP))?;
+    Ok(state)
+}
+
+/// The segments that a manifest names, and the state that they make.
+pub(crate) fn checkpointed(dir: &DataDir, manifest: &Manifest) -> Result<(Vec<Arc<Segment>>, State), OpenError> {
+    if manifest.store_id != dir.store_id() || manifest.grid_id != dir.grid_id() {
+        return Err(OpenError::Strangers { identity: dir.identity_file(), manifest: manifest::path(dir.path()) });
+    }
+    let segments = manifest.files.iter().map(|file| segment(dir, file)).collect::<Result<Vec<_>, _>>()?;
+    let state = restored(dir, manifest, &segments)?;
+    Ok((segments, state))
+}
+
+/// That nothing is missing of a state: what lies between the manifest and the log would be lost without a word.
+fn whole(state: &State, manifest: &Manifest, group: Option<&GroupState>) -> Result<(), OpenError> {
+    if let Some(damage) = state.damage() {
+        return Err(OpenError::Damage(damage.clone()));
+    }
+    let index = |point: Option<LogPoint>| point.map_or(LogIndex(0), |point| point.index);
+    let purged = index(group.and_then(|group| group.purged));
+    let last = index(group.and_then(|group| group.last));
+    if purged > manifest.applied || manifest.applied > last || state.applied != last {
+        return Err(OpenError::Gap { applied: manifest.applied, purged, last });
+    }
+    Ok(())
+}
+
 /// The manifest of a directory that never had one.
-fn first(dir: &DataDir) -> Manifest {
+pub(crate) fn first(dir: &DataDir) -> Manifest {
     Manifest {
         grid_id: dir.grid_id().into(),
         store_id: dir.store_id().into(),
@@ -96,15 +128,19 @@ fn first(dir: &DataDir) -> Manifest {
 }
 
 fn segment(dir: &DataDir, entry: &FileEntry) -> Result<Arc<Segment>, OpenError> {
-    let path = segment_path(&dir.segments(), entry.id);
-    let segment = Segment::open(&**dir.disk(), &path, dir.store_id())?;
+    named(&**dir.disk(), segment_path(&dir.segments(), entry.id), dir.store_id(), entry)
+}
+
+/// Opens the segment that a manifest names.
+pub(crate) fn named(disk: &dyn Disk, path: PathBuf, store_id: &str, entry: &FileEntry) -> Result<Arc<Segment>, OpenError> {
+    let segment = Segment::open(disk, &path, store_id)?;
     if segment.root() != entry.root || segment.bytes() != entry.bytes || segment.id().0 != entry.id {
         return Err(OpenError::OtherSegment { file: path });
     }
     Ok(segment)
 }
 
-fn restored(dir: &DataDir, manifest: &Manifest, segments: &[Arc<Segment>]) -> Result<State, OpenError> {
+pub(crate) fn restored(dir: &DataDir, manifest: &Manifest, segments: &[Arc<Segment>]) -> Result<State, OpenError> {
     let mut state = State {
         sessions: crate::memory::Sessions::restore(manifest.sessions.clone()),
         scrubs: manifest.scrubs.iter().cloned().collect(),
@@ -135,7 +171,7 @@ fn shape(entry: &NamespaceEntry) -> Result<Option<Shape>, String> {
     Shape::new(dimension, scalar).map(Some).map_err(|error| error.to_string())
 }
 
-fn replay(state: &mut State, index: LogIndex, payload: &[u8]) -> Result<(), String> {
+pub(crate) fn replay(state: &mut State, index: LogIndex, payload: &[u8]) -> Result<(), String> {
     let entry: Entry = rmp_serde::from_slice(payload).map_err(|error| format!("the entry can't be read: {error}"))?;
     if entry.index != index {
         return Err(format!("it says that it is entry {}, and stands in the place of entry {}", entry.index.0, index.0));

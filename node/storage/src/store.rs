@@ -21,7 +21,7 @@ use crate::entry;
 use crate::error::{KeepFailure, OpenError, SubmitError, ViewError};
 use crate::keeper::{Ask, Indexer, Keeper, Work};
 use crate::load::{Load, WriteLogHealth};
-use crate::memory::{Graph, State, View};
+use crate::memory::{State, View};
 use crate::opening::{Opened, open};
 use crate::reconciler::{GROUP, Reconciler};
 use crate::write_log::{Bounds, Pending, WriteLog};
@@ -281,13 +281,7 @@ impl Store {
     /// # Errors
     /// [`ViewError::BeforeHistory`] if the namespace does not keep its history for so long.
     pub fn view(&self, namespace: &Namespace, as_of: AsOf) -> Result<View, ViewError> {
-        let graph = self.0.shared.state.load().namespaces.get(namespace).cloned().unwrap_or_else(|| Graph::new(LogIndex(0)));
-        if let (Some(known_at), Some(horizon)) = (as_of.known_at, graph.horizon(self.now()))
-            && known_at < horizon
-        {
-            return Err(ViewError::BeforeHistory { namespace: namespace.clone(), known_at, horizon });
-        }
-        Ok(View::new(namespace.clone(), as_of, graph))
+        self.0.shared.state.load().view(namespace, as_of, self.now())
     }
 
     /// What the earlier command with this request key came to: `None` if there is none within the hour, `Err(KeyReused)` if its
@@ -308,15 +302,7 @@ impl Store {
 
     /// Every namespace, by name.
     pub fn namespaces(&self) -> Vec<NamespaceView> {
-        let state = self.0.shared.state.load();
-        let views = state.namespaces.iter().map(|(name, graph)| NamespaceView {
-            name: name.clone(),
-            settings: graph.settings.clone(),
-            concepts: graph.counts.concepts,
-            associations: graph.counts.associations,
-            dimension: graph.shape.map(|shape| shape.dimension()),
-        });
-        views.collect()
+        self.0.shared.state.load().namespace_views()
     }
 
     /// Numbers about the store.

@@ -106,7 +106,8 @@ impl<'a> Edge<'a> {
         self.record()?.next(self).or_else(|| self.malformed())?
     }
 
-    pub(super) fn whole_row(&self) -> Option<AssociationRow> {
+    /// Its row with all evidence; `None` where it is damaged.
+    pub fn whole_row(&self) -> Option<AssociationRow> {
         let mut record = self.record()?;
         let mut evidence = Vec::with_capacity(record.left().min(EXPECTED));
         loop {
@@ -283,8 +284,8 @@ impl Part {
         Arriving { part: self, target: target.unwrap_or_default(), indexes: indexes.unwrap_or(&[]) }
     }
 
-    /// The association at this place in the order of keys.
-    pub(super) fn nth_edge(&self, index: u32) -> Option<Edge<'_>> {
+    /// The association at this place, from 0: by the number of its source, rows before ids without one, then in the order of keys.
+    pub fn nth_edge(&self, index: u32) -> Option<Edge<'_>> {
         self.arriving_edge(index, self.container.u32_at(self.section(Kind::EdgeTarget), index as usize)?)
     }
 

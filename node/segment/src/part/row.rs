@@ -58,7 +58,8 @@ impl Part {
         self.whole_row(code).unwrap_or_default()
     }
 
-    pub(super) fn whole_row(&self, code: Code) -> Option<ConceptRow> {
+    /// The row with all its versions; `None` where it is damaged.
+    pub fn whole_row(&self, code: Code) -> Option<ConceptRow> {
         let id = self.id(code.0)?;
         let mut versions = self.versions(code)?;
         let mut row = ConceptRow {

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use sutra_protocol::http::Degree;
+use sutra_protocol::command::LogIndex;
+use sutra_protocol::http::{Degree, NamespaceView};
 use sutra_protocol::name::{names, normal_name};
 use sutra_protocol::{
     AsOf, Association, AssociationFilter, AssociationKey, Concept, ConceptId, Direction, Knowledge, Namespace, Step, Timestamp,
 };
 use sutra_segment::Damage;
 
+use super::State;
 use super::graph::{Graph, Link};
 use super::liveness::Reader;
+use crate::error::ViewError;
 
 /// A namespace as it was known, and valid, at one time. Cheap to clone; whoever holds it reads the same state however much is
 /// written, checkpointed or compacted meanwhile. Reads take no lock, but for [`View::search`], which shares the newest words with the
@@ -25,6 +28,34 @@ struct Pinned {
     namespace: Namespace,
     as_of: AsOf,
     graph: Graph,
+}
+
+impl State {
+    /// Pins a namespace, when it is `now`; an unknown one is an empty one.
+    ///
+    /// # Errors
+    /// [`ViewError::BeforeHistory`].
+    pub(crate) fn view(&self, namespace: &Namespace, as_of: AsOf, now: Timestamp) -> Result<View, ViewError> {
+        let graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| Graph::new(LogIndex(0)));
+        if let (Some(known_at), Some(horizon)) = (as_of.known_at, graph.horizon(now))
+            && known_at < horizon
+        {
+            return Err(ViewError::BeforeHistory { namespace: namespace.clone(), known_at, horizon });
+        }
+        Ok(View::new(namespace.clone(), as_of, graph))
+    }
+
+    /// Every namespace, by name.
+    pub(crate) fn namespace_views(&self) -> Vec<NamespaceView> {
+        let views = self.namespaces.iter().map(|(name, graph)| NamespaceView {
+            name: name.clone(),
+            settings: graph.settings.clone(),
+            concepts: graph.counts.concepts,
+            associations: graph.counts.associations,
+            dimension: graph.shape.map(|shape| shape.dimension()),
+        });
+        views.collect()
+    }
 }
 
 impl View {
