@@ -8,6 +8,9 @@ use sutra_storage::{Store, StoreConfig, View};
 
 use crate::process::Tail;
 
+/// More than any store of a measurement needs.
+const UNHURRIED_BYTES: usize = 8 << 30;
+
 /// A store in this directory, as a node opens it. Blocking parts run aside.
 ///
 /// # Errors
@@ -21,7 +24,7 @@ pub(crate) async fn open(dir: &Path) -> anyhow::Result<Store> {
 /// # Errors
 /// If it cannot be opened.
 pub(crate) async fn open_unhurried(dir: &Path) -> anyhow::Result<Store> {
-    start(StoreConfig::at(dir)).await
+    start(StoreConfig { delta_bytes: UNHURRIED_BYTES, ..StoreConfig::at(dir) }).await
 }
 
 async fn start(config: StoreConfig) -> anyhow::Result<Store> {
@@ -29,37 +32,38 @@ async fn start(config: StoreConfig) -> anyhow::Result<Store> {
 }
 
 /// How many segments there are.
-pub(crate) fn segments(_store: &Store) -> u64 {
-    0
+pub(crate) fn segments(store: &Store) -> u64 {
+    store.stats().segments
 }
 
 /// Moves the delta into a segment; ends when that is durable.
 ///
 /// # Errors
 /// If the engine cannot.
-pub(crate) async fn checkpoint(_store: &Store) -> anyhow::Result<()> {
-    anyhow::bail!("this version of the store has no checkpoints")
+pub(crate) async fn checkpoint(store: &Store) -> anyhow::Result<()> {
+    Ok(store.checkpoint().await?)
 }
 
 /// Merges all that is stored into one segment; ends when that is durable.
 ///
 /// # Errors
 /// If the engine cannot.
-pub(crate) async fn compact(_store: &Store) -> anyhow::Result<()> {
-    anyhow::bail!("this version of the store has no compaction")
+pub(crate) async fn compact(store: &Store) -> anyhow::Result<()> {
+    Ok(store.compact().await?)
 }
 
 /// How much only the log holds.
 pub(crate) fn tail(store: &Store) -> Tail {
-    Tail { log_bytes: store.stats().wal_bytes, delta: 0.0 }
+    let stats = store.stats();
+    Tail { log_bytes: stats.wal_bytes, delta: stats.delta_bytes as f64 / stats.delta_budget_bytes.max(1) as f64 }
 }
 
 /// The `k` living concepts nearest to `vector` that pass, the nearest first.
 ///
 /// # Errors
 /// If the engine cannot.
-pub(crate) fn nearest(_view: &View, _vector: &[f32], _k: usize, _filter: Option<&Filter>) -> anyhow::Result<Vec<ConceptId>> {
-    anyhow::bail!("this version of the store has no vector search")
+pub(crate) fn nearest(view: &View, vector: &[f32], k: usize, filter: Option<&Filter>) -> anyhow::Result<Vec<ConceptId>> {
+    Ok(view.nearest(vector, k, filter)?.into_iter().map(|hit| hit.concept.id).collect())
 }
 
 /// What the namespace holds now, as a request that names no time reads it.

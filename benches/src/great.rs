@@ -63,8 +63,6 @@ fn make(setting: &Setting, data: PathBuf, concepts: usize) -> anyhow::Result<Gre
     progress::step(format_args!("making a store of {concepts} concepts, once"));
     let started = Instant::now();
     let mut engine = Engine::start(&data, setting.seed)?;
-    // What this version cannot do is told before an hour is spent.
-    engine.order(Order::Checkpoint)?;
     let watch = Watch::start(engine.id());
     for first in (0..concepts).step_by(STEP) {
         let end = concepts.min(first + STEP);

@@ -37,7 +37,6 @@ async fn measure(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<(
     let (concepts, seconds) = setting.scale.of((10_000, 8), (200_000, 45));
     let dir = setting.directory("interference")?;
     let store = engine::open_unhurried(dir.path()).await?;
-    engine::checkpoint(&store).await?;
     let generator = Generator::new(setting.seed, true);
     progress::step(format_args!("loading {concepts} concepts"));
     load(&store, &generator, 0..concepts).await?;

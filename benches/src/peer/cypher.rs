@@ -56,7 +56,7 @@ fn nodes(synsets: &[Synset]) -> String {
         named(&mut query, ",title", synset.source.title.as_deref().unwrap_or_default());
         let _ = write!(query, ",offset:{}}}", synset.source.offset.unwrap_or_default());
     }
-    query.push_str("] UNWIND rows AS r CREATE (s:Synset) SET s = r");
+    query.push_str("] UNWIND $rows AS r CREATE (s:Synset) SET s = r");
     query
 }
 
@@ -73,7 +73,7 @@ fn edges(label: &str, rows: &[(&str, &str, &str)]) -> String {
     }
     let _ = write!(
         query,
-        "] UNWIND rows AS r MATCH (a:Synset {{key: r[0]}}), (b:Synset {{key: r[1]}}) CREATE (a)-[:{label} {{kind: r[2], confidence: 1.0}}]->(b)"
+        "] UNWIND $rows AS r MATCH (a:Synset {{key: r[0]}}), (b:Synset {{key: r[1]}}) CREATE (a)-[:{label} {{kind: r[2], confidence: 1.0}}]->(b)"
     );
     query
 }
@@ -118,7 +118,7 @@ mod tests {
             "lexname:'noun.animal',pos:'noun',uri:'https://wordnet.princeton.edu/',title:'WordNet 3.0, data.noun',offset:2084071}"
         ));
         let expected = concat!(
-            "CYPHER rows=[['wn30:02084071-n','wn30:02083346-n','hierarchical']] UNWIND rows AS r ",
+            "CYPHER rows=[['wn30:02084071-n','wn30:02083346-n','hierarchical']] UNWIND $rows AS r ",
             "MATCH (a:Synset {key: r[0]}), (b:Synset {key: r[1]}) CREATE (a)-[:hypernym {kind: r[2], confidence: 1.0}]->(b)"
         );
         assert_eq!(queries.edges, [expected]);

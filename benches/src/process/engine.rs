@@ -147,10 +147,9 @@ fn ask(store: &Store, generator: &Generator, questions: usize, among: usize) -> 
         let concept = view.concept(id).with_context(|| format!("concept {id} is not there"))?;
         view.expand(&[id], Direction::Both, &Default::default());
         if let Some(word) = concept.content.split(' ').next_back() {
-            view.search(word, 10, &|_| true);
+            view.search(word, 10, &|_| true)?;
         }
-        // A version without vector search is told of by the measurement of vector search.
-        let _ = engine::nearest(&view, &vectors.question(question), 10, None);
+        engine::nearest(&view, &vectors.question(question), 10, None)?;
     }
     Ok(())
 }
