@@ -89,6 +89,7 @@ async fn an_erasure_takes_what_rested_on_the_concept_and_hands_out_a_token() {
     node.get(&path).await.refused("not_found");
     assert_eq!(node.post("/v1/search", json!({"query": "declined"})).await.ok()["results"], json!([]));
     node.delete(&format!("/v1/concept/{}?mode=erase", "0".repeat(32))).await.refused("not_found");
+    node.delete(&format!("{path}?mode=erase")).await.refused("not_found");
     node.delete(&format!("{path}?mode=erase&namespace=_grid")).await.refused("permission_denied");
 }
 
@@ -102,4 +103,19 @@ async fn a_bad_id_in_the_path_is_named() {
     }
     node.get(&format!("/v1/concept/{}", "0".repeat(32))).await.refused("not_found");
     node.get(&format!("/v1/concept/{}/neighbors", "0".repeat(32))).await.refused("not_found");
+}
+
+#[tokio::test]
+async fn what_was_retracted_can_be_erased_and_no_time_shows_it_then() {
+    let node = Node::start().await;
+    let path = format!("/v1/concept/{}", node.learn(json!({"content": "the patient is HIV positive"})).await);
+    let then = node.get(&path).await.ok()["updated_at"].as_str().unwrap().to_owned();
+    node.delete(&path).await.ok();
+    node.get(&format!("{path}?known_at={then}")).await.ok();
+    assert_eq!(node.delete(&format!("{path}?mode=erase")).await.ok()["retracted"], 0);
+    node.get(&format!("{path}?known_at={then}")).await.refused("not_found");
+    let counted = node.post("/v1/concepts/count", json!({"known_at": then})).await.ok();
+    assert_eq!(counted["count"], 0);
+    let stats = node.get("/stats").await.ok();
+    assert_eq!(stats["scrubs_pending"], 0, "the reply came when the files were clean");
 }

@@ -8,6 +8,13 @@ async fn the_node_tells_about_itself() {
     node.learn(json!({"content": "a", "associations": [{"target_content": "b"}]})).await;
     let stats = node.get("/stats").await.ok();
     assert_eq!((&stats["concepts"], &stats["edges"], &stats["dropped"]), (&json!(2), &json!(1), &json!(0)));
+    assert_eq!((&stats["durability"], &stats["log_files"], &stats["checkpoints"]), (&json!("fsync"), &json!(1), &json!(0)));
+    assert!(
+        stats["delta_bytes"].as_u64() > Some(0) && stats["delta_budget_bytes"].as_u64() > stats["delta_bytes"].as_u64(),
+        "{stats}"
+    );
+    let log = &stats["write_log"];
+    assert!((0.0..=1.0).contains(&log["health_score"].as_f64().unwrap()) && log["recommendation"].is_string(), "{stats}");
     let info = node.get("/info").await.ok();
     assert_eq!((&info["node"], &info["peer"], info.get("advertise")), (&json!("test"), &json!("127.0.0.1:7001"), None));
     assert_eq!(node.get("/health").await.ok()["status"], "serving");
@@ -19,6 +26,25 @@ async fn the_node_tells_about_itself() {
     assert_eq!(shard["bytes"], node.get("/stats").await.ok()["wal_bytes"]);
     assert_eq!(node.get("/livez").await.text, "ok\n");
     assert_eq!(node.get("/readyz").await.ok()["status"], "serving");
+}
+
+#[tokio::test]
+async fn a_flush_is_a_checkpoint_that_the_numbers_show() {
+    let node = Node::start().await;
+    node.learn(json!({"content": "aspirin relieves pain", "attributes": {"approved": 1899}})).await;
+    let caller = sutra_api::service::Caller::anonymous(std::time::Duration::from_secs(30));
+    node.service.flush(&caller).await.unwrap();
+    let stats = node.get("/stats").await.ok();
+    assert_eq!((&stats["checkpoints"], &stats["segments"]), (&json!(1), &json!(1)));
+    assert!(stats["segment_bytes"].as_u64() > Some(0) && stats["last_checkpoint_seconds"].as_f64() > Some(0.0), "{stats}");
+    let metrics = node.get("/metrics").await.text;
+    for line in ["sutra_segments 1", "sutra_checkpoints_total 1", "sutra_checkpoint_seconds_count 1"] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is missing in\n{metrics}");
+    }
+    // What is in a segment is found as what is not.
+    assert_eq!(node.post("/v1/search", json!({"query": "pain"})).await.ok()["results"].as_array().unwrap().len(), 1);
+    let filter = json!({"field": "attributes.approved", "lt": 1900});
+    assert_eq!(node.post("/v1/concepts/count", json!({"filter": filter})).await.ok()["count"], 1);
 }
 
 #[tokio::test]

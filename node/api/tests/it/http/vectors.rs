@@ -73,4 +73,13 @@ async fn what_vectors_depend_on_is_set_with_the_namespace() {
     assert_eq!(node.get("/v1/namespaces/ward-7").await.ok()["settings"], set["settings"]);
     put(json!({"vector_scalar": "f64"})).await.blames("vector_scalar");
     put(json!({"embedder": ""})).await.blames("embedder");
+
+    node.learn(json!({"content": "angina", "namespace": "ward-7", "vector": [1, 0]})).await;
+    assert_eq!(put(json!({"vector_scalar": "f32"})).await.refused("conflict")["param"], "vector_scalar");
+    assert_eq!(put(json!({"embedder": "given"})).await.refused("conflict")["param"], "embedder");
+    let kept = put(json!({"history_retention_seconds": 60})).await.ok();
+    assert_eq!(kept["settings"]["vector_scalar"], "i8");
+    node.learn(json!({"content": "gout", "vector": [1, 0, 0]})).await;
+    let given = node.get("/v1/namespaces/default").await.ok();
+    assert_eq!((&given["settings"]["embedder"], &given["dimension"]), (&json!("given"), &json!(3)));
 }
