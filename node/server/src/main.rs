@@ -39,6 +39,10 @@ const CANNOT_START: u8 = 2;
 const LEFTOVERS: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
+    // A segment that can't be read ends the process in any case; this way it says which one.
+    if let Err(error) = sutra_disk::name_bus_errors() {
+        let _ = writeln!(std::io::stderr(), "sutra-node: a file that can't be read would not be named: {error}");
+    }
     match run(Arguments::parse()) {
         Ok(status) => status,
         Err(error) => {

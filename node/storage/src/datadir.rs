@@ -127,7 +127,7 @@ impl Identity {
                 let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
                 match value.get("layout").and_then(serde_json::Value::as_u64) {
                     Some(found) if found > u64::from(LAYOUT) => {
-                        Err(OpenError::Newer { dir: path.into(), found, supported: LAYOUT })
+                        Err(OpenError::Newer { file: file.clone(), found, supported: LAYOUT })
                     }
                     _ => serde_json::from_value(value).map(Some).map_err(|error| unreadable(error.to_string())),
                 }

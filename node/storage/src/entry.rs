@@ -22,6 +22,16 @@ pub(crate) struct Stamped {
     pub(crate) command: Command,
 }
 
+/// Nesting that no command reaches; damaged bytes could nest as deep as they are long, and the stack is not.
+const DEPTH: usize = 64;
+
+/// Reads MessagePack with named fields back.
+pub(crate) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+    reader.set_max_depth(DEPTH);
+    T::deserialize(&mut reader)
+}
+
 /// Encodes a command for [`pack`].
 pub(crate) fn encode(command: &Command) -> Result<Vec<u8>, rmp_serde::encode::Error> {
     rmp_serde::to_vec_named(command)

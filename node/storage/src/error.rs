@@ -21,10 +21,10 @@ pub enum OpenError {
         dir: PathBuf,
     },
     /// A newer release wrote it.
-    #[error("data directory {dir} has layout {found}; this release reads up to {supported}")]
+    #[error("identity file {file} says layout {found}; this release reads up to {supported}")]
     Newer {
-        /// The directory.
-        dir: PathBuf,
+        /// The file.
+        file: PathBuf,
         /// Its layout.
         found: u64,
         /// The newest that is known here.

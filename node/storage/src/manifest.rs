@@ -207,7 +207,7 @@ impl Manifest {
         if crc32c::crc32c(payload) != number(20) {
             return Err(damaged("its payload does not match its checksum"));
         }
-        rmp_serde::from_slice(payload).map_err(|error| damaged(&error.to_string()))
+        crate::entry::decode(payload).map_err(|error| damaged(&error.to_string()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a directory to a state: manifest, heads of segments, the log behind them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sutra_disk::Disk;
@@ -12,7 +12,7 @@ use sutra_wal::offline::Reach;
 use sutra_wal::{GroupState, Log, LogConfig, LogPoint};
 
 use crate::datadir::DataDir;
-use crate::entry::Entry;
+use crate::entry::{self, Entry};
 use crate::error::OpenError;
 use crate::keeper::{segment_path, sweep};
 use crate::manifest::{self, FileEntry, Manifest, ManifestError, NamespaceEntry};
@@ -43,7 +43,7 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
             return Err(ManifestError::Missing { file: manifest::path(dir.path()) }.into());
         }
         None => {
-            let manifest = first(&dir);
+            let manifest = first(dir.grid_id(), dir.store_id());
             manifest.write(&*disk, dir.path())?;
             manifest
         }
@@ -86,7 +86,7 @@ pub(crate) fn checkpointed(dir: &DataDir, manifest: &Manifest) -> Result<(Vec<Ar
         return Err(OpenError::Strangers { identity: dir.identity_file(), manifest: manifest::path(dir.path()) });
     }
     let segments = manifest.files.iter().map(|file| segment(dir, file)).collect::<Result<Vec<_>, _>>()?;
-    let state = restored(dir, manifest, &segments)?;
+    let state = restored(dir.path(), manifest, &segments)?;
     Ok((segments, state))
 }
 
@@ -105,10 +105,10 @@ fn whole(state: &State, manifest: &Manifest, group: Option<&GroupState>) -> Resu
 }
 
 /// The manifest of a directory that never had one.
-pub(crate) fn first(dir: &DataDir) -> Manifest {
+pub(crate) fn first(grid_id: &str, store_id: &str) -> Manifest {
     Manifest {
-        grid_id: dir.grid_id().into(),
-        store_id: dir.store_id().into(),
+        grid_id: grid_id.into(),
+        store_id: store_id.into(),
         shard: GROUP.0,
         replica: REPLICA,
         range_start: Default::default(),
@@ -140,7 +140,7 @@ pub(crate) fn named(disk: &dyn Disk, path: PathBuf, store_id: &str, entry: &File
     Ok(segment)
 }
 
-pub(crate) fn restored(dir: &DataDir, manifest: &Manifest, segments: &[Arc<Segment>]) -> Result<State, OpenError> {
+pub(crate) fn restored(dir: &Path, manifest: &Manifest, segments: &[Arc<Segment>]) -> Result<State, OpenError> {
     let mut state = State {
         sessions: crate::memory::Sessions::restore(manifest.sessions.clone()),
         scrubs: manifest.scrubs.iter().cloned().collect(),
@@ -149,7 +149,7 @@ pub(crate) fn restored(dir: &DataDir, manifest: &Manifest, segments: &[Arc<Segme
         ..State::default()
     };
     for entry in &manifest.namespaces {
-        let damaged = |reason: String| ManifestError::Damaged { file: manifest::path(dir.path()), reason };
+        let damaged = |reason: String| ManifestError::Damaged { file: manifest::path(dir), reason };
         let mut graph = Graph::new(entry.born);
         graph.settings = entry.settings.clone();
         graph.counts = entry.counts;
@@ -172,7 +172,7 @@ fn shape(entry: &NamespaceEntry) -> Result<Option<Shape>, String> {
 }
 
 pub(crate) fn replay(state: &mut State, index: LogIndex, payload: &[u8]) -> Result<(), String> {
-    let entry: Entry = rmp_serde::from_slice(payload).map_err(|error| format!("the entry can't be read: {error}"))?;
+    let entry: Entry = entry::decode(payload).map_err(|error| format!("the entry can't be read: {error}"))?;
     if entry.index != index {
         return Err(format!("it says that it is entry {}, and stands in the place of entry {}", entry.index.0, index.0));
     }

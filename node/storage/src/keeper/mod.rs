@@ -45,7 +45,7 @@ use crate::memory::State;
 use crate::store::Shared;
 
 /// First and longest pause after a failure.
-const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 
 /// What the thread owns.
 pub(crate) struct Keeper {
