@@ -8,18 +8,32 @@ use crate::workspace;
 pub(crate) const HELP: &str = "\
 Runs the integration tests in their long versions, optimised: SUTRA_SOAK=1, PROPTEST_CASES=10000.
 
-Usage: cargo xtask soak [WHAT…]
+Usage: cargo xtask soak [storage] [WHAT…]
 
-  WHAT  only tests whose names contain it; none: all of them
+  storage  only the storage engine's crates
+  WHAT     only tests whose names contain it; none: all of them
 
 Both variables can be set to other values in the environment. There is no time limit.";
 
+/// The crates of the storage engine.
+const STORAGE: [&str; 6] = ["sutra-disk", "sutra-wal", "sutra-segment", "sutra-vector", "sutra-keyword", "sutra-storage"];
+
 pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
-    let what = arguments.words();
+    let mut what = arguments.words();
     arguments.finish()?;
+    let storage_only = what.first().is_some_and(|first| first == "storage");
+    if storage_only {
+        what.remove(0);
+    }
     let phase = console::phase("the long tests");
     let mut cargo = workspace::cargo();
-    cargo.args(["test", "--release", "--workspace", "--test", "it", "--no-fail-fast", "--"]).args(what);
+    cargo.args(["test", "--release", "--locked", "--test", "it", "--no-fail-fast"]);
+    if storage_only {
+        cargo.args(STORAGE.iter().flat_map(|package| ["--package", package]));
+    } else {
+        cargo.arg("--workspace");
+    }
+    cargo.arg("--").args(what);
     for (name, value) in [("SUTRA_SOAK", "1"), ("PROPTEST_CASES", "10000")] {
         if std::env::var_os(name).is_none() {
             cargo.env(name, value);

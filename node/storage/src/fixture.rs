@@ -4,33 +4,11 @@ use std::sync::Arc;
 
 use sutra_protocol::association::{AssociationKey, Label};
 use sutra_protocol::command::{Command, Learn, NewAssociation, NewConcept, Operation, RequestKey};
-use sutra_protocol::{AssociationType, Concept, ConceptId, Namespace, SemanticType, Timestamp, Validity};
+use sutra_protocol::{AssociationType, ConceptId, Namespace, Validity};
 
 /// The id of `content` in the default namespace, without a key.
 pub(crate) fn id(content: &str) -> ConceptId {
     ConceptId::derive(&Namespace::default(), content, None)
-}
-
-/// A stored concept with this content.
-pub(crate) fn concept(content: &str) -> Concept {
-    Concept {
-        id: id(content),
-        namespace: Namespace::default(),
-        incarnation: 1,
-        key: None,
-        content: content.into(),
-        aliases: Vec::new(),
-        semantic_type: SemanticType::Entity,
-        confidence: 1.0,
-        strength: 1.0,
-        attributes: Default::default(),
-        vector: None,
-        source: None,
-        validity: Validity::ALWAYS,
-        asserted_by: "anonymous".into(),
-        created_at: Timestamp::from_micros(1),
-        updated_at: Timestamp::from_micros(1),
-    }
 }
 
 /// "aspirin", about to be taught.

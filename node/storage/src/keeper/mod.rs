@@ -149,13 +149,13 @@ impl Keeper {
             Work::CheckpointNow(done) => {
                 let outcome = self.checkpoint();
                 // Whoever asked may have gone away.
-                let _ = done.send(outcome.as_ref().map(|()| ()).map_err(told));
+                let _ = done.send(outcome.as_ref().copied().map_err(told));
                 outcome?;
                 self.merge()
             }
             Work::CompactNow(done) => {
                 let outcome = self.checkpoint().and_then(|()| self.compact(0..self.segments.len()));
-                let _ = done.send(outcome.as_ref().map(|()| ()).map_err(told));
+                let _ = done.send(outcome.as_ref().copied().map_err(told));
                 outcome
             }
             Work::Built(built) => self.built(*built),
