@@ -82,7 +82,9 @@ fn run(arguments: &mut Arguments) -> Result<()> {
     match command.as_deref() {
         Some("help") => help(arguments.word().as_deref()),
         _ if asks_for_help => help(command.as_deref()),
-        None => Err(Failure::usage("name a command: demo, up, down, test, soak, bench, images, crdgen, manifests, corpus or help")),
+        None => {
+            Err(Failure::usage("name a command: demo, up, down, test, soak, bench, images, crdgen, manifests, corpus or help"))
+        }
         Some("demo") => demo::run(std::mem::take(arguments)),
         Some("up") => up::run(std::mem::take(arguments)),
         Some("down") => down::run(std::mem::take(arguments)),
