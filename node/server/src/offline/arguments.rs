@@ -13,11 +13,16 @@ pub(crate) enum Offline {
     /// No node may serve the directory meanwhile. Exit status: 0 if the log is whole, 1 if it is damaged, 2 if it can't be looked at.
     #[command(subcommand)]
     Wal(Wal),
+    /// Look at the segments of a data directory, and at what makes a store of them; changes nothing
+    ///
+    /// No node may serve the directory meanwhile. Exit status: 0 if all is whole, 1 if something is damaged, 2 if it can't be
+    /// looked at.
+    #[command(subcommand)]
+    Segment(Segment),
     /// Write everything that a namespace knows to stdout, as GET /v1/export does
     ///
-    /// The lines (NDJSON) are those that `sutra import` takes back. No node may serve the directory meanwhile; like the start of a
-    /// node, the export cuts what a crash left unfinished at the end of the log. Exit status: 0, 1 if the store is damaged (nothing is
-    /// written of what can't be read), 2 if it can't be looked at.
+    /// The lines (NDJSON) are those that `sutra import` takes back. No node may serve the directory meanwhile, of which no byte is
+    /// changed. Exit status: 0, 1 if the store is damaged (nothing is written of what can't be read), 2 if it can't be looked at.
     Export(Export),
 }
 
@@ -30,6 +35,16 @@ pub(crate) enum Wal {
         dir: PathBuf,
     },
     /// Read every frame and tell, file by file, whether a start would find all that was ever durable
+    Verify {
+        /// The data directory
+        dir: PathBuf,
+    },
+}
+
+/// What to do with the segments.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Segment {
+    /// Read every file to its last byte, and tell file by file what is there and what is wrong with it
     Verify {
         /// The data directory
         dir: PathBuf,

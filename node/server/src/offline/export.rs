@@ -1,11 +1,14 @@
 //! `sutra-node export`.
 
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use anyhow::bail;
 use sutra_api::service::Exporter;
+use sutra_disk::RealDisk;
 use sutra_protocol::{ApiError, AsOf};
-use sutra_storage::{OpenError, Store, StoreConfig, WalError};
+use sutra_storage::offline::open_read_only;
+use sutra_storage::{OpenError, WalError};
 
 use super::arguments::Export;
 use super::{Damage, Verdict, directory};
@@ -16,8 +19,8 @@ const BUFFER: usize = 256 << 10;
 /// Writes the lines of a namespace.
 pub(super) fn export(export: &Export, out: &mut dyn Write) -> anyhow::Result<Verdict> {
     directory::check(&export.dir)?;
-    // The store locks the directory itself.
-    let store = Store::open(StoreConfig::at(&export.dir)).map_err(unopened)?;
+    // It locks the directory itself.
+    let store = open_read_only(Arc::new(RealDisk), &export.dir).map_err(unopened)?;
     if !store.namespaces().iter().any(|held| held.name == export.namespace) {
         let held: Vec<_> = store.namespaces().iter().map(|held| held.name.to_string()).collect();
         let held = if held.is_empty() { "it has none".into() } else { format!("it has {}", held.join(", ")) };

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   sutra-node wal dump|verify DIR     ─┐
+//!   sutra-node segment verify DIR       │
 //!   sutra-node export DIR               ├─→ directory (there? locked?) ─→ verdict ─→ status 0, 1 or 2
 //!                                      ─┘
 //! ```
@@ -12,11 +13,13 @@
 //! | [`directory`] | a data directory, locked, and which store it is |
 //! | [`verdict`] | what a tool found, as an exit status |
 //! | [`wal`] | the log, frame by frame |
+//! | [`segment`] | the segments, row by row, and what makes a store of them |
 //! | [`export`] | a namespace as lines that import takes back |
 
 pub(crate) mod arguments;
 mod directory;
 mod export;
+mod segment;
 mod verdict;
 mod wal;
 
@@ -33,6 +36,7 @@ pub(crate) fn run(tool: Offline, out: &mut dyn Write) -> anyhow::Result<Verdict>
     let done = match tool {
         Offline::Wal(arguments::Wal::Dump { dir }) => wal::dump(&dir, out),
         Offline::Wal(arguments::Wal::Verify { dir }) => wal::verify(&dir, out),
+        Offline::Segment(arguments::Segment::Verify { dir }) => segment::verify(&dir, out),
         Offline::Export(export) => export::export(&export, out),
     };
     match done {

@@ -1,7 +1,7 @@
 //! A log whose end is torn, and one that is damaged in the middle.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -25,6 +25,21 @@ fn last_log(dir: &Path) -> PathBuf {
     files.filter(|path| path.extension().is_some_and(|extension| extension == "log")).max().unwrap()
 }
 
+/// Where the last frame ends: what is behind it was allocated in advance, and is zeroes.
+fn written(log: &Path) -> usize {
+    fs::read(log).unwrap().iter().rposition(|byte| *byte != 0).unwrap() + 1
+}
+
+/// Writes behind the last frame.
+fn put(log: &Path, tail: &[u8]) {
+    let at = written(log) as u64;
+    OpenOptions::new().write(true).open(log).unwrap().write_all_at(tail, at).unwrap();
+}
+
+fn cut(log: &Path, length: usize) {
+    OpenOptions::new().write(true).open(log).unwrap().set_len(length as u64).unwrap();
+}
+
 fn read_back(dir: &Path, ids: &[String]) {
     let node = Node::serve(dir);
     let mut client = node.client();
@@ -43,14 +58,15 @@ fn what_is_torn_behind_the_last_acknowledged_write_is_cut() {
     for tail in [vec![0; 5000], vec![0xa5; 37], (0..=255).cycle().take(3000).collect::<Vec<u8>>()] {
         let (dir, ids) = killed();
         let log = last_log(&data(&dir));
-        OpenOptions::new().append(true).open(&log).unwrap().write_all(&tail).unwrap();
+        put(&log, &tail);
         read_back(&data(&dir), &ids);
     }
     // The first half of a write that was never acknowledged.
     let (dir, ids) = killed();
     let log = last_log(&data(&dir));
     let whole = fs::read(&log).unwrap();
-    OpenOptions::new().append(true).open(&log).unwrap().write_all(&whole[whole.len() / 2..whole.len() / 2 + 60]).unwrap();
+    let half = written(&log) / 2;
+    put(&log, &whole[half..half + 60]);
     read_back(&data(&dir), &ids);
 }
 
@@ -58,8 +74,7 @@ fn what_is_torn_behind_the_last_acknowledged_write_is_cut() {
 fn a_torn_last_write_takes_only_itself() {
     let (dir, ids) = killed();
     let log = last_log(&data(&dir));
-    let length = fs::metadata(&log).unwrap().len();
-    OpenOptions::new().write(true).open(&log).unwrap().set_len(length - 3).unwrap();
+    cut(&log, written(&log) - 3);
     // Its write was acknowledged; that it is gone is the disk's doing, which no later frame can testify against.
     read_back(&data(&dir), &ids[..WRITES - 1]);
 }
@@ -69,7 +84,7 @@ fn damage_in_the_middle_is_an_error_that_names_file_and_offset() {
     let (dir, _) = killed();
     let log = last_log(&data(&dir));
     let mut bytes = fs::read(&log).unwrap();
-    let middle = bytes.len() / 2;
+    let middle = written(&log) / 2;
     bytes[middle] ^= 0x20;
     fs::write(&log, &bytes).unwrap();
     let path = data(&dir);
@@ -88,10 +103,7 @@ fn a_log_that_is_gone_or_has_lost_its_end_does_not_start_as_less() {
     for lose in [
         |log: &Path| fs::remove_file(log).unwrap(),
         |log: &Path| fs::write(log, b"").unwrap(),
-        |log: &Path| {
-            let half = fs::metadata(log).unwrap().len() / 2;
-            OpenOptions::new().write(true).open(log).unwrap().set_len(half).unwrap();
-        },
+        |log: &Path| cut(log, written(log) / 2),
     ] {
         let (dir, node) = fresh();
         let mut client = node.client();

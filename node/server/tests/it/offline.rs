@@ -90,10 +90,40 @@ fn damage_is_status_1_and_named() {
 }
 
 #[test]
+fn segments_are_read_to_their_last_row() {
+    let (dir, node) = fresh();
+    let mut client = node.client();
+    for number in 0..WRITES {
+        client.learn(&format!("case {number} of the ward"));
+    }
+    client.call("Flush", serde_json::json!({}));
+    node.stop();
+    let verified = tool(&["segment", "verify"], &data(&dir));
+    assert_eq!(verified.status, Some(0), "{}{}", verified.stdout, verified.stderr);
+    assert!(
+        verified.stdout.contains("\n  namespace default: 12 concepts, 12 of them alive; 0 associations; 0 vectors\n"),
+        "{}",
+        verified.stdout
+    );
+    assert!(verified.stdout.ends_with("\nwhole\n"), "{}", verified.stdout);
+    let files = fs::read_dir(data(&dir).join("segments")).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.filter(|file| file.extension().is_some_and(|extension| extension == "sutradat")).next().unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    let at = bytes.windows(7).position(|window| window == b"case 3 ").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    for words in [&["segment", "verify"][..], &["export"]] {
+        let ran = tool(words, &data(&dir));
+        assert_eq!(ran.status, Some(1), "{words:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(format!("{}{}", ran.stdout, ran.stderr).contains(file.to_str().unwrap()), "{words:?}");
+    }
+}
+
+#[test]
 fn a_directory_in_use_or_of_another_kind_is_status_2() {
     let (dir, node) = fresh();
     let empty = tempfile::tempdir().unwrap();
-    for words in [&["wal", "verify"][..], &["wal", "dump"], &["export"]] {
+    for words in [&["wal", "verify"][..], &["wal", "dump"], &["segment", "verify"], &["export"]] {
         let ran = tool(words, &data(&dir));
         assert_eq!(ran.status, Some(2), "{words:?}: {}", ran.stdout);
         assert!(ran.stderr.contains("in use"), "{words:?}: {}", ran.stderr);

@@ -209,7 +209,7 @@ fn the_node_tells_how_it_is() {
 fn what_is_not_served_is_refused_by_name() {
     let (_dir, node) = fresh();
     let mut client = node.client();
-    for name in ["FindTemporalChain", "FindCausalChain", "FindContradictions", "QueryBySemantic", "VectorSearch"] {
+    for name in ["FindTemporalChain", "FindCausalChain", "FindContradictions", "QueryBySemantic"] {
         assert_eq!(invalid(client.fails(name, json!({}))), format!("{name} is not available in this version"));
     }
     assert_eq!(invalid(client.fails("DropEverything", json!({}))), "there is no request named \"DropEverything\"");
@@ -230,4 +230,28 @@ fn what_the_grid_keeps_for_itself_is_not_written() {
             assert!(code == "permission_denied" && message.contains(name), "{request}: {code}: {message}");
         }
     }
+}
+
+#[test]
+fn a_vector_is_searched_for_and_told_to_be_there() {
+    let (_dir, node) = fresh();
+    let mut client = node.client();
+    let angina = client.call("LearnWithEmbedding", json!({"id": "K1", "content": "angina", "embedding": [0.8, 0.6]}));
+    assert_eq!(angina["embedded"], json!(true));
+    assert_eq!(
+        client.call("LearnConcept", json!({"concept_id": "K2", "content": "fracture", "embedding": [0, -1]}))["embedded"],
+        json!(true)
+    );
+    assert_eq!(client.call("LearnConcept", json!({"concept_id": "K3", "content": "ward 7"}))["embedded"], json!(false));
+    let items = json!([{"content": "gout", "vector": [-1, 0]}, {"content": "ward 8"}, {"content": "x", "vector": [1]}]);
+    let batch = client.call("LearnBatch", json!({ "items": items }));
+    assert_eq!(batch["embedded"], json!([true, false, false]), "{batch}");
+
+    let found = client.call("VectorSearch", json!({"query_vector": [4, 3], "k": 1, "ef_search": 50}));
+    let results = found["results"].as_array().unwrap();
+    assert_eq!((results.len(), &results[0][0]), (1, &angina["concept_id"]));
+    assert!((results[0][1].as_f64().unwrap() - 1.0).abs() < 1e-3, "{found}");
+    assert_eq!(client.call("VectorSearch", json!({"query_vector": [4, 3]}))["results"].as_array().unwrap().len(), 3);
+    assert!(invalid(client.fails("VectorSearch", json!({"query_vector": [1]}))).starts_with("query_vector has 1 dimensions"));
+    assert!(invalid(client.fails("VectorSearch", json!({}))).starts_with("query_vector has 0 dimensions"));
 }

@@ -67,6 +67,17 @@ fn an_open_address_is_served_with_a_warning_if_that_is_wanted() {
 }
 
 #[test]
+fn acknowledgements_without_a_sync_are_chosen_warned_of_and_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::serve_with(&data(&dir), &["--durability", "buffered", "--delta-budget", "2MiB"]);
+    assert!(node.early.iter().any(|line| line.contains("WARN") && line.contains("--durability buffered")), "{:?}", node.early);
+    let stats = node.client().call("GetStats", serde_json::json!({}));
+    assert_eq!((&stats["durability"], &stats["delta_budget_bytes"]), (&"buffered".into(), &(2 << 20).into()));
+    node.stop();
+    assert!(refused(&["serve", "--delta-budget", "64KiB"]).contains("--delta-budget 64KiB: at least 1MiB"));
+}
+
+#[test]
 fn a_port_in_use_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
