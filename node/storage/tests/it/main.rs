@@ -9,6 +9,7 @@
 )]
 
 mod adversary;
+mod offline;
 
 use std::fs;
 use std::path::Path;

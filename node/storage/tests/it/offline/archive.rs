@@ -61,6 +61,14 @@ pub(super) fn archive(checkpoints: usize) -> Archive {
             for (namespace, content, object) in *taught {
                 store.submit(learn(&namespaces()[*namespace], content, object)).await.unwrap();
             }
+            if round == 0 {
+                // Enough for several blocks.
+                for number in 0..40 {
+                    let findings: Vec<_> = (0..200).map(|finding| format!("finding{}", 200 * number + finding)).collect();
+                    let note = format!("Case {number}: {}", findings.join(" "));
+                    store.submit(learn(&namespaces()[0], &note, "aspirin")).await.unwrap();
+                }
+            }
             if round == 1 {
                 let gone = ConceptId::derive(&namespaces()[0], "bleeding", None);
                 store.submit(command(&namespaces()[0], Operation::Retract(gone))).await.unwrap();
