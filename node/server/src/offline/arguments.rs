@@ -19,6 +19,12 @@ pub(crate) enum Offline {
     /// looked at.
     #[command(subcommand)]
     Segment(Segment),
+    /// Tell what is damaged in a data directory, and drop it, so that a node can serve the rest
+    ///
+    /// Without --accept-data-loss nothing is changed: what would be dropped is told, a line each. The originals of all that is changed
+    /// are kept in DIR/damaged-N. No node may serve the directory meanwhile. Exit status: 0 if all is whole now, 1 if there is
+    /// something to repair, 2 if it can't be repaired.
+    Repair(Repair),
     /// Write everything that a namespace knows to stdout, as GET /v1/export does
     ///
     /// The lines (NDJSON) are those that `sutra import` takes back. No node may serve the directory meanwhile, of which no byte is
@@ -49,6 +55,16 @@ pub(crate) enum Segment {
         /// The data directory
         dir: PathBuf,
     },
+}
+
+/// Flags of `sutra-node repair`.
+#[derive(Debug, Args)]
+pub(crate) struct Repair {
+    /// The data directory
+    pub(super) dir: PathBuf,
+    /// Yes, drop what is damaged
+    #[arg(long)]
+    pub(super) accept_data_loss: bool,
 }
 
 /// Flags of `sutra-node export`.

@@ -3,6 +3,7 @@
 //! ```text
 //!   sutra-node wal dump|verify DIR     ─┐
 //!   sutra-node segment verify DIR       │
+//!   sutra-node repair DIR               │
 //!   sutra-node export DIR               ├─→ directory (there? locked?) ─→ verdict ─→ status 0, 1 or 2
 //!                                      ─┘
 //! ```
@@ -14,11 +15,13 @@
 //! | [`verdict`] | what a tool found, as an exit status |
 //! | [`wal`] | the log, frame by frame |
 //! | [`segment`] | the segments, row by row, and what makes a store of them |
+//! | [`repair`] | dropping what is damaged, so that the store opens again |
 //! | [`export`] | a namespace as lines that import takes back |
 
 pub(crate) mod arguments;
 mod directory;
 mod export;
+mod repair;
 mod segment;
 mod verdict;
 mod wal;
@@ -37,6 +40,7 @@ pub(crate) fn run(tool: Offline, out: &mut dyn Write) -> anyhow::Result<Verdict>
         Offline::Wal(arguments::Wal::Dump { dir }) => wal::dump(&dir, out),
         Offline::Wal(arguments::Wal::Verify { dir }) => wal::verify(&dir, out),
         Offline::Segment(arguments::Segment::Verify { dir }) => segment::verify(&dir, out),
+        Offline::Repair(repair) => repair::repair(&repair, out),
         Offline::Export(export) => export::export(&export, out),
     };
     match done {

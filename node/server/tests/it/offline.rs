@@ -120,10 +120,31 @@ fn segments_are_read_to_their_last_row() {
 }
 
 #[test]
+fn a_repair_tells_first_and_drops_only_what_it_may() {
+    let (dir, _) = killed();
+    assert_eq!(tool(&["repair"], &data(&dir)).status, Some(0));
+    let log = logs(&data(&dir)).remove(0);
+    let mut bytes = fs::read(&log).unwrap();
+    // Those behind it testify that it was durable.
+    let at = bytes.windows(7).position(|window| window == b"case 2 ").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&log, &bytes).unwrap();
+    let told = tool(&["repair"], &data(&dir));
+    assert_eq!(told.status, Some(1), "{}", told.stderr);
+    assert!(told.stdout.contains("is cut at offset") && told.stdout.contains("--accept-data-loss"), "{}", told.stdout);
+    assert_eq!(fs::read(&log).unwrap(), bytes, "nothing was changed");
+    let repaired = tool(&["repair", "--accept-data-loss"], &data(&dir));
+    assert_eq!(repaired.status, Some(0), "{}{}", repaired.stdout, repaired.stderr);
+    assert!(repaired.stdout.ends_with("repaired\n"), "{}", repaired.stdout);
+    assert_eq!(tool(&["segment", "verify"], &data(&dir)).status, Some(0));
+    crate::node::Node::serve(&data(&dir)).stop();
+}
+
+#[test]
 fn a_directory_in_use_or_of_another_kind_is_status_2() {
     let (dir, node) = fresh();
     let empty = tempfile::tempdir().unwrap();
-    for words in [&["wal", "verify"][..], &["wal", "dump"], &["segment", "verify"], &["export"]] {
+    for words in [&["wal", "verify"][..], &["wal", "dump"], &["segment", "verify"], &["repair"], &["export"]] {
         let ran = tool(words, &data(&dir));
         assert_eq!(ran.status, Some(2), "{words:?}: {}", ran.stdout);
         assert!(ran.stderr.contains("in use"), "{words:?}: {}", ran.stderr);
