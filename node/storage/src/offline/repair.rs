@@ -389,3 +389,43 @@ fn hopeless(dir: &Directory, reason: String) -> OfflineError {
 fn newer(file: PathBuf, error: &dyn std::error::Error) -> OfflineError {
     OfflineError::OtherRelease { file, reason: told(error) }
 }
+
+#[cfg(test)]
+mod tests {
+    use sutra_disk::SimulatedDisk;
+
+    use super::*;
+    use crate::manifest::GraphEntry;
+    use crate::offline::verify;
+    use crate::store::{Store, StoreConfig};
+
+    #[test]
+    fn a_damaged_graph_is_dropped_and_nothing_is_lost() {
+        let (disk, dir) = (SimulatedDisk::new(3), Path::new("/ward"));
+        disk.create_dir_all(dir).unwrap();
+        drop(Store::open(StoreConfig { disk: Arc::new(disk.clone()), ..StoreConfig::at(dir) }).unwrap());
+        let (graph, content) = (graph_path(&dir.join("segments"), 1, 0), b"neighbours of notes");
+        let entry = GraphEntry { segment: 1, part: 0, bytes: content.len() as u64, checksum: crc32c::crc32c(content) };
+        let mut manifest = Manifest::read(&disk, dir).unwrap().unwrap();
+        manifest.graphs.push(entry);
+        manifest.write(&disk, dir).unwrap();
+        sutra_disk::replace(&disk, &graph, content).unwrap();
+        let shared = || -> Arc<dyn Disk> { Arc::new(disk.clone()) };
+        assert!(verify(shared(), dir).unwrap().is_whole());
+        for is_flipped in [true, false] {
+            let disk = disk.snapshot().disk(1);
+            let shared = || -> Arc<dyn Disk> { Arc::new(disk.clone()) };
+            if is_flipped {
+                disk.flip(&graph, 3, 1).unwrap()
+            } else {
+                disk.remove(&graph).unwrap()
+            }
+            let report = verify(shared(), dir).unwrap();
+            assert!(report.faults().all(|fault| fault.contains(&*graph.to_string_lossy())) && !report.is_whole());
+            let done = repair(shared(), dir, true).unwrap();
+            assert!(matches!(&done.changes[..], [Change::GraphDropped { file, .. }] if *file == graph) && !done.loses());
+            assert!(verify(shared(), dir).unwrap().is_whole());
+            assert!(Manifest::read(&disk, dir).unwrap().unwrap().graphs.is_empty());
+        }
+    }
+}

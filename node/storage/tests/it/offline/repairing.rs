@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sutra_disk::Disk;
-use sutra_protocol::command::LogIndex;
+use sutra_protocol::command::{LogIndex, Operation};
 use sutra_protocol::{AsOf, ConceptId, Ground, Knowledge};
 use sutra_storage::Store;
 use sutra_storage::offline::{self, Change, OfflineError, Repaired};
 
-use super::archive::{Archive, Contents, DIR, archive, config, learn, namespaces, read, runtime, ward};
+use super::archive::{Archive, Contents, DIR, archive, command, config, learn, namespaces, read, runtime, ward};
 
 fn repair(archive: &Archive, accept: bool) -> Repaired {
     offline::repair(archive.disk(), Path::new(DIR), accept).unwrap()
@@ -139,6 +139,29 @@ fn of_a_segment_only_what_does_not_read_is_lost_and_told() {
         }
     }
     assert!(lossless > 0 && exact > 0 && dropped > 0, "{lossless} without loss, {exact} with, {dropped} dropped");
+}
+
+#[test]
+fn an_older_version_of_a_lost_row_does_not_come_back() {
+    let archive = archive(1);
+    let ward = namespaces()[0].clone();
+    let store = Store::open(config(&archive.disk)).unwrap();
+    let view = store.view(&ward, AsOf { valid_at: None, known_at: None }).unwrap();
+    let cases: Vec<_> = view.concepts(None, usize::MAX).into_iter().filter(|one| one.content.starts_with("Case ")).collect();
+    runtime().block_on(async {
+        for case in &cases {
+            store.submit(command(&ward, Operation::Retract(case.id))).await.unwrap();
+        }
+        store.close().await;
+    });
+    let lost = cases.iter().find(|one| one.content.starts_with("Case 17:")).unwrap();
+    let newest = archive.files("segments").pop().unwrap();
+    archive.flip(&newest, archive.find(&newest, b"Case 17:"));
+    let done = repaired(&archive);
+    let [Change::SegmentRewritten { losses, .. }] = &done.changes[..] else { panic!("{:?}", done.changes) };
+    assert!(losses[0].concepts.contains(&lost.id), "{losses:?}");
+    let now = lives_on(&archive);
+    assert!(cases.iter().all(|case| !now[&ward].concepts.contains_key(&case.id)), "what was retracted stays so");
 }
 
 #[test]
