@@ -89,6 +89,8 @@ pub(crate) struct NamespaceEntry {
     pub(crate) scalar: Option<String>,
     pub(crate) counts: Counts,
     pub(crate) born: LogIndex,
+    /// What was before it may have been forgotten.
+    pub(crate) forgotten_to: Option<Timestamp>,
     /// The segments that have a part of it, oldest first.
     pub(crate) segments: Vec<u64>,
 }

@@ -153,6 +153,7 @@ pub(crate) fn restored(dir: &Path, manifest: &Manifest, segments: &[Arc<Segment>
         let mut graph = Graph::new(entry.born);
         graph.settings = entry.settings.clone();
         graph.counts = entry.counts;
+        graph.forgotten_to = entry.forgotten_to;
         graph.shape = shape(entry).map_err(damaged)?;
         let layers = entry.segments.iter().map(|id| {
             let segment = segments.iter().find(|segment| segment.id().0 == *id);

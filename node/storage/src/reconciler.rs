@@ -76,8 +76,12 @@ impl Reconciler {
     fn gate(&self) -> Gate {
         let state = self.shared.state.load();
         let budget = self.shared.config.delta_bytes;
-        let stalled = state.is_frozen() && state.delta_bytes() > 2 * budget;
+        let stalled = state.delta_bytes() > 2 * budget;
         self.shared.stalled.store(stalled, Ordering::Relaxed);
+        if stalled && !state.is_frozen() {
+            // It may have been asked for while the last one was not done.
+            self.shared.keeper.ask(Work::Checkpoint);
+        }
         if stalled && self.shared.trouble.load().is_none() {
             return Gate::Shut;
         }
@@ -150,7 +154,9 @@ impl Reconciler {
             self.shared.end(&format!("an entry could not be applied: {damage}"));
             return false;
         }
-        let full = state.delta_bytes() > self.shared.config.delta_bytes && !state.is_frozen();
+        let config = &self.shared.config;
+        let over_budget = state.delta_bytes() > config.delta_bytes || self.log.bytes() > config.log_bytes;
+        let full = over_budget && !state.is_frozen();
         self.shared.state.store(Arc::new(state));
         self.shared.applied.send_replace(index);
         counters.entries.fetch_add(1, Ordering::Relaxed);

@@ -42,6 +42,8 @@ pub struct StoreConfig {
     pub queue_bytes: usize,
     /// Size in bytes beyond which a log file is followed by a new one, at most 1 GiB. Default: 64 MiB.
     pub log_file_bytes: u64,
+    /// Size in bytes of the whole log beyond which a checkpoint is made, so that its oldest files can go. Default: 1 GiB.
+    pub log_bytes: u64,
     /// Memory in bytes that what is in no segment yet may take before it is written into one; while that is done, twice as much
     /// again. Default: 48 MiB.
     pub delta_bytes: usize,
@@ -60,6 +62,7 @@ impl StoreConfig {
             queue_commands: 65_536,
             queue_bytes: 64 << 20,
             log_file_bytes: 64 << 20,
+            log_bytes: 1 << 30,
             delta_bytes: 48 << 20,
             durability: Durability::Fsync,
             on_fatal: Arc::new(|reason| {

@@ -170,6 +170,16 @@ impl Log {
         }
     }
 
+    /// Returns when everything appended so far is durable, whatever the log's [`Durability`].
+    ///
+    /// # Errors
+    /// [`AppendError::Fatal`].
+    pub fn make_durable(&self) -> Result<(), AppendError> {
+        self.0.check()?;
+        let upto = Position(self.0.writer().unsynced().sequence);
+        self.0.sync(upto)
+    }
+
     /// Every group that the log knows, by id.
     pub fn groups(&self) -> Vec<GroupState> {
         self.0.index().groups.iter().map(|(id, group)| group.state(*id)).collect()

@@ -80,7 +80,11 @@ fn unit(run: &mut Run) -> Result<()> {
 
 fn integration(run: &mut Run) -> Result<()> {
     tools::require(&[tools::LINKER, tools::CPP])?;
-    run.tests(workspace::cargo_path(), ["test", "--workspace", "--test", "it", "--locked", "--no-fail-fast"], &[])
+    run.tests(
+        workspace::cargo_path(),
+        ["test", "--workspace", "--test", "it", "--test", "handoff", "--locked", "--no-fail-fast"],
+        &[],
+    )
 }
 
 fn docs(run: &mut Run) -> Result<()> {

@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use sutra_segment::{Segment, SegmentId, Source};
-use sutra_wal::Record;
+use sutra_wal::{Durability, Record};
 
 use super::{KeepError, Keeper, segment_path};
 use crate::control::Control;
@@ -17,12 +17,17 @@ use crate::reconciler::{GROUP, TERM};
 impl Keeper {
     /// Moves everything that is applied now into segments, and purges the log of it.
     pub(super) fn checkpoint(&mut self) -> Result<(), KeepError> {
-        let snapshot = match self.unfinished.take() {
-            Some(snapshot) => snapshot,
-            None => self.freeze()?,
-        };
+        if let Some(snapshot) = self.unfinished.take() {
+            self.move_out(snapshot)?;
+        }
+        let snapshot = self.freeze()?;
+        self.move_out(snapshot)
+    }
+
+    fn move_out(&mut self, snapshot: State) -> Result<(), KeepError> {
         if snapshot.applied == self.manifest.applied {
-            return Ok(());
+            let purged = self.log.group(GROUP).and_then(|group| group.purged).map(|point| point.index);
+            return if purged < Some(self.manifest.applied) && self.manifest.applied.0 > 0 { self.cut_log() } else { Ok(()) };
         }
         let started = Instant::now();
         match self.write(&snapshot) {
@@ -77,6 +82,10 @@ impl Keeper {
         let (kept, dropped): (Vec<_>, Vec<_>) = manifest.files.drain(..).partition(|file| named(file.id));
         manifest.files = kept;
         manifest.graphs.retain(|graph| manifest.files.iter().any(|file| file.id == graph.segment));
+        // A manifest must never be ahead of what the log is known to hold.
+        if self.shared.config.durability == Durability::Buffered {
+            self.log.make_durable().map_err(|error| KeepError::Log(error.to_string()))?;
+        }
         self.adopt(manifest)?;
         self.segments.extend(segment.clone());
         self.forget(&dropped.iter().map(|file| file.id).collect::<Vec<_>>());
@@ -105,6 +114,7 @@ impl Keeper {
             scalar: graph.shape.map(|shape| shape.scalar().to_string()),
             counts: graph.counts,
             born: graph.born,
+            forgotten_to: graph.forgotten_to,
             segments: graph.parts.iter().map(Layer::segment_id).collect(),
         });
         Manifest {

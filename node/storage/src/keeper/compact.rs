@@ -46,11 +46,18 @@ impl Keeper {
             })
             .collect();
         let sources: Vec<&dyn Source> = sources.iter().map(|source| source as &dyn Source).collect();
+        if let Some(damage) = self.segments.iter().find_map(|segment| segment.damage()) {
+            return Err(damage.clone().into());
+        }
         let mut manifest = self.manifest.clone();
         let segment = if sources.is_empty() { None } else { Some(self.write_segment(&mut manifest, &sources)?) };
         // A block that could not be read has told the source nothing.
-        if let Some(damage) = self.segments.iter().find_map(|segment| segment.damage()) {
-            return Err(damage.clone().into());
+        if let Some(damage) = self.segments.iter().find_map(|segment| segment.damage()).cloned() {
+            // No manifest was written that could name it.
+            let stray: Vec<u64> = segment.iter().map(|segment| segment.id().0).collect();
+            self.strays.retain(|id| !stray.contains(id));
+            self.forget(&stray);
+            return Err(damage.into());
         }
         let replaced: Vec<u64> = self.segments[run.clone()].iter().map(|segment| segment.id().0).collect();
         for namespace in &mut manifest.namespaces {
@@ -97,7 +104,7 @@ impl Keeper {
         let removed = remove_segments(self.disk(), &self.dir.segments(), ids).map_err(|error| error.to_string());
         let removed = removed.and_then(|()| self.sync_segments().map_err(|error| error.to_string()));
         if let Err(error) = removed {
-            // The next start sweeps it.
+            self.strays.extend(ids);
             tracing::warn!(%error, segments = ?ids, "segments that are not needed any more could not be removed");
         }
     }

@@ -135,8 +135,11 @@ impl Keeper {
         let Built { entry, graph } = built;
         let is_same = |known: &GraphEntry| known.segment == entry.segment && known.part == entry.part;
         let segment = self.segments.iter().find(|segment| segment.id().0 == entry.segment).cloned();
-        // Compacted meanwhile: the file was, or will be, swept.
-        let Some(segment) = segment else { return Ok(()) };
+        // Merged meanwhile: nobody needs it.
+        let Some(segment) = segment else {
+            self.forget(&[entry.segment]);
+            return Ok(());
+        };
         let mut manifest = self.manifest.clone();
         manifest.graphs.retain(|known| !is_same(known));
         let place = entry.part as usize;

@@ -115,7 +115,10 @@ impl Keeper {
                 },
             };
             let closing = matches!(next, Work::Close);
+            // Nothing else pays what a failed checkpoint or merge still owes.
+            let settles = matches!(next, Work::Checkpoint | Work::CheckpointNow(_) | Work::CompactNow(_));
             match self.work(next) {
+                Ok(()) if !settles => {}
                 Ok(()) => {
                     pause = None;
                     self.shared.trouble.store(None);

@@ -4,15 +4,19 @@ use sutra_protocol::command::LogIndex;
 
 use super::{KeepError, Keeper};
 use crate::control::Control;
+use crate::manifest::NamespaceEntry;
 use crate::memory::Layer;
 
 impl Keeper {
     /// Removes what was erased so far from every file of the store.
     pub(super) fn scrub(&mut self) -> Result<(), KeepError> {
+        // What is erased while this goes on may have left its content in the log's new file: it is for the next time.
+        let bound = *self.shared.applied.borrow();
         // From here on the log's older files hold nothing that the checkpoint after it does not, and can go as a whole.
         self.log.rotate().map_err(|error| KeepError::Log(error.to_string()))?;
         self.checkpoint()?;
-        let scrubs = self.manifest.scrubs.clone();
+        let mut scrubs = self.manifest.scrubs.clone();
+        scrubs.retain(|scrub| scrub.index <= bound);
         let Some(upto) = scrubs.iter().map(|scrub| scrub.index).max() else { return Ok(()) };
         while let Some(at) = self.segments.iter().rposition(|segment| {
             scrubs.iter().any(|scrub| Layer::of(segment, &scrub.namespace).is_some_and(|layer| self.holds(&layer, scrub.id)))
@@ -20,7 +24,17 @@ impl Keeper {
             // Alone: its neighbours need not be rewritten.
             self.compact(at..at + 1)?;
         }
+        // A block that can't be read may hold it, or hide that it does.
+        if let Some(damage) = self.segments.iter().find_map(|segment| segment.damage()) {
+            return Err(damage.clone().into());
+        }
         self.cut_log()?;
+        let strays = std::mem::take(&mut self.strays);
+        self.forget(&strays);
+        if !self.strays.is_empty() {
+            let source = std::io::Error::other("the disk refuses, and they may hold what was erased");
+            return Err(KeepError::Io { step: "remove replaced segments", source });
+        }
         self.finish_scrub(upto)
     }
 
@@ -29,6 +43,11 @@ impl Keeper {
         let Some(code) = layer.find(id) else { return false };
         if layer.row(code).versions.is_empty() {
             return false;
+        }
+        // A part of a namespace that was dropped is nobody's, and goes as a whole.
+        let is_named = |entry: &NamespaceEntry| entry.name == *layer.namespace() && entry.segments.contains(&layer.segment_id());
+        if !self.manifest.namespaces.iter().any(is_named) {
+            return true;
         }
         let newer = self.segments.iter().skip_while(|segment| segment.id().0 != layer.segment_id()).skip(1);
         let mut rows = newer.filter_map(|segment| {

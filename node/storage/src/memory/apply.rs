@@ -90,6 +90,7 @@ impl State {
     fn set_namespace(&mut self, at: Moment, namespace: &Namespace, settings: &NamespaceSettings) -> Result<Outcome, Rejection> {
         let created = !self.namespaces.contains_key(namespace);
         let mut graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| Graph::new(at.index));
+        graph.forgotten_to = graph.forgotten_before(at.recorded_at);
         graph.settings = settings.replacing(&graph.settings, graph.shape.is_some())?;
         self.namespaces.insert(namespace.clone(), graph);
         Ok(Outcome::NamespaceSet { created })

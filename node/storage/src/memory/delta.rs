@@ -4,6 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 
 use im::{HashMap, OrdMap, OrdSet, Vector};
+use sutra_protocol::concept::AttributeValue;
 use sutra_protocol::time::Validity;
 use sutra_protocol::{AssociationKey, AssociationType, Concept, ConceptId, Ground, Label, Timestamp, name};
 use sutra_segment::{AssociationRow, ConceptRow, text_hash};
@@ -250,9 +251,13 @@ impl Dictionary {
 /// What a version of a concept takes, roughly.
 fn weight(concept: &Concept) -> usize {
     let texts = concept.content.len() + concept.aliases.iter().map(|alias| alias.len() + 32).sum::<usize>();
-    let attributes = concept.attributes.keys().map(|name| name.len() + 96).sum::<usize>();
+    let value = |value: &AttributeValue| if let AttributeValue::Text(text) = value { text.len() } else { 0 };
+    let attributes = concept.attributes.iter().map(|(name, of)| name.len() + value(of) + 96).sum::<usize>();
+    let key = concept.key.as_ref().map_or(0, |key| key.len());
     let vector = concept.vector.as_ref().map_or(0, |vector| 4 * vector.len());
-    size_of::<Concept>() + texts + attributes + vector + concept.source.as_ref().map_or(0, |source| source.uri.len() + 64)
+    let source = concept.source.as_ref();
+    let source = source.map_or(0, |source| source.uri.len() + source.title.as_ref().map_or(0, String::len) + 64);
+    size_of::<Concept>() + texts + attributes + key + vector + source
 }
 
 fn add(map: &mut HashMap<u64, Ids, RandomState>, hash: u64, id: ConceptId) {

@@ -32,6 +32,8 @@ pub(crate) struct Graph {
     pub(crate) counts: Counts,
     /// The entry that created it: tells it from one of the same name that was dropped before.
     pub(crate) born: LogIndex,
+    /// Older settings may have let what was before it be forgotten.
+    pub(crate) forgotten_to: Option<Timestamp>,
     pub(crate) delta: Delta,
     pub(crate) frozen: Option<Arc<Delta>>,
     /// Oldest first.
@@ -120,6 +122,7 @@ impl Graph {
             shape: None,
             counts: Counts::default(),
             born,
+            forgotten_to: None,
             delta: Delta::default(),
             frozen: None,
             parts: Arc::from([]),
@@ -363,6 +366,11 @@ impl Graph {
     /// The earliest record time that can still be asked about, when it is `now`.
     pub(crate) fn horizon(&self, now: Timestamp) -> Option<Timestamp> {
         horizon(&self.settings, now)
+    }
+
+    /// The earliest record time of which all is still there, when it is `now`; `None`: all there ever was.
+    pub(crate) fn forgotten_before(&self, now: Timestamp) -> Option<Timestamp> {
+        self.horizon(now).max(self.forgotten_to)
     }
 
     fn push(&mut self, id: ConceptId, recorded_at: Timestamp, concept: Option<Arc<Concept>>) {

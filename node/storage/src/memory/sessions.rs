@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use im::{HashMap, Vector};
 use sutra_protocol::command::{Applied, Outcome, Rejection, RequestKey};
+use sutra_protocol::concept::AttributeValue;
 use sutra_protocol::{ConceptId, Namespace, Timestamp};
 
 use crate::manifest::SessionEntry;
@@ -50,11 +51,24 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// In outcomes; a text counts as one for every 64 bytes.
     fn weight(&self) -> usize {
-        let outcomes = self.applied.outcomes.iter();
-        outcomes
-            .map(|outcome| 1 + if let Ok(Outcome::Learned { associations, .. }) = outcome { associations.len() } else { 0 })
-            .sum()
+        self.applied.outcomes.iter().map(|outcome| 1 + extra(outcome)).sum()
+    }
+}
+
+/// What an outcome weighs above one.
+fn extra(outcome: &Result<Outcome, Rejection>) -> usize {
+    match outcome {
+        Ok(Outcome::Learned { associations, .. }) => associations.iter().map(|one| 1 + one.target_content.len() / 64).sum(),
+        Ok(Outcome::Amended(concept)) => {
+            let texts = concept.content.len() + concept.aliases.iter().map(|alias| alias.len()).sum::<usize>();
+            let value = |value: &AttributeValue| if let AttributeValue::Text(text) = value { text.len() } else { 0 };
+            let attributes = concept.attributes.iter().map(|(name, of)| name.len() + value(of) + 64).sum::<usize>();
+            let vector = concept.vector.as_ref().map_or(0, |vector| 4 * vector.len());
+            (texts + attributes + vector) / 64
+        }
+        _ => 0,
     }
 }
 

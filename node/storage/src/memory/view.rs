@@ -37,7 +37,7 @@ impl State {
     /// [`ViewError::BeforeHistory`].
     pub(crate) fn view(&self, namespace: &Namespace, as_of: AsOf, now: Timestamp) -> Result<View, ViewError> {
         let graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| Graph::new(LogIndex(0)));
-        if let (Some(known_at), Some(horizon)) = (as_of.known_at, graph.horizon(now))
+        if let (Some(known_at), Some(horizon)) = (as_of.known_at, graph.forgotten_before(now))
             && known_at < horizon
         {
             return Err(ViewError::BeforeHistory { namespace: namespace.clone(), known_at, horizon });

@@ -1,7 +1,7 @@
 //! Search by vector.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sutra_protocol::filter::Filter;
@@ -54,16 +54,27 @@ impl View {
                 let current = concept.vector.as_ref().is_some_and(|vector| Arc::ptr_eq(vector, stored) || vector == stored);
                 (current && filter.is_none_or(|filter| filter.passes(&concept))).then_some(concept)
             };
-            let found =
-                recent.search(&query, k, &sutra_vector::Filter::Each(&|ordinal| accept(ordinal).is_some()), Effort::Usual)?;
-            hits.extend(found.iter().filter_map(|near| hit(accept(near.ordinal)?, near)));
+            let mut wanted = k;
+            loop {
+                let each = |ordinal| accept(ordinal).is_some();
+                let found = recent.search(&query, wanted, &sutra_vector::Filter::Each(&each), Effort::Usual)?;
+                // A vector that left and came back is there twice, and makes room for more.
+                let mut distinct = HashSet::new();
+                let passing = found.iter().filter_map(|near| hit(accept(near.ordinal)?, near));
+                let passing: Vec<Hit> = passing.filter(|hit| distinct.insert(hit.concept.id)).collect();
+                if passing.len() >= k || found.len() < wanted {
+                    hits.extend(passing.into_iter().take(k));
+                    break;
+                }
+                wanted *= 4;
+            }
         }
         for layer in self.graph().parts.iter() {
             self.nearest_in(layer, &query, k, filter, &mut hits)?;
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.concept.id.cmp(&b.concept.id)));
         // A vector that left and came back is in two layers.
-        let mut found_already = std::collections::HashSet::new();
+        let mut found_already = HashSet::new();
         hits.retain(|hit| found_already.insert(hit.concept.id));
         hits.truncate(k);
         Ok(hits)
@@ -119,8 +130,10 @@ impl View {
         let stored = layer.vectors()?;
         let here = matches!(self.graph().find(id)?, Found::Stored(newest, _) if newest.segment_id() == layer.segment_id());
         // Only a row with one vector needs no comparison.
-        let sole =
-            here && (ordinal == 0 || layer.vector_row(ordinal - 1) != Some(code)) && layer.vector_row(ordinal + 1) != Some(code);
+        let sole = here
+            && self.as_of().known_at.is_none()
+            && (ordinal == 0 || layer.vector_row(ordinal - 1) != Some(code))
+            && layer.vector_row(ordinal + 1) != Some(code);
         if sole && concept.vector.is_some() {
             return Some(concept);
         }

@@ -304,10 +304,12 @@ impl Trial {
             (Ok(_), Some(time)) if ward.horizon(self.store().now()).is_some_and(|horizon| time < horizon) => {
                 self.fail(&format!("{namespace} answers about {time}, before its horizon"))
             }
-            (Ok(_), Some(time)) if !ward.keeps(time) => return,
+            (Ok(_), Some(time)) if !ward.keeps(time) => {
+                self.fail(&format!("{namespace} answers about {time}, of which earlier settings have let it forget"))
+            }
             (Ok(view), Some(_)) => view,
             (Err(ViewError::BeforeHistory { .. }), Some(time))
-                if ward.horizon(self.store().now()).is_some_and(|horizon| time < horizon) =>
+                if !ward.keeps(time) || ward.horizon(self.store().now()).is_some_and(|horizon| time < horizon) =>
             {
                 return;
             }
