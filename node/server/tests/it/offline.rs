@@ -106,8 +106,8 @@ fn segments_are_read_to_their_last_row() {
         verified.stdout
     );
     assert!(verified.stdout.ends_with("\nwhole\n"), "{}", verified.stdout);
-    let files = fs::read_dir(data(&dir).join("segments")).unwrap().map(|entry| entry.unwrap().path());
-    let file = files.filter(|file| file.extension().is_some_and(|extension| extension == "sutradat")).next().unwrap();
+    let mut files = fs::read_dir(data(&dir).join("segments")).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.find(|file| file.extension().is_some_and(|extension| extension == "sutradat")).unwrap();
     let mut bytes = fs::read(&file).unwrap();
     let at = bytes.windows(7).position(|window| window == b"case 3 ").unwrap();
     bytes[at] ^= 1;
