@@ -62,7 +62,7 @@ impl Trial {
                 self.fail(&format!("{one:?} was refused, and is there"));
             }
             let store = self.store().clone();
-            self.within("a pause", &store, tokio::time::sleep(Duration::from_millis(100)));
+            self.within("a pause", &store, async { tokio::time::sleep(Duration::from_millis(100)).await });
         }
     }
 
