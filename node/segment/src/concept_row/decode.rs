@@ -203,7 +203,7 @@ fn read_value<'a>(cursor: &mut Cursor<'a>) -> Option<Value<'a>> {
     })
 }
 
-/// A text as [`Dictionary::put`] wrote it.
+/// A text as the encoder wrote it.
 enum Reference<'a> {
     Code(u32),
     Inline(&'a [u8]),

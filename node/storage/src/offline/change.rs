@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::{AssociationKey, ConceptId, Namespace};
 
-/// What [`super::repair`] has done, or would do.
+/// What [`super::repair()`] has done, or would do.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Repaired {
     /// In the order in which it is done; none: nothing is wrong.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sutra_protocol::Namespace;
 use sutra_protocol::command::LogIndex;
 
-/// What [`super::verify`] has found.
+/// What [`super::verify()`] has found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// The files, each with what is wrong with it.
