@@ -17,10 +17,7 @@ pub struct RealDisk;
 struct RealFile(File);
 
 #[derive(Debug)]
-struct RealLock {
-    /// Unlocked when it is closed.
-    _file: File,
-}
+struct RealLock(File);
 
 impl Disk for RealDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
@@ -79,7 +76,7 @@ impl Disk for RealDisk {
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(RealLock { _file: file }))),
+            Ok(()) => Ok(Some(Box::new(RealLock(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -87,6 +84,16 @@ impl Disk for RealDisk {
 }
 
 impl DiskLock for RealLock {}
+
+impl Drop for RealLock {
+    /// Closing alone would not do: a child that another thread is just starting has every file of this process until it runs its own
+    /// program, and a lock ends only when the last of them is closed.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "a lock could not be given back; it ends when its file is closed");
+        }
+    }
+}
 
 impl DiskFile for RealFile {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -126,5 +133,25 @@ impl DiskFile for RealFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.0.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_though_a_child_that_is_being_started_has_its_file_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        let file = File::create(&path).unwrap();
+        file.try_lock().unwrap();
+        // A second descriptor of the same open file, as `fork` makes one.
+        let of_the_child = file.try_clone().unwrap();
+        drop(RealLock(file));
+        assert!(RealDisk.lock(&path).unwrap().is_some());
+        drop(of_the_child);
     }
 }

@@ -36,12 +36,8 @@ pub(crate) struct Opened {
 pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
     let dir = DataDir::open(Arc::clone(&config.disk), &config.dir)?;
     let disk = Arc::clone(dir.disk());
-    let manifest = match Manifest::read(&*disk, dir.path())? {
+    let manifest = match manifest_in(&dir)? {
         Some(manifest) => manifest,
-        // It is there before the log is, and for ever.
-        None if sutra_wal::is_there(&*disk, dir.path()).map_err(OpenError::io("look for a log in", dir.path()))? => {
-            return Err(ManifestError::Missing { file: manifest::path(dir.path()) }.into());
-        }
         None => {
             let manifest = first(dir.grid_id(), dir.store_id());
             manifest.write(&*disk, dir.path())?;
@@ -64,20 +60,25 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
 /// What a directory holds, read without changing anything in it.
 pub(crate) fn read(dir: &DataDir) -> Result<State, OpenError> {
     let disk = &**dir.disk();
-    let manifest = match Manifest::read(disk, dir.path())? {
-        Some(manifest) => manifest,
-        None if sutra_wal::is_there(disk, dir.path()).map_err(OpenError::io("look for a log in", dir.path()))? => {
-            return Err(ManifestError::Missing { file: manifest::path(dir.path()) }.into());
-        }
-        // Its first opening was cut short.
-        None => return Ok(State::default()),
-    };
+    // Without a manifest its first opening was cut short.
+    let Some(manifest) = manifest_in(dir)? else { return Ok(State::default()) };
     let (_, mut state) = checkpointed(dir, &manifest)?;
     let after = BTreeMap::from([(GROUP, manifest.applied)]);
     let entry = |_, index, payload: &[u8]| replay(&mut state, index, payload);
     let groups = sutra_wal::offline::read(disk, dir.path(), dir.store_id(), Reach::Recorded, &after, entry)?;
     whole(&state, &manifest, groups.iter().find(|group| group.group == GROUP))?;
     Ok(state)
+}
+
+/// The manifest of a directory; `None`: it was never opened to the end.
+fn manifest_in(dir: &DataDir) -> Result<Option<Manifest>, OpenError> {
+    let disk = &**dir.disk();
+    let manifest = Manifest::read(disk, dir.path())?;
+    // It is there before the log is, and for ever.
+    if manifest.is_none() && sutra_wal::is_there(disk, dir.path()).map_err(OpenError::io("look for a log in", dir.path()))? {
+        return Err(ManifestError::Missing { file: manifest::path(dir.path()) }.into());
+    }
+    Ok(manifest)
 }
 
 /// The segments that a manifest names, and the state that they make.

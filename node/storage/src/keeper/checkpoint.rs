@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
-use sutra_segment::{Segment, SegmentId, Source};
+use sutra_segment::{Pace, Segment, SegmentId, Source};
 use sutra_wal::{Durability, Record};
 
 use super::{KeepError, Keeper, segment_path};
@@ -100,7 +100,7 @@ impl Keeper {
         manifest.next_file = self.manifest.next_file;
         self.strays.push(id);
         let path = segment_path(&self.dir.segments(), id);
-        sutra_segment::write(self.disk(), &path, SegmentId(id), self.dir.store_id(), sources, &self.pace())?;
+        sutra_segment::write(self.disk(), &path, SegmentId(id), self.dir.store_id(), sources, &Pace::default())?;
         self.sync_segments()?;
         Ok(Segment::open(self.disk(), &path, self.dir.store_id())?)
     }

@@ -3,14 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use sutra_segment::{Segment, Source};
 
 use super::checkpoint::entry;
 use super::files::remove_segments;
 use super::{KeepError, Keeper};
-use crate::clock::wall_clock;
 use crate::control::Control;
 use crate::manifest::NamespaceEntry;
 use crate::memory::{Compacted, Layer, horizon};
@@ -30,10 +28,10 @@ impl Keeper {
         if run.is_empty() {
             return Ok(());
         }
-        let started = Instant::now();
         let parts: Vec<Parts> =
             self.manifest.namespaces.iter().filter_map(|namespace| self.parts(namespace, run.clone())).collect();
-        let now = wall_clock();
+        // Not the wall clock's: settings that the log has since then may ask for more history than the manifest's.
+        let now = self.manifest.clock;
         let sources: Vec<Compacted<'_>> = parts
             .iter()
             .map(|parts| Compacted {
@@ -46,18 +44,16 @@ impl Keeper {
             })
             .collect();
         let sources: Vec<&dyn Source> = sources.iter().map(|source| source as &dyn Source).collect();
-        if let Some(damage) = self.segments.iter().find_map(|segment| segment.damage()) {
-            return Err(damage.clone().into());
-        }
+        self.undamaged()?;
         let mut manifest = self.manifest.clone();
         let segment = if sources.is_empty() { None } else { Some(self.write_segment(&mut manifest, &sources)?) };
         // A block that could not be read has told the source nothing.
-        if let Some(damage) = self.segments.iter().find_map(|segment| segment.damage()).cloned() {
+        if let Err(damage) = self.undamaged() {
             // No manifest was written that could name it.
             let stray: Vec<u64> = segment.iter().map(|segment| segment.id().0).collect();
             self.strays.retain(|id| !stray.contains(id));
             self.forget(&stray);
-            return Err(damage.into());
+            return Err(damage);
         }
         let replaced: Vec<u64> = self.segments[run.clone()].iter().map(|segment| segment.id().0).collect();
         for namespace in &mut manifest.namespaces {
@@ -71,7 +67,7 @@ impl Keeper {
         self.segments.splice(run, segment.clone());
         self.install(|done| Control::Compacted { replaced: replaced.clone(), segment: segment.clone(), done })?;
         self.forget(&replaced);
-        self.counted(&self.shared.counters.compactions, started);
+        self.shared.counters.compactions.fetch_add(1, Ordering::Relaxed);
         self.shared.counters.compacted_bytes.fetch_add(segment.as_ref().map_or(0, |segment| segment.bytes()), Ordering::Relaxed);
         if let Some(segment) = &segment {
             self.index(segment);

@@ -3,9 +3,9 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use sutra_disk::Disk;
@@ -32,7 +32,7 @@ pub(crate) struct Indexer {
     jobs: Option<Sender<Job>>,
     /// Tells it to give up what it is doing.
     closing: Arc<AtomicBool>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Indexer {
@@ -42,15 +42,14 @@ impl Indexer {
         let closing = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&closing);
         let thread = std::thread::Builder::new().name("indexer".into()).spawn(move || run(&*disk, &waiting, &done, &stop))?;
-        Ok(Self { jobs: Some(jobs), closing, thread: Mutex::new(Some(thread)) })
+        Ok(Self { jobs: Some(jobs), closing, thread: Some(thread) })
     }
 
     /// Ends the thread; a graph that is being built is given up.
     pub(super) fn close(&mut self) {
         self.closing.store(true, Ordering::Relaxed);
         self.jobs = None;
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that builds graphs had panicked");
         }
     }

@@ -28,10 +28,10 @@ mod work;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sutra_disk::Disk;
-use sutra_segment::{Pace, Segment, SegmentError};
+use sutra_segment::{Segment, SegmentError};
 use sutra_wal::Log;
 
 pub(crate) use files::{graph_path, segment_path, sweep};
@@ -188,10 +188,6 @@ impl Keeper {
         &**self.dir.disk()
     }
 
-    fn pace(&self) -> Pace {
-        Pace::default()
-    }
-
     /// Makes the names in the folder of segments durable.
     fn sync_segments(&self) -> Result<(), KeepError> {
         let synced = self.disk().sync_dir(&self.dir.segments());
@@ -213,9 +209,9 @@ impl Keeper {
         Ok(())
     }
 
-    fn counted(&self, counter: &std::sync::atomic::AtomicU64, started: Instant) {
-        counter.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(seconds = started.elapsed().as_secs_f64(), "wrote a segment");
+    /// What is wrong with a segment, if anything that read it has found something.
+    fn undamaged(&self) -> Result<(), KeepError> {
+        self.segments.iter().find_map(|segment| segment.damage()).map_or(Ok(()), |damage| Err(damage.clone().into()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Erased content leaves segments and log.
 
+use sutra_protocol::ConceptId;
 use sutra_protocol::command::LogIndex;
 
 use super::{KeepError, Keeper};
@@ -25,12 +26,12 @@ impl Keeper {
             self.compact(at..at + 1)?;
         }
         // A block that can't be read may hold it, or hide that it does.
-        if let Some(damage) = self.segments.iter().find_map(|segment| segment.damage()) {
-            return Err(damage.clone().into());
-        }
+        self.undamaged()?;
         self.cut_log()?;
-        let strays = std::mem::take(&mut self.strays);
-        self.forget(&strays);
+        if !self.strays.is_empty() {
+            // They may go only once it is certain that no manifest on the disk names them.
+            self.adopt(self.manifest.clone())?;
+        }
         if !self.strays.is_empty() {
             let source = std::io::Error::other("the disk refuses, and they may hold what was erased");
             return Err(KeepError::Io { step: "remove replaced segments", source });
@@ -39,7 +40,7 @@ impl Keeper {
     }
 
     /// Whether a part still has what was known of a concept before it was erased: a row with content, under a newer one.
-    fn holds(&self, layer: &Layer, id: sutra_protocol::ConceptId) -> bool {
+    fn holds(&self, layer: &Layer, id: ConceptId) -> bool {
         let Some(code) = layer.find(id) else { return false };
         if layer.row(code).versions.is_empty() {
             return false;

@@ -3,6 +3,7 @@
 //! Deterministic: everything that varies (time, ids, vectors) is in the command. An operation checks all that can be wrong before
 //! it changes anything, so that a rejected one leaves no trace.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sutra_protocol::association::AssociationKey;
@@ -193,7 +194,7 @@ impl Change<'_> {
     }
 
     fn dissociate(&mut self, key: &AssociationKey) -> Outcome {
-        let stored = self.graph.link(key).map(|link| link.row().into_owned());
+        let stored = self.graph.association(key).map(Cow::into_owned);
         let Some(mut row) = stored.filter(|row| self.graph.is_alive(key, row)) else {
             return Outcome::Dissociated { deleted: false };
         };
@@ -255,8 +256,7 @@ impl Change<'_> {
         let out = graph.leaving(id).into_iter().filter(|link| reader.weight(link).is_some()).count();
         let into = graph.arriving(id).into_iter().filter(|link| link.source != id && reader.weight(link).is_some()).count();
         let sole = graph.supported_by(id).into_iter().filter(|key| {
-            graph.link(key).is_some_and(|link| {
-                let row = link.row();
+            graph.association(key).is_some_and(|row| {
                 let mut alive = row.evidence.iter().filter(|piece| graph.counts_now(key, piece)).peekable();
                 alive.peek().is_some() && alive.all(|piece| piece.ground == Ground::Statement(id))
             })
@@ -279,7 +279,7 @@ impl Change<'_> {
     /// Records evidence for an association whose ends and statements are alive; answers whether it was not alive before.
     fn put_association(&mut self, association: &NewAssociation, grounds: &[Ground]) -> bool {
         let key = &association.key;
-        let stored = self.graph.link(key).map(|link| link.row().into_owned());
+        let stored = self.graph.association(key).map(Cow::into_owned);
         let created = stored.as_ref().is_none_or(|row| !self.graph.is_alive(key, row));
         let mut row = stored.unwrap_or_default();
         let mut changed = false;

@@ -235,13 +235,12 @@ impl Graph {
         links
     }
 
-    /// One association.
-    pub(crate) fn link(&self, key: &AssociationKey) -> Option<LinkOf<'_>> {
+    /// The row of an association.
+    pub(crate) fn association(&self, key: &AssociationKey) -> Option<Cow<'_, AssociationRow>> {
         if let Some(row) = self.deltas().find_map(|delta| delta.association(key)) {
-            return Some(LinkOf(LinkRow::Recent(row)));
+            return Some(Cow::Borrowed(row));
         }
-        let mut parts = self.parts.iter().enumerate().rev();
-        parts.find_map(|(at, part)| part.edge(key).map(|edge| LinkOf(LinkRow::Stored { edge, part: at })))
+        self.parts.iter().rev().find_map(|part| part.edge(key)).map(|edge| Cow::Owned(edge.row()))
     }
 
     /// Associations that `statement`, which is neither of their ends, was ever evidence for; distinct.
@@ -408,19 +407,6 @@ impl Found<'_> {
                 confidence: concept.confidence,
             }),
             Self::Stored(part, code) => part.standing(code, known_at),
-        }
-    }
-}
-
-/// The row of a known key.
-#[derive(Clone, Copy)]
-pub(crate) struct LinkOf<'a>(LinkRow<'a>);
-
-impl<'a> LinkOf<'a> {
-    pub(crate) fn row(&self) -> Cow<'a, AssociationRow> {
-        match self.0 {
-            LinkRow::Recent(row) => Cow::Borrowed(row),
-            LinkRow::Stored { edge, .. } => Cow::Owned(edge.row()),
         }
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
 
     /// The association with its evidence, if it is alive and holds.
     pub(crate) fn association(&self, key: &AssociationKey) -> Option<Association> {
-        let row = self.graph.link(key)?.row();
+        let row = self.graph.association(key)?;
         if self.valid_at.is_some_and(|time| !key.validity.contains(time)) {
             return None;
         }

@@ -9,6 +9,7 @@
 )]
 
 mod adversary;
+mod keeping;
 mod offline;
 
 use std::fs;

@@ -1,0 +1,116 @@
+//! What the keeper owes, and what searches see once it has done it.
+
+use std::sync::Arc;
+
+use sutra_disk::{Disk, DiskCall, Failure, Fault, SimulatedDisk, When};
+use sutra_protocol::command::{Command, Operation};
+use sutra_protocol::http::OnConflict;
+use sutra_protocol::{AsOf, Knowledge, Namespace, Timestamp};
+use sutra_storage::{Hit, Store, StoreConfig, View};
+
+use super::{command, id, learn, view};
+
+const NOW: AsOf = AsOf { valid_at: None, known_at: None };
+
+fn store_on(disk: &SimulatedDisk) -> Store {
+    Store::open(StoreConfig { disk: Arc::new(disk.clone()), ..StoreConfig::at("/store") }).unwrap()
+}
+
+/// Teaches a concept with this vector, in place of the one that it had.
+fn with_vector(content: &str, vector: [f32; 2]) -> Command {
+    let mut command = learn(content);
+    if let [Operation::Learn(learn)] = command.operations.as_mut_slice() {
+        learn.concept.vector = Some(Arc::from(vector));
+        learn.on_conflict = Some(OnConflict::Merge);
+    }
+    command
+}
+
+fn contents(hits: &[Hit]) -> Vec<&str> {
+    hits.iter().map(|hit| hit.concept.content.as_ref()).collect()
+}
+
+fn at(store: &Store, known_at: Timestamp) -> View {
+    store.view(&Namespace::default(), AsOf { valid_at: None, known_at: Some(known_at) }).unwrap()
+}
+
+#[tokio::test]
+async fn a_checkpoint_after_a_failed_one_moves_out_what_came_since() {
+    let disk = SimulatedDisk::new(3);
+    let store = store_on(&disk);
+    store.submit(learn("warfarin")).await.unwrap();
+    disk.fault(Fault::new(DiskCall::Write, Failure::Io, When::From(1)).on("segments"));
+    let failure = store.checkpoint().await.unwrap_err().to_string();
+    assert!(failure.contains("sutradat"), "{failure}");
+    store.submit(learn("vitamin K")).await.unwrap();
+    disk.heal();
+    store.checkpoint().await.unwrap();
+    assert_eq!(store.stats().delta_bytes, 0, "what came while it could not is out too");
+    for content in ["warfarin", "vitamin K"] {
+        assert!(view(&store).concept(id(content)).is_some(), "{content}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_was_erased_is_gone_from_files_though_its_namespace_was_dropped_with_it() {
+    let disk = SimulatedDisk::new(4);
+    let store = store_on(&disk);
+    let ward: Namespace = "ward-7".parse().unwrap();
+    let secret = "Patient 4711 is HIV positive.";
+    let mut taught = learn(secret);
+    taught.namespace = ward.clone();
+    if let [Operation::Learn(learn)] = taught.operations.as_mut_slice() {
+        learn.concept = sutra_protocol::command::NewConcept::bare(&ward, secret, None);
+    }
+    store.submit(taught).await.unwrap();
+    store.submit(learn("warfarin")).await.unwrap();
+    store.checkpoint().await.unwrap();
+    assert!(holds(&disk, secret), "it is in a segment that another namespace needs");
+
+    let erase = Operation::Erase(sutra_protocol::ConceptId::derive(&ward, secret, None));
+    let mut gone = command(erase);
+    gone.namespace = ward;
+    gone.operations.push(Operation::DropNamespace);
+    let erased = store.submit(gone).await.unwrap();
+    assert!(erased.outcomes.iter().all(Result::is_ok), "{:?}", erased.outcomes);
+    store.scrub(erased.index).await;
+    assert!(!holds(&disk, secret));
+    assert!(view(&store).concept(id("warfarin")).is_some());
+    store.close().await;
+}
+
+/// Whether any file has these words.
+fn holds(disk: &SimulatedDisk, words: &str) -> bool {
+    disk.paths().iter().any(|path| {
+        let bytes = disk.read(path).unwrap_or_default();
+        bytes.windows(words.len()).any(|window| window == words.as_bytes())
+    })
+}
+
+#[tokio::test]
+async fn a_view_of_the_past_compares_with_the_vector_of_then() {
+    let disk = SimulatedDisk::new(5);
+    let store = store_on(&disk);
+    let then = store.submit(with_vector("aspirin", [1.0, 0.0])).await.unwrap().recorded_at;
+    store.submit(with_vector("aspirin", [0.0, 1.0])).await.unwrap();
+    store.checkpoint().await.unwrap();
+    let now = store.view(&Namespace::default(), NOW).unwrap().nearest(&[0.0, 1.0], 1, None).unwrap();
+    assert_eq!((contents(&now), now[0].score.round()), (vec!["aspirin"], 1.0));
+    // The vector of then may not be found in a segment; that of now must not be taken for it.
+    let past = at(&store, then).nearest(&[0.0, 1.0], 1, None).unwrap();
+    assert!(past.iter().all(|hit| hit.score < 0.5), "{past:?}");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_vector_that_left_and_came_back_takes_no_place_of_another() {
+    let store = store_on(&SimulatedDisk::new(6));
+    for vector in [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]] {
+        store.submit(with_vector("aspirin", vector)).await.unwrap();
+    }
+    store.submit(with_vector("ibuprofen", [0.5, 0.5])).await.unwrap();
+    let found = store.view(&Namespace::default(), NOW).unwrap().nearest(&[1.0, 0.0], 2, None).unwrap();
+    assert_eq!(contents(&found), ["aspirin", "ibuprofen"]);
+    store.close().await;
+}
