@@ -162,7 +162,7 @@ pub(crate) fn restored(dir: &Path, manifest: &Manifest, segments: &[Arc<Segment>
             layer.ok_or_else(|| damaged(format!("segment {id} has no part of namespace {}", entry.name)))
         });
         graph.parts = layers.collect::<Result<Vec<_>, _>>()?.into();
-        state.namespaces.insert(entry.name.clone(), graph);
+        state.namespaces.insert(entry.name.clone(), Arc::new(graph));
     }
     Ok(state)
 }

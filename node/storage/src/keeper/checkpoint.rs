@@ -63,7 +63,7 @@ impl Keeper {
     fn write(&mut self, snapshot: &State) -> Result<Option<Arc<Segment>>, KeepError> {
         let frozen = snapshot.namespaces.iter().filter_map(|(namespace, graph)| {
             let delta = graph.frozen.as_deref()?;
-            Some(Written { namespace, shape: graph.shape, delta })
+            Some(Written { namespace, shape: graph.shape, delta, horizon: graph.horizon(snapshot.clock) })
         });
         let sources: Vec<Written<'_>> = frozen.collect();
         let sources: Vec<&dyn Source> = sources.iter().map(|source| source as &dyn Source).collect();

@@ -14,7 +14,7 @@ use sutra_protocol::concept::Concept;
 use sutra_protocol::http::{NamespaceSettings, OnConflict, VectorScalar};
 use sutra_protocol::limits;
 use sutra_protocol::{ConceptId, Ground, Namespace, SemanticType, Timestamp, Validity};
-use sutra_segment::{AssociationRow, EvidenceVersion};
+use sutra_segment::{AssociationRow, EvidenceVersion, Standing};
 use sutra_vector::{Scalar, Shape};
 
 use super::State;
@@ -78,7 +78,7 @@ impl State {
     ) -> Result<Outcome, Rejection> {
         let namespace = &command.namespace;
         let created = !self.namespaces.contains_key(namespace);
-        let graph = self.namespaces.entry(namespace.clone()).or_insert_with(|| Graph::new(at.index));
+        let graph = Arc::make_mut(self.namespaces.entry(namespace.clone()).or_insert_with(|| Arc::new(Graph::new(at.index))));
         let change = &mut Change { graph, namespace, recorded_at: at.recorded_at, asserted_by: &command.asserted_by };
         let outcome = operation(change);
         // Only teaching makes a namespace: a first write that taught nothing must not leave an empty one behind.
@@ -90,9 +90,10 @@ impl State {
 
     fn set_namespace(&mut self, at: Moment, namespace: &Namespace, settings: &NamespaceSettings) -> Result<Outcome, Rejection> {
         let created = !self.namespaces.contains_key(namespace);
-        let mut graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| Graph::new(at.index));
-        graph.forgotten_to = graph.forgotten_before(at.recorded_at);
-        graph.settings = settings.replacing(&graph.settings, graph.shape.is_some())?;
+        let mut graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| Arc::new(Graph::new(at.index)));
+        let changed = Arc::make_mut(&mut graph);
+        changed.forgotten_to = changed.forgotten_before(at.recorded_at);
+        changed.settings = settings.replacing(&changed.settings, changed.shape.is_some())?;
         self.namespaces.insert(namespace.clone(), graph);
         Ok(Outcome::NamespaceSet { created })
     }
@@ -109,6 +110,18 @@ impl State {
 struct Moment {
     index: LogIndex,
     recorded_at: Timestamp,
+}
+
+/// The ends of an association, of which the same is asked again and again.
+struct Ends([(ConceptId, Option<Standing>); 2]);
+
+impl Ends {
+    fn standing(&self, graph: &Graph, id: ConceptId) -> Option<Standing> {
+        match self.0.iter().find(|(end, _)| *end == id) {
+            Some((_, standing)) => *standing,
+            None => graph.standing(id, None),
+        }
+    }
 }
 
 /// A change of one namespace at one record time.
@@ -176,20 +189,27 @@ impl Change<'_> {
         for association in &associations {
             let grounds = std::iter::once(id).chain(association.evidence.iter().copied().filter(|ground| *ground != id));
             let grounds: Vec<_> = grounds.map(Ground::Statement).collect();
-            self.put_association(association, &grounds);
+            let ends = self.ends(&association.key);
+            self.put_association(association, &grounds, &ends);
         }
         let associations = associations.iter().filter_map(|association| self.learned(&association.key)).collect();
         Ok(Outcome::Learned { id, created: existing.is_none(), semantic_type, associations })
     }
 
     fn associate(&mut self, association: &NewAssociation) -> Result<Outcome, Rejection> {
-        self.check_ends(association, |id| self.lives(id))?;
+        let ends = self.ends(&association.key);
+        self.check_ends(association, |id| ends.standing(self.graph, id).is_some())?;
         let grounds = match association.evidence.as_slice() {
             [] => vec![Ground::AssertedBy(Arc::clone(self.asserted_by))],
             statements => statements.iter().copied().map(Ground::Statement).collect(),
         };
-        let created = self.put_association(association, &grounds);
-        let confidence = Reader::now(self.graph).association(&association.key).map_or(0.0, |now| now.confidence);
+        let (created, row) = self.put_association(association, &grounds, &ends);
+        let confidence = match ends.0 {
+            [(_, Some(source)), (_, Some(target))] => {
+                Reader::now(self.graph).confidence_of(&association.key, &row, source, target)
+            }
+            _ => 0.0,
+        };
         Ok(Outcome::Associated { created, confidence })
     }
 
@@ -201,7 +221,7 @@ impl Change<'_> {
         for piece in row.evidence.iter_mut().filter(|piece| piece.retracted_at.is_none()) {
             piece.retracted_at = Some(self.recorded_at);
         }
-        self.store(key, row);
+        self.graph.put_association(key, row);
         self.graph.counts.associations -= 1;
         Outcome::Dissociated { deleted: true }
     }
@@ -276,47 +296,40 @@ impl Change<'_> {
         Ok(Outcome::Erased { associations })
     }
 
-    /// Records evidence for an association whose ends and statements are alive; answers whether it was not alive before.
-    fn put_association(&mut self, association: &NewAssociation, grounds: &[Ground]) -> bool {
+    /// Records evidence for an association whose ends and statements are alive; answers whether it was not alive before, and its row.
+    fn put_association(&mut self, association: &NewAssociation, grounds: &[Ground], ends: &Ends) -> (bool, AssociationRow) {
         let key = &association.key;
         let stored = self.graph.association(key).map(Cow::into_owned);
-        let created = stored.as_ref().is_none_or(|row| !self.graph.is_alive(key, row));
+        let is_new = stored.is_none();
         let mut row = stored.unwrap_or_default();
-        let mut changed = false;
+        let created = !self.graph.is_alive(key, &row);
+        let incarnation = |id| ends.standing(self.graph, id).map_or(0, |standing| standing.incarnation);
+        let mut replaced = Vec::new();
         for ground in grounds {
             let held = row.evidence.iter().position(|piece| piece.ground == *ground && self.graph.counts_now(key, piece));
-            if let Some(held) = held.and_then(|at| row.evidence.get_mut(at)) {
-                if held.confidence == association.confidence && held.strength == association.strength {
+            if let Some(piece) = held.and_then(|at| row.evidence.get_mut(at)) {
+                if piece.confidence == association.confidence && piece.strength == association.strength {
                     continue;
                 }
-                held.retracted_at = Some(self.recorded_at);
+                piece.retracted_at = Some(self.recorded_at);
             }
-            changed = true;
+            replaced.push(held);
             row.evidence.push(EvidenceVersion {
                 ground: ground.clone(),
                 confidence: association.confidence,
                 strength: association.strength,
-                source_incarnation: self.incarnation(key.source),
-                target_incarnation: self.incarnation(key.target),
-                ground_incarnation: if let Ground::Statement(id) = ground { self.incarnation(*id) } else { 0 },
+                source_incarnation: incarnation(key.source),
+                target_incarnation: incarnation(key.target),
+                ground_incarnation: if let Ground::Statement(id) = ground { incarnation(*id) } else { 0 },
                 recorded_at: self.recorded_at,
                 retracted_at: None,
             });
         }
-        if changed {
-            self.store(key, row);
+        if !replaced.is_empty() {
+            self.graph.add_evidence(key, is_new, &row, &replaced);
         }
         self.graph.counts.associations += u64::from(created);
-        created
-    }
-
-    fn store(&mut self, key: &AssociationKey, mut row: AssociationRow) {
-        if let Some(horizon) = self.graph.horizon(self.recorded_at) {
-            row.forget_before(horizon);
-        }
-        // Most rows have one piece for ever, and a vector that has grown from nothing has room for four.
-        row.evidence.shrink_to_fit();
-        self.graph.put_association(key, row);
+        (created, row)
     }
 
     fn learned(&self, key: &AssociationKey) -> Option<LearnedAssociation> {
@@ -329,8 +342,8 @@ impl Change<'_> {
         self.graph.standing(id, None).is_some()
     }
 
-    fn incarnation(&self, id: ConceptId) -> u64 {
-        self.graph.standing(id, None).map_or(0, |standing| standing.incarnation)
+    fn ends(&self, key: &AssociationKey) -> Ends {
+        Ends([key.source, key.target].map(|id| (id, self.graph.standing(id, None))))
     }
 
     fn check_ends(&self, association: &NewAssociation, alive: impl Fn(ConceptId) -> bool) -> Result<(), Rejection> {

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::http::NamespaceSettings;
 use sutra_protocol::{AssociationKey, AssociationType, Concept, ConceptId, Ground, Label, Timestamp, Validity};
-use sutra_segment::{AssociationRow, Code, ConceptRow, Damage, Edge, EvidenceVersion, Part, Standing, text_hash};
+use sutra_segment::{AssociationRow, Code, ConceptRow, ConceptVersion, Damage, Edge, EvidenceVersion, Part, Standing, text_hash};
 use sutra_vector::Shape;
 
-use super::delta::{Delta, RecentEdge};
+use super::delta::{Delta, RecentAssociation, RecentConcept, RecentEdge};
 use super::layer::Layer;
 use super::merge::merged;
 
@@ -61,7 +61,7 @@ pub(crate) struct Link<'a> {
 
 #[derive(Clone, Copy)]
 enum LinkRow<'a> {
-    Recent(&'a Arc<AssociationRow>),
+    Recent(RecentAssociation<'a>),
     Stored {
         edge: Edge<'a>,
         /// Which of the parts has it.
@@ -94,7 +94,7 @@ impl<'a> Link<'a> {
     /// The row.
     pub(crate) fn row(&self) -> Cow<'a, AssociationRow> {
         match self.row {
-            LinkRow::Recent(row) => Cow::Borrowed(row),
+            LinkRow::Recent(row) => row.row(),
             LinkRow::Stored { edge, .. } => Cow::Owned(edge.row()),
         }
     }
@@ -102,10 +102,7 @@ impl<'a> Link<'a> {
     /// Its only piece of evidence, if it has one only and that is quickly told.
     pub(crate) fn single(&self) -> Option<Cow<'a, EvidenceVersion>> {
         match self.row {
-            LinkRow::Recent(row) => match row.evidence.as_slice() {
-                [only] => Some(Cow::Borrowed(only)),
-                _ => None,
-            },
+            LinkRow::Recent(row) => row.single().map(Cow::Borrowed),
             LinkRow::Stored { edge, .. } => edge.single().map(Cow::Owned),
         }
     }
@@ -142,7 +139,7 @@ impl Graph {
     /// The whole row of a concept.
     pub(crate) fn row(&self, id: ConceptId) -> Option<Cow<'_, ConceptRow>> {
         match self.find(id)? {
-            Found::Recent(row) => Some(Cow::Borrowed(row)),
+            Found::Recent(row) => Some(row.row()),
             Found::Stored(part, code) => Some(Cow::Owned(part.row(code))),
         }
     }
@@ -187,7 +184,7 @@ impl Graph {
     /// The living concept that has the key.
     pub(crate) fn keyed(&self, key: &str, known_at: Option<Timestamp>) -> Option<Arc<Concept>> {
         let hash = text_hash(key);
-        let recent = self.deltas().flat_map(|delta| delta.keyed(hash).iter().copied());
+        let recent = self.deltas().flat_map(|delta| delta.keyed(hash));
         let mut ids = recent.chain(self.parts.iter().rev().flat_map(|part| part.keyed(hash)));
         ids.find_map(|id| self.concept(id, known_at).filter(|concept| concept.key.as_deref() == Some(key)))
     }
@@ -195,7 +192,7 @@ impl Graph {
     /// Ids of which some version may be called by this normal name; ascending.
     pub(crate) fn called(&self, name: &str) -> Vec<ConceptId> {
         let hash = text_hash(name);
-        let recent = self.deltas().flat_map(|delta| delta.called(hash).iter().copied());
+        let recent = self.deltas().flat_map(|delta| delta.called(hash));
         let mut ids: Vec<_> = recent.chain(self.parts.iter().flat_map(|part| part.called(hash))).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -238,7 +235,7 @@ impl Graph {
     /// The row of an association.
     pub(crate) fn association(&self, key: &AssociationKey) -> Option<Cow<'_, AssociationRow>> {
         if let Some(row) = self.deltas().find_map(|delta| delta.association(key)) {
-            return Some(Cow::Borrowed(row));
+            return Some(row.row());
         }
         self.parts.iter().rev().find_map(|part| part.edge(key)).map(|edge| Cow::Owned(edge.row()))
     }
@@ -255,7 +252,7 @@ impl Graph {
 
     /// Ids of all rows whose id is `first` or above, ascending.
     pub(crate) fn ids_from(&self, first: ConceptId) -> impl Iterator<Item = ConceptId> {
-        let recent = self.deltas().map(|delta| boxed(delta.concepts_from(first).map(|(id, _)| id)));
+        let recent = self.deltas().map(|delta| boxed(delta.ids_from(first)));
         let stored = self.parts.iter().map(|part| boxed(ids_from(part, first)));
         merged(recent.chain(stored).collect())
     }
@@ -343,7 +340,7 @@ impl Graph {
             self.forget_living(&living);
         }
         let incarnation = self.row(id).map_or(0, |row| row.incarnation());
-        self.delta.put_concept(id, Arc::new(ConceptRow { versions: Vec::new(), erased_incarnation: incarnation }));
+        self.delta.put_concept(id, ConceptRow { versions: Vec::new(), erased_incarnation: incarnation });
     }
 
     fn forget_living(&mut self, concept: &Concept) {
@@ -357,9 +354,23 @@ impl Graph {
         self.row(id).map_or(0, |row| row.incarnation()) + 1
     }
 
-    /// Stores the row of an association under both its ends.
+    /// Stores the row of an association in place of what was there.
     pub(crate) fn put_association(&mut self, key: &AssociationKey, row: AssociationRow) {
-        self.delta.put_association(key, Arc::new(row));
+        self.delta.put_association(key, row);
+    }
+
+    /// Stores the row of an association, which is new or to which as many pieces of evidence were added as `replaced` has items: at the
+    /// time of each, the piece whose index is there was retracted.
+    pub(crate) fn add_evidence(&mut self, key: &AssociationKey, is_new: bool, row: &AssociationRow, replaced: &[Option<usize>]) {
+        if is_new || self.delta.association(key).is_some() {
+            let first = row.evidence.len().saturating_sub(replaced.len());
+            for (piece, replaced) in row.evidence.iter().skip(first).zip(replaced) {
+                // As many pieces do not fit a delta's budget.
+                self.delta.push_evidence(key, replaced.map(|at| at as u32), piece.clone());
+            }
+        } else {
+            self.delta.put_association(key, row.clone());
+        }
     }
 
     /// The earliest record time that can still be asked about, when it is `now`.
@@ -373,20 +384,19 @@ impl Graph {
     }
 
     fn push(&mut self, id: ConceptId, recorded_at: Timestamp, concept: Option<Arc<Concept>>) {
-        let horizon = self.horizon(recorded_at);
-        let mut row = self.row(id).map(Cow::into_owned).unwrap_or_default();
-        row.push(recorded_at, concept);
-        if let Some(horizon) = horizon {
-            row.forget_before(horizon);
+        if self.delta.concept(id).is_none()
+            && let Some(older) = self.row(id)
+        {
+            self.delta.put_concept(id, older.into_owned());
         }
-        self.delta.put_concept(id, Arc::new(row));
+        self.delta.push_version(id, ConceptVersion { recorded_at, concept });
     }
 }
 
 /// The newest row of a concept.
 #[derive(Clone, Copy)]
 pub(crate) enum Found<'a> {
-    Recent(&'a Arc<ConceptRow>),
+    Recent(RecentConcept<'a>),
     Stored(&'a Layer, Code),
 }
 
@@ -394,18 +404,14 @@ impl Found<'_> {
     /// The concept as recorded at `known_at`; `None` for now.
     pub(crate) fn concept(self, known_at: Option<Timestamp>) -> Option<Arc<Concept>> {
         match self {
-            Self::Recent(row) => row.at(known_at).cloned(),
+            Self::Recent(row) => row.concept(known_at).cloned(),
             Self::Stored(part, code) => part.concept(code, known_at),
         }
     }
 
     fn standing(self, known_at: Option<Timestamp>) -> Option<Standing> {
         match self {
-            Self::Recent(row) => row.at(known_at).map(|concept| Standing {
-                incarnation: concept.incarnation,
-                validity: concept.validity,
-                confidence: concept.confidence,
-            }),
+            Self::Recent(row) => row.standing(known_at),
             Self::Stored(part, code) => part.standing(code, known_at),
         }
     }

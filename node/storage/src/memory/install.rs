@@ -15,6 +15,7 @@ impl State {
         for (name, born) in born {
             // A namespace that was dropped since has taken its deltas along; one of the same name has others.
             let Some(graph) = self.namespaces.get_mut(name).filter(|graph| graph.born == *born) else { continue };
+            let graph = Arc::make_mut(graph);
             graph.frozen = None;
             let layer = segment.and_then(|segment| Layer::of(segment, name));
             graph.parts = graph.parts.iter().cloned().chain(layer).collect();
@@ -48,7 +49,7 @@ impl State {
         let changed = self.namespaces.iter().filter_map(|(name, graph)| Some((name.clone(), change(name, &graph.parts)?)));
         for (name, parts) in changed.collect::<Vec<_>>() {
             if let Some(graph) = self.namespaces.get_mut(&name) {
-                graph.parts = parts.into();
+                Arc::make_mut(graph).parts = parts.into();
             }
         }
     }

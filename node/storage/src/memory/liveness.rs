@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sutra_protocol::association::{self, Evidence};
 use sutra_protocol::{AsOf, Association, AssociationKey, Concept, ConceptId, Ground, Timestamp};
-use sutra_segment::{EvidenceVersion, Standing};
+use sutra_segment::{AssociationRow, EvidenceVersion, Standing};
 
 use super::graph::{Graph, Link};
 
@@ -94,6 +94,15 @@ impl<'a> Reader<'a> {
         let strength = alive.iter().max_by_key(|(piece, _)| piece.recorded_at)?.0.strength;
         let evidence = alive.iter().map(|(piece, confidence)| Evidence { ground: piece.ground.clone(), confidence: *confidence });
         Some(Association { key: key.clone(), confidence: self.confidence(&alive), strength, evidence: evidence.collect() })
+    }
+
+    /// The confidence of an association with this row and these living ends; 0 if none of its evidence counts.
+    pub(crate) fn confidence_of(&self, key: &AssociationKey, row: &AssociationRow, source: Standing, target: Standing) -> f64 {
+        let ends = Ends { source: (key.source, source), target: (key.target, target) };
+        match self.pieces(&row.evidence, &ends).as_slice() {
+            [] => 0.0,
+            alive => self.confidence(alive),
+        }
     }
 
     /// The living pieces in statement order, with their confidence.

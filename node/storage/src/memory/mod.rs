@@ -25,7 +25,6 @@ mod apply;
 mod compacted;
 mod delta;
 mod graph;
-mod ids;
 mod install;
 mod layer;
 mod liveness;
@@ -53,7 +52,7 @@ use crate::manifest::Scrub;
 /// Everything a shard knows. A clone is a snapshot and costs little.
 #[derive(Clone, Default)]
 pub(crate) struct State {
-    pub(crate) namespaces: OrdMap<Namespace, Graph>,
+    pub(crate) namespaces: OrdMap<Namespace, Arc<Graph>>,
     pub(crate) sessions: Sessions,
     /// Erasures whose content may still be on the disk, oldest first.
     pub(crate) scrubs: Vector<Scrub>,
@@ -80,6 +79,7 @@ impl State {
             self.namespaces.iter().filter(|(_, graph)| !graph.delta.is_empty()).map(|(name, _)| name.clone()).collect();
         for name in names {
             if let Some(graph) = self.namespaces.get_mut(&name) {
+                let graph = Arc::make_mut(graph);
                 graph.frozen = Some(Arc::new(std::mem::take(&mut graph.delta)));
             }
         }
@@ -87,6 +87,6 @@ impl State {
 
     /// What is wrong with a segment, if a read of it found something.
     pub(crate) fn damage(&self) -> Option<&Damage> {
-        self.namespaces.values().find_map(Graph::damage)
+        self.namespaces.values().find_map(|graph| graph.damage())
     }
 }

@@ -9,6 +9,8 @@ use sutra_protocol::{
     AsOf, Association, AssociationFilter, ConceptId, Direction, Knowledge, Namespace, Source, Timestamp, Validity,
 };
 
+use sutra_segment::Source as _;
+
 use super::*;
 use crate::fixture::{aspirin, associate, association, command, entity, id, key, learn, repeatable, shared};
 
@@ -49,7 +51,7 @@ impl Ward {
     fn view_at(&self, known_at: Option<i64>, valid_at: i64) -> View {
         let at = Timestamp::from_micros;
         let as_of = AsOf { valid_at: Some(at(valid_at)), known_at: known_at.map(at) };
-        let graph = self.state.namespaces.get(&Namespace::default()).cloned().unwrap_or_else(|| Graph::new(LogIndex(0)));
+        let graph = self.state.namespaces.get(&Namespace::default()).cloned().unwrap_or_else(|| Graph::new(LogIndex(0)).into());
         View::new(Namespace::default(), as_of, graph)
     }
 
@@ -341,8 +343,14 @@ fn history_beyond_its_retention_is_dropped() {
     ward.ok(&retract("aspirin"));
     ward.now += 2_000_000;
     ward.teach(&["aspirin"]);
-    assert_eq!(ward.view_at(Some(2), 2).concept(id("aspirin")), None);
     assert_eq!(ward.view().concept(id("aspirin")).unwrap().incarnation, 2);
+    let graph = &ward.state.namespaces[&Namespace::default()];
+    let now = Timestamp::from_micros(ward.now);
+    let written =
+        Written { namespace: &Namespace::default(), shape: None, delta: &graph.delta, horizon: graph.forgotten_before(now) };
+    let (_, row) = written.concepts().next().unwrap();
+    let kept: Vec<_> = row.versions.iter().map(|version| version.concept.as_ref().map(|concept| concept.incarnation)).collect();
+    assert_eq!(kept, [None, Some(2)]);
 }
 
 /// A change of a small world, for random histories.

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use im::Vector;
 use sutra_protocol::ConceptId;
 use sutra_vector::{Recent, Shape};
+
+use super::delta::Appended;
 
 /// Vectors of a delta, scanned exactly. A replaced one stays, because a reader of the past may ask for it.
 #[derive(Clone, Default)]
 pub(crate) struct Vectors {
     recent: Option<Recent>,
     /// By ordinal.
-    owners: Vector<(ConceptId, Arc<[f32]>)>,
+    owners: Appended<(ConceptId, Arc<[f32]>)>,
 }
 
 impl Vectors {
@@ -22,7 +23,7 @@ impl Vectors {
             tracing::error!(%error, concept = %id, "the vector of a concept was not indexed");
             return;
         }
-        self.owners.push_back((id, Arc::clone(vector)));
+        self.owners.push((id, Arc::clone(vector)));
     }
 
     pub(crate) fn recent(&self) -> Option<&Recent> {
@@ -31,10 +32,10 @@ impl Vectors {
 
     /// Whose vector it is.
     pub(crate) fn owner(&self, ordinal: u32) -> Option<&(ConceptId, Arc<[f32]>)> {
-        self.owners.get(ordinal as usize)
+        self.owners.get(ordinal)
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.recent.as_ref().map_or(0, Recent::bytes) + 48 * self.owners.len()
+        self.recent.as_ref().map_or(0, Recent::bytes) + 48 * self.owners.len() as usize
     }
 }

@@ -27,7 +27,7 @@ pub struct View(Arc<Pinned>);
 struct Pinned {
     namespace: Namespace,
     as_of: AsOf,
-    graph: Graph,
+    graph: Arc<Graph>,
 }
 
 impl State {
@@ -36,7 +36,7 @@ impl State {
     /// # Errors
     /// [`ViewError::BeforeHistory`].
     pub(crate) fn view(&self, namespace: &Namespace, as_of: AsOf, now: Timestamp) -> Result<View, ViewError> {
-        let graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| Graph::new(LogIndex(0)));
+        let graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| Arc::new(Graph::new(LogIndex(0))));
         if let (Some(known_at), Some(horizon)) = (as_of.known_at, graph.forgotten_before(now))
             && known_at < horizon
         {
@@ -59,7 +59,7 @@ impl State {
 }
 
 impl View {
-    pub(crate) fn new(namespace: Namespace, as_of: AsOf, graph: Graph) -> Self {
+    pub(crate) fn new(namespace: Namespace, as_of: AsOf, graph: Arc<Graph>) -> Self {
         Self(Arc::new(Pinned { namespace, as_of, graph }))
     }
 

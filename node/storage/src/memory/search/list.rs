@@ -71,7 +71,7 @@ impl View {
         let Some(filter) = indexed else { return Box::new(graph.ids_from(first)) };
         let mut sources: Vec<Box<dyn Iterator<Item = ConceptId> + 'a>> = Vec::new();
         for delta in graph.deltas() {
-            sources.push(Box::new(delta.concepts_from(first).map(|(id, _)| id)));
+            sources.push(Box::new(delta.ids_from(first)));
         }
         for layer in graph.parts.iter() {
             match candidates::rows(layer, filter) {
