@@ -54,7 +54,9 @@ impl ConceptId {
 
 /// `content` in the form that is stored and hashed: Unicode NFC, without surrounding white space.
 pub fn normal_content(content: &str) -> String {
-    content.trim().nfc().collect()
+    let trimmed = content.trim();
+    // Which leaves ASCII as it is.
+    if trimmed.is_ascii() { trimmed.into() } else { trimmed.nfc().collect() }
 }
 
 impl fmt::Display for ConceptId {

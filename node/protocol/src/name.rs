@@ -4,7 +4,9 @@ use unicode_normalization::UnicodeNormalization;
 
 /// `text` as names are compared: Unicode NFKC, lower case, single spaces, without surrounding quotes and sentence marks.
 pub fn normal_name(text: &str) -> String {
-    let folded: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    // Both leave ASCII as it is, but for the case of its letters.
+    let folded =
+        if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().flat_map(char::to_lowercase).collect() };
     let mut name = String::with_capacity(folded.len());
     for word in folded.split_whitespace() {
         if !name.is_empty() {
@@ -54,5 +56,6 @@ mod tests {
     fn case_spacing_and_sentence_marks_do_not_tell_names_apart() {
         assert_eq!(normal_name("  “Heart \u{a0} Attack”? "), "heart attack");
         assert_eq!(normal_name("ﬁbrosis"), "fibrosis");
+        assert_eq!(normal_name(" Heart\tAttack. "), "heart attack");
     }
 }
