@@ -47,6 +47,10 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 
+/// As in the node.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Storage(arguments) => suite::run(*arguments),

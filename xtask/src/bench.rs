@@ -38,7 +38,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
     }
     let chosen = Chosen::take(&mut arguments)?;
     arguments.finish()?;
-    tools::require(&[tools::CARGO, tools::LINKER, tools::CPP])?;
+    tools::require(&[tools::CARGO, tools::LINKER, tools::CPP, tools::MAKE])?;
     let directory = workspace::target_directory()?;
     let programs = directory.join("release");
     build()?;

@@ -16,6 +16,8 @@ pub(crate) struct Tool {
 pub(crate) const CARGO: Tool = Tool { commands: &["cargo"], what: "cargo, Rust's build tool", install: "see https://rustup.rs" };
 pub(crate) const LINKER: Tool = Tool { commands: &["cc"], what: "a C compiler, which links", install: "apt-get install gcc" };
 pub(crate) const CPP: Tool = Tool { commands: &["g++", "c++"], what: "a C++ compiler", install: "apt-get install g++" };
+pub(crate) const MAKE: Tool =
+    Tool { commands: &["make"], what: "make, which builds the allocator", install: "apt-get install make" };
 pub(crate) const RUSTFMT: Tool = Tool { commands: &["cargo-fmt"], what: "cargo fmt", install: "rustup component add rustfmt" };
 pub(crate) const CLIPPY: Tool =
     Tool { commands: &["cargo-clippy"], what: "cargo clippy", install: "rustup component add clippy" };

@@ -5,8 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 /// `text` as names are compared: Unicode NFKC, lower case, single spaces, without surrounding quotes and sentence marks.
 pub fn normal_name(text: &str) -> String {
     // Both leave ASCII as it is, but for the case of its letters.
-    let folded =
-        if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().flat_map(char::to_lowercase).collect() };
+    let folded = if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().flat_map(char::to_lowercase).collect() };
     let mut name = String::with_capacity(folded.len());
     for word in folded.split_whitespace() {
         if !name.is_empty() {

@@ -41,7 +41,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
     let full = arguments.flag("--full");
     arguments.finish()?;
     println!("{}", console::bold("Sutra Grid: teach, ask, retract, look back"));
-    tools::require(&[tools::CARGO, tools::LINKER, tools::CPP])?;
+    tools::require(&[tools::CARGO, tools::LINKER, tools::CPP, tools::MAKE])?;
     let binaries = build()?;
     let corpus = if full { download::full_corpus()? } else { workspace::root().join("demo/corpus.ndjson.zst") };
 

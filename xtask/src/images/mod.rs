@@ -136,7 +136,7 @@ struct Parts {
 }
 
 fn parts(recipe: Recipe) -> Result<Parts> {
-    tools::require(&[tools::CARGO, tools::LINKER, tools::CPP, tools::LDD, tools::DPKG_QUERY])?;
+    tools::require(&[tools::CARGO, tools::LINKER, tools::CPP, tools::MAKE, tools::LDD, tools::DPKG_QUERY])?;
     let phase = console::phase(format!("building {} (the first time takes minutes)", recipe.release().programs().join(" and ")));
     let directory = recipe.release().build()?;
     phase.done();

@@ -25,7 +25,7 @@ const KEEP: &str = "SUTRA_E2E_KEEP";
 const ONLY: &str = "SUTRA_E2E_ONLY";
 
 pub(crate) fn check(run: &mut Run) -> Result<()> {
-    tools::require(&[tools::CARGO, tools::LINKER, tools::CPP])?;
+    tools::require(&[tools::CARGO, tools::LINKER, tools::CPP, tools::MAKE])?;
     let keep = env::var_os(KEEP).is_some_and(|value| !value.is_empty());
     let _lock = lock()?;
     let archives = cache::directory("images")?;

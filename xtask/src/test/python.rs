@@ -18,7 +18,7 @@ const SCHEMATHESIS: &str = "node/api/tests/schemathesis.sh";
 
 /// Both clients, each against a node of its own with an empty directory.
 pub(crate) fn check(run: &mut Run) -> Result<()> {
-    tools::require(&[tools::PYTHON, tools::LINKER, tools::CPP])?;
+    tools::require(&[tools::PYTHON, tools::LINKER, tools::CPP, tools::MAKE])?;
     let python = environment(run)?;
     run.run(workspace::cargo_path(), ["build", "--package", "sutra-server", "--bin", "sutra-node", "--locked"], &[])?;
     let program = run::target_directory()?.join("debug/sutra-node");

@@ -69,17 +69,17 @@ fn format(run: &mut Run) -> Result<()> {
 }
 
 fn clippy(run: &mut Run) -> Result<()> {
-    tools::require(&[tools::CLIPPY, tools::LINKER, tools::CPP])?;
+    tools::require(&[tools::CLIPPY, tools::LINKER, tools::CPP, tools::MAKE])?;
     run.check(workspace::cargo_path(), ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], &[])
 }
 
 fn unit(run: &mut Run) -> Result<()> {
-    tools::require(&[tools::LINKER, tools::CPP])?;
+    tools::require(&[tools::LINKER, tools::CPP, tools::MAKE])?;
     run.tests(workspace::cargo_path(), ["test", "--workspace", "--lib", "--bins", "--locked", "--no-fail-fast"], &[])
 }
 
 fn integration(run: &mut Run) -> Result<()> {
-    tools::require(&[tools::LINKER, tools::CPP])?;
+    tools::require(&[tools::LINKER, tools::CPP, tools::MAKE])?;
     run.tests(
         workspace::cargo_path(),
         ["test", "--workspace", "--test", "it", "--test", "handoff", "--locked", "--no-fail-fast"],
@@ -88,7 +88,7 @@ fn integration(run: &mut Run) -> Result<()> {
 }
 
 fn docs(run: &mut Run) -> Result<()> {
-    tools::require(&[tools::LINKER, tools::CPP])?;
+    tools::require(&[tools::LINKER, tools::CPP, tools::MAKE])?;
     let links = markdown(run);
     let refuse_warnings = [("RUSTDOCFLAGS", OsString::from("-D warnings"))];
     let private = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];

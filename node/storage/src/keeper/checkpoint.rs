@@ -24,7 +24,7 @@ impl Keeper {
         self.move_out(snapshot)
     }
 
-    fn move_out(&mut self, snapshot: State) -> Result<(), KeepError> {
+    pub(super) fn move_out(&mut self, snapshot: State) -> Result<(), KeepError> {
         if snapshot.applied == self.manifest.applied {
             let purged = self.log.group(GROUP).and_then(|group| group.purged).map(|point| point.index);
             return if purged < Some(self.manifest.applied) && self.manifest.applied.0 > 0 { self.cut_log() } else { Ok(()) };

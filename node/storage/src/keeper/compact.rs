@@ -1,17 +1,33 @@
-//! Neighbouring segments become one.
+//! Neighbouring segments become one, written by a thread of its own: a long merge stands in the way of no checkpoint.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
-use sutra_segment::{Segment, Source};
+use sutra_protocol::Timestamp;
+use sutra_segment::{Pace, Segment, SegmentId, Source};
 
 use super::checkpoint::entry;
 use super::files::remove_segments;
-use super::{KeepError, Keeper};
+use super::{EndOnPanic, KeepError, Keeper, Work, segment_path, step_back, undamaged};
 use crate::control::Control;
+use crate::datadir::DataDir;
 use crate::manifest::NamespaceEntry;
 use crate::memory::{Compacted, Layer, horizon};
+
+/// One segment to write in the place of several.
+struct Job {
+    path: PathBuf,
+    id: SegmentId,
+    dir: Arc<DataDir>,
+    /// Everything that is read.
+    segments: Vec<Arc<Segment>>,
+    replaced: Vec<u64>,
+    parts: Vec<Parts>,
+    now: Timestamp,
+}
 
 /// The parts of a namespace, those of the run and those above it.
 struct Parts {
@@ -21,18 +37,27 @@ struct Parts {
     is_oldest: bool,
 }
 
-impl Keeper {
-    /// Writes one segment in the place of these. It holds what the manifest's state needs, which is replayed from: what the log
-    /// behind it says of dropped namespaces is for the next checkpoint.
-    pub(super) fn compact(&mut self, run: Range<usize>) -> Result<(), KeepError> {
-        if run.is_empty() {
-            return Ok(());
-        }
-        let parts: Vec<Parts> =
-            self.manifest.namespaces.iter().filter_map(|namespace| self.parts(namespace, run.clone())).collect();
-        // Not the wall clock's: settings that the log has since then may ask for more history than the manifest's.
-        let now = self.manifest.clock;
-        let sources: Vec<Compacted<'_>> = parts
+/// What has become of a job; no segment where nothing was left to write.
+struct Merged {
+    id: u64,
+    replaced: Vec<u64>,
+    segment: Result<Option<Arc<Segment>>, KeepError>,
+}
+
+/// A merge under way.
+pub(super) struct Merging {
+    cancelled: Arc<AtomicBool>,
+    thread: JoinHandle<Merged>,
+}
+
+impl Job {
+    fn run(self, pace: &Pace) -> Merged {
+        Merged { id: self.id.0, segment: self.write(pace), replaced: self.replaced }
+    }
+
+    fn write(&self, pace: &Pace) -> Result<Option<Arc<Segment>>, KeepError> {
+        let sources: Vec<Compacted<'_>> = self
+            .parts
             .iter()
             .map(|parts| Compacted {
                 namespace: &parts.namespace.name,
@@ -40,39 +65,96 @@ impl Keeper {
                 run: &parts.run,
                 newer: &parts.newer,
                 is_oldest: parts.is_oldest,
-                horizon: horizon(&parts.namespace.settings, now),
+                horizon: horizon(&parts.namespace.settings, self.now),
             })
             .collect();
         let sources: Vec<&dyn Source> = sources.iter().map(|source| source as &dyn Source).collect();
-        self.undamaged()?;
-        let mut manifest = self.manifest.clone();
-        let segment = if sources.is_empty() { None } else { Some(self.write_segment(&mut manifest, &sources)?) };
+        undamaged(&self.segments)?;
+        if sources.is_empty() {
+            return Ok(None);
+        }
+        sutra_segment::write(&**self.dir.disk(), &self.path, self.id, self.dir.store_id(), &sources, pace)?;
         // A block that could not be read has told the source nothing.
-        if let Err(damage) = self.undamaged() {
-            // No manifest was written that could name it.
-            let stray: Vec<u64> = segment.iter().map(|segment| segment.id().0).collect();
-            self.strays.retain(|id| !stray.contains(id));
-            self.forget(&stray);
-            return Err(damage);
+        undamaged(&self.segments)?;
+        Ok(Some(Segment::open(&**self.dir.disk(), &self.path, self.dir.store_id())?))
+    }
+}
+
+impl Keeper {
+    /// Begins to merge segments, if there are too many of one size and no merge is under way.
+    pub(super) fn merge(&mut self) -> Result<(), KeepError> {
+        // The merge gives way to all else; were there no end of that, readers would have ever more segments to look into.
+        let too_many = self.segments.len() > super::tiers::MOST;
+        if self.merging.as_ref().is_some_and(|merging| too_many || merging.thread.is_finished()) {
+            self.finish_merge()?;
         }
-        let replaced: Vec<u64> = self.segments[run.clone()].iter().map(|segment| segment.id().0).collect();
-        for namespace in &mut manifest.namespaces {
-            let Some(at) = namespace.segments.iter().position(|id| replaced.contains(id)) else { continue };
-            namespace.segments.retain(|id| !replaced.contains(id));
-            namespace.segments.splice(at..at, segment.as_ref().map(|segment| segment.id().0));
+        if self.merging.is_some() {
+            return Ok(());
         }
-        manifest.files.splice(run.clone(), segment.as_deref().map(entry));
-        manifest.graphs.retain(|graph| !replaced.contains(&graph.segment));
-        self.adopt(manifest)?;
-        self.segments.splice(run, segment.clone());
-        self.install(|done| Control::Compacted { replaced: replaced.clone(), segment: segment.clone(), done })?;
-        self.forget(&replaced);
-        self.shared.counters.compactions.fetch_add(1, Ordering::Relaxed);
-        self.shared.counters.compacted_bytes.fetch_add(segment.as_ref().map_or(0, |segment| segment.bytes()), Ordering::Relaxed);
-        if let Some(segment) = &segment {
-            self.index(segment);
-        }
+        let sizes: Vec<u64> = self.manifest.files.iter().map(|file| file.bytes).collect();
+        let Some(run) = super::tiers::choose(&sizes) else { return Ok(()) };
+        let job = self.job(run);
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let pace = Pace { cancelled: Some(Arc::clone(&cancelled)), ..Pace::default() };
+        let (shared, done) = (Arc::clone(&self.shared), self.shared.keeper.sender());
+        let thread = std::thread::Builder::new().name("merger".into()).spawn(move || {
+            let _guard = EndOnPanic(shared);
+            step_back();
+            let merged = job.run(&pace);
+            // A keeper that has ended had waited for it.
+            let _ = done.send(Work::Merged);
+            merged
+        });
+        let thread = thread.map_err(|source| KeepError::Io { step: "start a thread that merges segments", source })?;
+        self.merging = Some(Merging { cancelled, thread });
         Ok(())
+    }
+
+    /// Waits for the merge that is under way, if one is, and puts its segment in place.
+    pub(super) fn finish_merge(&mut self) -> Result<(), KeepError> {
+        // A state whose checkpoint failed stands on the segments as they are.
+        if let Some(snapshot) = self.unfinished.take() {
+            self.move_out(snapshot)?;
+        }
+        let Some(Merging { thread, .. }) = self.merging.take() else { return Ok(()) };
+        // One that has panicked ends the store.
+        thread.join().map_err(|_| KeepError::Closed).and_then(|merged| self.publish(merged))
+    }
+
+    /// Gives up the merge that is under way, if one is.
+    pub(super) fn give_up_merge(&mut self) {
+        let Some(Merging { cancelled, thread }) = self.merging.take() else { return };
+        cancelled.store(true, Ordering::Relaxed);
+        if let Ok(merged) = thread.join() {
+            self.forget(&[merged.id]);
+        }
+    }
+
+    /// Writes one segment in the place of these, at once.
+    pub(super) fn compact(&mut self, run: Range<usize>) -> Result<(), KeepError> {
+        if run.is_empty() {
+            return Ok(());
+        }
+        let merged = self.job(run).run(&Pace::default());
+        self.publish(merged)
+    }
+
+    /// What one segment in the place of these is made of. It will hold what the manifest's state needs, which is replayed from: what
+    /// the log behind it says of dropped namespaces is for the next checkpoint.
+    fn job(&mut self, run: Range<usize>) -> Job {
+        // A number is never used twice: a manifest whose writing failed may be on the disk all the same, and name this file.
+        let id = self.manifest.next_file;
+        self.manifest.next_file += 1;
+        Job {
+            path: segment_path(&self.dir.segments(), id),
+            id: SegmentId(id),
+            dir: Arc::clone(&self.dir),
+            segments: self.segments[run.start..].to_vec(),
+            replaced: self.segments[run.clone()].iter().map(|segment| segment.id().0).collect(),
+            parts: self.manifest.namespaces.iter().filter_map(|namespace| self.parts(namespace, run.clone())).collect(),
+            // Not the wall clock's: settings that the log has since then may ask for more history than the manifest's.
+            now: self.manifest.clock,
+        }
     }
 
     fn parts(&self, namespace: &NamespaceEntry, run: Range<usize>) -> Option<Parts> {
@@ -88,6 +170,42 @@ impl Keeper {
             newer: of(&self.segments[run.end..]),
             is_oldest,
         })
+    }
+
+    /// Puts a merged segment in the place of those that it was made of, as many of them as there still are: where the namespaces of
+    /// one were all dropped meanwhile, it went with them.
+    fn publish(&mut self, merged: Merged) -> Result<(), KeepError> {
+        let Merged { id, replaced, segment } = merged;
+        let segment = segment.and_then(|segment| self.sync_segments().map(|()| segment)).inspect_err(|_| {
+            // No manifest was written that could name it.
+            self.forget(&[id]);
+        })?;
+        let Some(at) = self.segments.iter().position(|segment| replaced.contains(&segment.id().0)) else {
+            self.forget(&[id]);
+            return Ok(());
+        };
+        let mut manifest = self.manifest.clone();
+        for namespace in &mut manifest.namespaces {
+            let Some(at) = namespace.segments.iter().position(|id| replaced.contains(id)) else { continue };
+            namespace.segments.retain(|id| !replaced.contains(id));
+            namespace.segments.splice(at..at, segment.as_ref().map(|segment| segment.id().0));
+        }
+        manifest.files.retain(|file| !replaced.contains(&file.id));
+        manifest.files.splice(at..at, segment.as_deref().map(entry));
+        manifest.graphs.retain(|graph| !replaced.contains(&graph.segment));
+        // From here on a manifest may name it, whatever comes of its writing.
+        self.strays.push(id);
+        self.adopt(manifest)?;
+        self.segments.retain(|segment| !replaced.contains(&segment.id().0));
+        self.segments.splice(at..at, segment.clone());
+        self.install(|done| Control::Compacted { replaced: replaced.clone(), segment: segment.clone(), done })?;
+        self.forget(&replaced);
+        self.shared.counters.compactions.fetch_add(1, Ordering::Relaxed);
+        self.shared.counters.compacted_bytes.fetch_add(segment.as_ref().map_or(0, |segment| segment.bytes()), Ordering::Relaxed);
+        if let Some(segment) = &segment {
+            self.index(segment);
+        }
+        Ok(())
     }
 
     /// Removes the files of segments that the manifest does not name any more, and of their graphs. Readers that still map them keep

@@ -61,6 +61,7 @@ impl Indexer {
 }
 
 fn run(disk: &dyn Disk, jobs: &Receiver<Job>, done: &Sender<Work>, closing: &Arc<AtomicBool>) {
+    super::step_back();
     while let Ok(job) = jobs.recv() {
         if closing.load(Ordering::Relaxed) {
             return;

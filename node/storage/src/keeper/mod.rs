@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `work` | what is asked of the keeper |
 //! | `checkpoint` | a frozen delta becomes a segment |
-//! | `compact` | neighbouring segments become one |
+//! | `compact` | neighbouring segments become one, written by a thread of its own |
 //! | `scrub` | erased content leaves segments and log |
 //! | `tiers` | which segments to merge |
 //! | `indexer` | the thread that builds graphs over vectors |
@@ -59,8 +59,19 @@ pub(crate) struct Keeper {
     /// A frozen state whose segment could not be written yet.
     unfinished: Option<State>,
     indexer: Indexer,
+    /// A merge that another thread writes.
+    merging: Option<compact::Merging>,
+    /// What failed, and is tried again.
+    owed: Owed,
     /// Segments that no manifest names for certain: they may go once a later manifest is certain.
     strays: Vec<u64>,
+}
+
+/// What failed and was not made good since.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Owed {
+    checkpoint: bool,
+    merge: bool,
 }
 
 /// Why the keeper could not do something. It is told to the operator and tried again.
@@ -93,7 +104,18 @@ impl Keeper {
         segments: Vec<Arc<Segment>>,
         indexer: Indexer,
     ) -> Self {
-        Self { shared, dir, log, manifest, segments, unfinished: None, indexer, strays: Vec::new() }
+        Self {
+            shared,
+            dir,
+            log,
+            manifest,
+            segments,
+            unfinished: None,
+            indexer,
+            merging: None,
+            owed: Owed::default(),
+            strays: Vec::new(),
+        }
     }
 
     /// Works until it is asked to close.
@@ -116,14 +138,18 @@ impl Keeper {
             };
             let closing = matches!(next, Work::Close);
             // Nothing else pays what a failed checkpoint or merge still owes.
-            let settles = matches!(next, Work::Checkpoint | Work::CheckpointNow(_) | Work::CompactNow(_));
-            match self.work(next) {
-                Ok(()) if !settles => {}
-                Ok(()) => {
+            let merged = matches!(next, Work::Merged);
+            let settles = merged || matches!(next, Work::Checkpoint | Work::CheckpointNow(_) | Work::CompactNow(_));
+            let done = self.work(next);
+            if settles || !matches!(done, Ok(()) | Err(KeepError::Closed)) {
+                *(if merged { &mut self.owed.merge } else { &mut self.owed.checkpoint }) = done.is_err();
+            }
+            match done {
+                Ok(()) if self.owed == Owed::default() => {
                     pause = None;
                     self.shared.trouble.store(None);
                 }
-                Err(KeepError::Closed) => {}
+                Ok(()) | Err(KeepError::Closed) => {}
                 Err(error) => {
                     let told = told(&error);
                     tracing::warn!(error = %told, "a checkpoint or compaction failed; it is tried again, and the log keeps everything meanwhile");
@@ -157,22 +183,16 @@ impl Keeper {
                 self.merge()
             }
             Work::CompactNow(done) => {
+                self.give_up_merge();
                 let outcome = self.checkpoint().and_then(|()| self.compact(0..self.segments.len()));
                 let _ = done.send(outcome.as_ref().copied().map_err(told));
                 outcome
             }
             Work::Built(built) => self.built(*built),
-            Work::Close => self.checkpoint(),
-        }
-    }
-
-    /// Merges segments as long as there are too many of one size.
-    fn merge(&mut self) -> Result<(), KeepError> {
-        loop {
-            let sizes: Vec<u64> = self.manifest.files.iter().map(|file| file.bytes).collect();
-            match tiers::choose(&sizes) {
-                Some(run) => self.compact(run)?,
-                None => return Ok(()),
+            Work::Merged => self.finish_merge().and_then(|()| self.merge()),
+            Work::Close => {
+                self.give_up_merge();
+                self.checkpoint()
             }
         }
     }
@@ -208,10 +228,18 @@ impl Keeper {
         counters.segment_bytes.store(bytes + graphs, Ordering::Relaxed);
         Ok(())
     }
+}
 
-    /// What is wrong with a segment, if anything that read it has found something.
-    fn undamaged(&self) -> Result<(), KeepError> {
-        self.segments.iter().find_map(|segment| segment.damage()).map_or(Ok(()), |damage| Err(damage.clone().into()))
+/// What is wrong with one of the segments, if anything that read it has found something.
+fn undamaged(segments: &[Arc<Segment>]) -> Result<(), KeepError> {
+    segments.iter().find_map(|segment| segment.damage()).map_or(Ok(()), |damage| Err(damage.clone().into()))
+}
+
+/// Lets every other thread go first from now on.
+fn step_back() {
+    // On Linux a thread's own.
+    if let Err(error) = rustix::process::nice(10) {
+        tracing::debug!(%error, "a background thread has the priority of all others");
     }
 }
 

@@ -3,7 +3,7 @@
 use sutra_protocol::ConceptId;
 use sutra_protocol::command::LogIndex;
 
-use super::{KeepError, Keeper};
+use super::{KeepError, Keeper, undamaged};
 use crate::control::Control;
 use crate::manifest::NamespaceEntry;
 use crate::memory::Layer;
@@ -13,6 +13,8 @@ impl Keeper {
     pub(super) fn scrub(&mut self) -> Result<(), KeepError> {
         // What is erased while this goes on may have left its content in the log's new file: it is for the next time.
         let bound = *self.shared.applied.borrow();
+        // What it writes would have to be looked at, too.
+        self.give_up_merge();
         // From here on the log's older files hold nothing that the checkpoint after it does not, and can go as a whole.
         self.log.rotate().map_err(|error| KeepError::Log(error.to_string()))?;
         self.checkpoint()?;
@@ -26,7 +28,7 @@ impl Keeper {
             self.compact(at..at + 1)?;
         }
         // A block that can't be read may hold it, or hide that it does.
-        self.undamaged()?;
+        undamaged(&self.segments)?;
         self.cut_log()?;
         if !self.strays.is_empty() {
             // They may go only once it is certain that no manifest on the disk names them.

@@ -17,6 +17,8 @@ pub(crate) enum Work {
     CheckpointNow(oneshot::Sender<Result<(), String>>),
     /// Somebody wants one segment of all.
     CompactNow(oneshot::Sender<Result<(), String>>),
+    /// A merge has ended.
+    Merged,
     /// A graph was built, or found again.
     Built(Box<Built>),
     /// Nothing comes after this.
