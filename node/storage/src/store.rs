@@ -269,13 +269,23 @@ impl Store {
     /// # Errors
     /// A [`SubmitError`]; nothing is stored then.
     pub async fn submit(&self, command: Command) -> Result<Applied, SubmitError> {
-        let encoded = entry::encode(&command).map_err(|error| SubmitError::Refused { reason: error.to_string() })?;
-        if encoded.len() > COMMAND_BYTES {
-            return Err(SubmitError::TooLarge { bytes: encoded.len(), bound: COMMAND_BYTES });
-        }
-        let (reply, answer) = oneshot::channel();
-        self.0.shared.write_log.admit(Pending { command, encoded, reply })?;
+        let (pending, answer) = pending(command)?;
+        self.0.shared.write_log.admit(pending).map_err(|(error, _)| error)?;
         // The reconciler answers everything that was admitted, unless it died.
+        answer.await.unwrap_or(Err(SubmitError::Closed))
+    }
+
+    /// The same, but waits where there is no room.
+    ///
+    /// # Errors
+    /// A [`SubmitError`], but [`SubmitError::Overloaded`]; nothing is stored then.
+    pub async fn submit_patiently(&self, command: Command) -> Result<Applied, SubmitError> {
+        let (mut pending, answer) = pending(command)?;
+        while let Err((error, refused)) = self.0.shared.write_log.admit(pending) {
+            let SubmitError::Overloaded { retry_after, .. } = error else { return Err(error) };
+            pending = refused;
+            tokio::time::sleep(retry_after).await;
+        }
         answer.await.unwrap_or(Err(SubmitError::Closed))
     }
 
@@ -437,6 +447,19 @@ impl Store {
             tracing::error!(%error, "closing the store failed");
         }
     }
+}
+
+/// Where the answer to a command comes.
+type Answer = oneshot::Receiver<Result<Applied, SubmitError>>;
+
+/// A command as it waits.
+fn pending(command: Command) -> Result<(Box<Pending>, Answer), SubmitError> {
+    let encoded = entry::encode(&command).map_err(|error| SubmitError::Refused { reason: error.to_string() })?;
+    if encoded.len() > COMMAND_BYTES {
+        return Err(SubmitError::TooLarge { bytes: encoded.len(), bound: COMMAND_BYTES });
+    }
+    let (reply, answer) = oneshot::channel();
+    Ok((Box::new(Pending { command, encoded, reply }), answer))
 }
 
 impl Inner {

@@ -107,21 +107,22 @@ impl WriteLog {
         Self { queue: Mutex::default(), filled: Condvar::new(), bounds }
     }
 
-    /// Admits a command, or turns it away at once.
-    pub(crate) fn admit(&self, pending: Pending) -> Result<(), SubmitError> {
+    /// Admits a command, or turns it away at once and gives it back.
+    pub(crate) fn admit(&self, pending: Box<Pending>) -> Result<(), (SubmitError, Box<Pending>)> {
         let size = pending.encoded.len() + COMMAND_OVERHEAD_BYTES;
         let mut queue = self.lock();
         if queue.closed {
-            return Err(SubmitError::Closed);
+            return Err((SubmitError::Closed, pending));
         }
         let full = queue.commands >= self.bounds.commands || queue.bytes + size > self.bounds.bytes;
         if full && queue.commands > 0 {
-            return Err(SubmitError::Overloaded { commands: queue.commands, bytes: queue.bytes, retry_after: RETRY_AFTER });
+            let (commands, bytes) = (queue.commands, queue.bytes);
+            return Err((SubmitError::Overloaded { commands, bytes, retry_after: RETRY_AFTER }, pending));
         }
         queue.bytes += size;
         queue.commands += 1;
         queue.admitted += 1;
-        queue.waiting.push_back(Item::Command(Box::new(pending)));
+        queue.waiting.push_back(Item::Command(pending));
         drop(queue);
         self.filled.notify_one();
         Ok(())
@@ -247,6 +248,13 @@ mod tests {
         Pending { command: learn(aspirin()), encoded: vec![0; bytes], reply: oneshot::channel().0 }
     }
 
+    fn admit(log: &WriteLog, bytes: usize) -> Result<(), SubmitError> {
+        log.admit(Box::new(pending(bytes))).map_err(|(error, refused)| {
+            assert_eq!(refused.encoded.len(), bytes);
+            error
+        })
+    }
+
     fn log(commands: usize, bytes: usize) -> WriteLog {
         WriteLog::new(Bounds { commands, bytes })
     }
@@ -254,41 +262,41 @@ mod tests {
     #[test]
     fn a_full_log_turns_away_and_keeps_what_it_has() {
         let log = log(2, 1 << 20);
-        log.admit(pending(10)).unwrap();
-        log.admit(pending(10)).unwrap();
-        assert!(matches!(log.admit(pending(10)), Err(SubmitError::Overloaded { commands: 2, .. })));
+        admit(&log, 10).unwrap();
+        admit(&log, 10).unwrap();
+        assert!(matches!(admit(&log, 10), Err(SubmitError::Overloaded { commands: 2, .. })));
         assert_eq!(log.take(Gate::Open).unwrap().items.len(), 2);
         assert_eq!(log.depth(), Depth::default());
-        log.admit(pending(10)).unwrap();
+        admit(&log, 10).unwrap();
     }
 
     #[test]
     fn a_large_command_is_taken_only_when_it_waits_alone() {
         let log = log(10, 1_000);
-        log.admit(pending(5_000)).unwrap();
-        assert!(matches!(log.admit(pending(1)), Err(SubmitError::Overloaded { .. })));
+        admit(&log, 5_000).unwrap();
+        assert!(matches!(admit(&log, 1), Err(SubmitError::Overloaded { .. })));
         log.take(Gate::Open).unwrap();
-        log.admit(pending(1)).unwrap();
-        assert!(matches!(log.admit(pending(5_000)), Err(SubmitError::Overloaded { .. })));
+        admit(&log, 1).unwrap();
+        assert!(matches!(admit(&log, 5_000), Err(SubmitError::Overloaded { .. })));
     }
 
     #[test]
     fn an_entry_is_bounded_by_commands_and_bytes() {
         let log = log(10_000, 1 << 30);
-        (0..ENTRY_COMMANDS + 1).for_each(|_| log.admit(pending(1)).unwrap());
+        (0..ENTRY_COMMANDS + 1).for_each(|_| admit(&log, 1).unwrap());
         assert_eq!(log.take(Gate::Open).unwrap().items.len(), ENTRY_COMMANDS);
         assert_eq!(log.take(Gate::Open).unwrap().items.len(), 1);
-        (0..3).for_each(|_| log.admit(pending(ENTRY_BYTES / 2)).unwrap());
+        (0..3).for_each(|_| admit(&log, ENTRY_BYTES / 2).unwrap());
         assert_eq!(log.take(Gate::Open).unwrap().items.len(), 1);
     }
 
     #[test]
     fn a_closed_log_gives_out_what_it_has_and_takes_nothing() {
         let log = log(10, 1_000);
-        log.admit(pending(1)).unwrap();
+        admit(&log, 1).unwrap();
         log.close();
         log.finish();
-        assert_eq!(log.admit(pending(1)), Err(SubmitError::Closed));
+        assert_eq!(admit(&log, 1), Err(SubmitError::Closed));
         assert_eq!(log.take(Gate::Open).unwrap().items.len(), 1);
         assert!(log.take(Gate::Open).is_none());
     }

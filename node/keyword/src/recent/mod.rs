@@ -13,6 +13,8 @@ mod walk;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use foldhash::fast::RandomState;
+
 use self::ledger::Ledger;
 use self::snapshot::Snapshot;
 use self::walk::Words;
@@ -38,7 +40,7 @@ pub struct Recent {
 
 #[derive(Debug, Default)]
 struct Inner {
-    words: HashMap<Arc<str>, Entry>,
+    words: HashMap<Arc<str>, Entry, RandomState>,
     /// The same words in order. A tree alone would take three times as long to find a word that is known.
     order: BTreeSet<Arc<str>>,
     ledger: Ledger,

@@ -63,7 +63,8 @@ impl Ward {
     /// As `Store::submit`, up to the answer.
     fn admit(&self, writer: u8, number: u8) -> Result<oneshot::Receiver<Result<Applied, SubmitError>>, SubmitError> {
         let (reply, answer) = oneshot::channel();
-        self.log.admit(Pending { command: learn(aspirin()), encoded: vec![writer, number], reply })?;
+        let pending = Pending { command: learn(aspirin()), encoded: vec![writer, number], reply };
+        self.log.admit(Box::new(pending)).map_err(|(error, _)| error)?;
         Ok(answer)
     }
 

@@ -32,15 +32,10 @@ pub(super) struct Landed {
     pub(super) generation: Option<u64>,
 }
 
-/// Submits a command, again and again while the store has no room: an import waits where a request would be turned away.
+/// Submits a command: an import waits where a request would be turned away.
 pub(super) fn depart(store: Store, command: Command, origins: Vec<Origin>, generation: Option<u64>) -> Flight {
     Box::pin(async move {
-        let applied = loop {
-            match store.submit(command.clone()).await {
-                Err(SubmitError::Overloaded { retry_after, .. }) => tokio::time::sleep(retry_after).await,
-                applied => break applied,
-            }
-        };
+        let applied = store.submit_patiently(command).await;
         Landed { origins, applied, generation }
     })
 }
