@@ -1,7 +1,9 @@
 //! A request's reply.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tracing::error;
 
@@ -16,7 +18,7 @@ use crate::service::{Caller, Read, Service};
 const UNREADABLE: &str = "unreadable";
 
 /// The payload of the reply to a request.
-pub(super) async fn answer(service: &Service, metrics: &Metrics, incoming: Incoming) -> Vec<u8> {
+pub(super) async fn answer(service: Service, metrics: Metrics, incoming: Incoming) -> Vec<u8> {
     let started = Instant::now();
     let id = incoming.id;
     let (operation, answered) = match incoming.request {
@@ -25,9 +27,10 @@ pub(super) async fn answer(service: &Service, metrics: &Metrics, incoming: Incom
             let name = request.name();
             let asked = Asked::new(service.clone(), metrics.clone(), common, id);
             // A task of its own, so that a fault in one request is that request's error and not the connection's end.
-            let answered = tokio::spawn(async move { asked.reply(request).await }).await;
-            let answered = answered.unwrap_or_else(|fault| {
-                error!(operation = name, %fault, "a request failed");
+            // Nothing of a request outlives its panic.
+            let answered = AssertUnwindSafe(asked.reply(request)).catch_unwind().await;
+            let answered = answered.unwrap_or_else(|_| {
+                error!(operation = name, "a request failed: it panicked");
                 Err(internal())
             });
             (name, answered)

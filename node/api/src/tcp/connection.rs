@@ -1,13 +1,18 @@
 //! One connection.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +24,7 @@ use sutra_protocol::{ApiError, ErrorCode};
 use super::answer;
 use super::limits::TcpLimits;
 use super::reader::{self, Frame, Payload};
-use super::writer::{self, Backlog, Held, Outgoing};
+use super::writer::{self, Backlog, Held, Outgoing, Sink};
 use crate::metrics::Metrics;
 use crate::service::Service;
 
@@ -50,19 +55,20 @@ enum End {
 pub(super) async fn serve(stream: TcpStream, shared: Shared) -> io::Result<()> {
     // Replies are written whole; waiting to fill a segment would only delay the last one.
     let _ = stream.set_nodelay(true);
-    let (source, mut sink) = stream.into_split();
-    let (replies, mut outgoing) = mpsc::channel(shared.limits.in_flight);
-    let backlog = Arc::new(Backlog::default());
+    let (source, sink) = stream.into_split();
+    let (channel, mut outgoing) = mpsc::channel(shared.limits.in_flight);
+    let replies = Replies { channel, backlog: Arc::default(), sink: Arc::new(Mutex::new(Sink::new(sink))) };
     let broken = CancellationToken::new();
     let writing = {
-        let (backlog, limits, broken) = (backlog.clone(), shared.limits.clone(), broken.clone().drop_guard());
+        let (backlog, sink) = (replies.backlog.clone(), replies.sink.clone());
+        let (limits, broken) = (shared.limits.clone(), broken.clone().drop_guard());
         tokio::spawn(async move {
-            let written = writer::write(&mut sink, &mut outgoing, &backlog, &limits).await;
+            let written = writer::write(&sink, &mut outgoing, &backlog, &limits).await;
             drop(broken);
             written.map(|()| sink)
         })
     };
-    let mut connection = Connection::new(shared, replies, backlog);
+    let mut connection = Connection::new(shared, replies);
     let mut source = BufReader::new(source);
     let end = tokio::select! {
         end = connection.read(&mut source) => end,
@@ -70,6 +76,8 @@ pub(super) async fn serve(stream: TcpStream, shared: Shared) -> io::Result<()> {
     };
     let limits = connection.finish().await;
     let sink = writing.await.map_err(io::Error::other)??;
+    // Nobody is left who has it.
+    let Some(sink) = Arc::into_inner(sink).map(|sink| sink.into_inner().into_socket()) else { return Ok(()) };
     match end? {
         End::Quiet => close(source.into_inner(), sink).await,
         End::Lost => linger(source, sink, &limits).await,
@@ -108,11 +116,16 @@ async fn linger(mut source: BufReader<OwnedReadHalf>, mut sink: OwnedWriteHalf, 
     let _ = timeout(limits.linger, drain).await;
 }
 
+/// A reply in the making.
+type Answer = BoxFuture<'static, Vec<u8>>;
+
 struct Connection {
     shared: Shared,
     /// A permit for each request whose reply the client has not taken.
     slots: Arc<Semaphore>,
-    ordered: mpsc::Sender<(Incoming, Held)>,
+    ordered: mpsc::Sender<(Answer, Held)>,
+    /// How many of those are not answered yet.
+    in_order: Arc<AtomicUsize>,
     tasks: TaskTracker,
     replies: Replies,
 }
@@ -121,21 +134,22 @@ struct Connection {
 struct Replies {
     channel: mpsc::Sender<Outgoing>,
     backlog: Arc<Backlog>,
+    sink: Arc<Mutex<Sink<OwnedWriteHalf>>>,
 }
 
 impl Connection {
-    fn new(shared: Shared, channel: mpsc::Sender<Outgoing>, backlog: Arc<Backlog>) -> Self {
-        let replies = Replies { channel, backlog };
+    fn new(shared: Shared, replies: Replies) -> Self {
         let tasks = TaskTracker::new();
-        let (ordered, mut lane) = mpsc::channel::<(Incoming, Held)>(shared.limits.in_flight);
-        let (service, metrics, sending) = (shared.service.clone(), shared.metrics.clone(), replies.clone());
+        let (ordered, mut lane) = mpsc::channel::<(Answer, Held)>(shared.limits.in_flight);
+        let in_order = Arc::new(AtomicUsize::new(0));
+        let (waiting, sending) = (in_order.clone(), replies.clone());
         tasks.spawn(async move {
-            while let Some((incoming, held)) = lane.recv().await {
-                let payload = answer::answer(&service, &metrics, incoming).await;
-                sending.send(payload, held).await;
+            while let Some((answer, held)) = lane.recv().await {
+                sending.send(answer.await, held).await;
+                waiting.fetch_sub(1, Ordering::Release);
             }
         });
-        Self { slots: Arc::new(Semaphore::new(shared.limits.in_flight)), shared, ordered, tasks, replies }
+        Self { slots: Arc::new(Semaphore::new(shared.limits.in_flight)), shared, ordered, in_order, tasks, replies }
     }
 
     /// Reads and starts requests until there are no more.
@@ -216,21 +230,33 @@ impl Connection {
                 Err(_) => Incoming { id: None, request: Err(answer::internal()) },
             }
         };
-        if incoming.id.is_none() {
-            // The lane has room for as many as there are slots.
-            let _ = self.ordered.send((incoming, held)).await;
-            return;
+        let in_order = incoming.id.is_none();
+        let mut answer = answer::answer(self.shared.service.clone(), self.shared.metrics.clone(), incoming).boxed();
+        // Most reads are done before a task for them would have begun. Without an id, not before those that came earlier.
+        if (!in_order || self.in_order.load(Ordering::Acquire) == 0)
+            && let Some(payload) = poll_fn(|context| Poll::Ready(at_once(answer.poll_unpin(context)))).await
+        {
+            return self.replies.send(payload, held).await;
         }
-        let (service, metrics, replies) = (self.shared.service.clone(), self.shared.metrics.clone(), self.replies.clone());
-        self.tasks.spawn(async move {
-            let payload = answer::answer(&service, &metrics, incoming).await;
-            replies.send(payload, held).await;
-        });
+        if in_order {
+            return self.follow(answer, held).await;
+        }
+        let replies = self.replies.clone();
+        self.tasks.spawn(async move { replies.send(answer.await, held).await });
+    }
+
+    /// Has a request answered after those that came before it.
+    async fn follow(&self, answer: Answer, held: Held) {
+        self.in_order.fetch_add(1, Ordering::Relaxed);
+        // The lane ends after the last sender.
+        let _ = self.ordered.send((answer, held)).await;
     }
 
     async fn refuse(&self, error: ApiError, slot: OwnedSemaphorePermit) {
         debug_assert!(error.code != ErrorCode::Internal, "a refusal is the client's doing");
-        let _ = self.ordered.send((Incoming { id: None, request: Err(error) }, Held { _slot: slot, _memory: None })).await;
+        let incoming = Incoming { id: None, request: Err(error) };
+        let answer = answer::answer(self.shared.service.clone(), self.shared.metrics.clone(), incoming).boxed();
+        self.follow(answer, Held { _slot: slot, _memory: None }).await;
     }
 
     /// Waits until everything started is answered; the writer ends after its last reply.
@@ -244,8 +270,14 @@ impl Connection {
 
 impl Replies {
     async fn send(&self, payload: Vec<u8>, held: Held) {
-        self.backlog.add(payload.len());
-        // The writer is gone only when the client is.
-        let _ = self.channel.send(Outgoing { payload, held }).await;
+        let framed = [&frame::header(payload.len())[..], &payload].concat();
+        writer::send(framed, held, &self.sink, &self.backlog, &self.channel).await;
+    }
+}
+
+fn at_once<T>(polled: Poll<T>) -> Option<T> {
+    match polled {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
     }
 }

@@ -5,6 +5,8 @@
 //!                                         └─ with id: side by side ───────────┘
 //! ```
 //!
+//! What has to wait for nothing is answered and written by the task that reads: each change of tasks may cost as much as the answer.
+//!
 //! Nothing that a client does or leaves undone holds a task, a buffer or a connection for ever: see [`TcpLimits`].
 //!
 //! | module | responsibility |
