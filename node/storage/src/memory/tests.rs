@@ -1,7 +1,9 @@
 //! The state machine against what a teacher expects, and its maps against plain ones.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwap;
 use proptest::prelude::*;
 use sutra_protocol::command::{Amend, Applied, Command, Edit, Learn, LogIndex, Operation, Outcome, Rejection};
 use sutra_protocol::http::{NamespaceSettings, OnConflict};
@@ -475,33 +477,60 @@ proptest! {
             prop_assert_eq!(seen(&ward.view()), expected(&plain), "after {:?}", step);
             let counts = ward.counts();
             prop_assert_eq!((counts.0, counts.1), (plain.concepts.len() as u64, plain.associations.len() as u64));
-            moments.push((ward.now, plain.clone()));
+            moments.push((ward.now, ward.view(), plain.clone()));
         }
-        for (moment, plain) in moments {
+        for (moment, pinned, plain) in moments {
+            prop_assert_eq!(seen(&pinned), expected(&plain), "pinned at {}", moment);
             prop_assert_eq!(seen(&ward.view_at(Some(moment), ward.now)), expected(&plain), "known at {}", moment);
         }
     }
+}
 
-    /// The ordered map agrees with the standard one over enough entries for several levels of nodes.
-    #[test]
-    fn ranges_agree_with_a_plain_map(keys in prop::collection::vec((any::<bool>(), 0..3_000_u32), 1..2_000), from in 0..3_000_u32) {
-        let mut map = im::OrdMap::new();
-        let mut plain = BTreeMap::new();
-        let mut pinned = None;
-        for (at, (insert, key)) in keys.iter().enumerate() {
-            if *insert {
-                map.insert(*key, at);
-                plain.insert(*key, at);
-            } else {
-                prop_assert_eq!(map.remove(key), plain.remove(key));
+/// Readers that take snapshots while one thread writes each see one moment, whole: what is counted is there, in every order.
+#[test]
+fn snapshots_are_whole_while_somebody_writes() {
+    const DRUGS: usize = 400;
+    let published = ArcSwap::from_pointee(State::default());
+    let is_over = AtomicBool::new(false);
+    let drug = |at: usize| format!("drug {at}");
+    std::thread::scope(|scope| {
+        let readers = [1, 2].map(|_| {
+            scope.spawn(|| {
+                let (mut looks, mut last) = (0_u64, LogIndex(0));
+                while !is_over.load(Ordering::Acquire) || looks == 0 {
+                    let state = published.load_full();
+                    assert!(state.applied >= last, "time goes on");
+                    last = state.applied;
+                    let Some(graph) = state.namespaces.get(&Namespace::default()) else { continue };
+                    let as_of = AsOf { valid_at: None, known_at: None };
+                    let view = View::new(Namespace::default(), as_of, Arc::clone(graph));
+                    let concepts = view.concepts(None, usize::MAX);
+                    assert!(concepts.is_sorted_by_key(|concept| concept.id));
+                    assert_eq!(concepts.len() as u64, graph.counts.concepts);
+                    assert_eq!(view.recent(usize::MAX).len() as u64, graph.counts.concepts);
+                    assert_eq!(view.associations(None, usize::MAX).len() as u64, graph.counts.associations);
+                    let arriving: u64 = concepts.iter().map(|concept| view.degree(concept.id).into).sum();
+                    assert_eq!(arriving, graph.counts.associations);
+                    looks += 1;
+                }
+                looks
+            })
+        });
+        let mut ward = Ward::default();
+        for at in 0..DRUGS {
+            ward.teach(&[&drug(at)]);
+            for (label, other) in [("interacts", at / 2), ("like", at / 3), ("like", at.saturating_sub(1))] {
+                ward.ok(&associate(&drug(at), label, &drug(other), 0.9, &[]));
             }
-            if at == keys.len() / 2 {
-                pinned = Some((map.clone(), plain.clone()));
+            if at % 7 == 6 {
+                // With all that rests on it.
+                ward.ok(&retract(&drug(at - 3)));
+                ward.teach(&[&drug(at - 3)]);
             }
+            ward.state.applied = LogIndex(at as u64);
+            published.store(Arc::new(ward.state.clone()));
         }
-        for (map, plain) in std::iter::once((map, plain)).chain(pinned) {
-            prop_assert!(map.range(from..).eq(plain.range(from..)));
-            prop_assert!(map.iter().rev().eq(plain.iter().rev()));
-        }
-    }
+        is_over.store(true, Ordering::Release);
+        assert!(readers.into_iter().all(|reader| reader.join().unwrap() > 0));
+    });
 }
