@@ -1,7 +1,9 @@
 //! `GET /v1/concept/{id}`.
 
+use std::sync::Arc;
+
 use sutra_protocol::http::ConceptView;
-use sutra_protocol::{ApiError, ConceptId, Knowledge};
+use sutra_protocol::{ApiError, Concept, ConceptId, Knowledge};
 
 use super::{Caller, Found, Read, Service, fault, render};
 
@@ -16,5 +18,13 @@ impl Service {
             Ok(Found { body: render::concept(&concept, view), version: concept.updated_at })
         })
         .await
+    }
+
+    /// A concept itself, without what is around it.
+    ///
+    /// # Errors
+    /// `invalid_argument` for a `known_at` before the namespace's history; `deadline_exceeded`.
+    pub async fn stored(&self, caller: &Caller, read: &Read, id: ConceptId) -> Result<Option<Arc<Concept>>, ApiError> {
+        self.light(caller, read, |view| Ok(view.concept(id))).await
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::association::AssocType;
-use crate::concept::Attributes;
+use crate::concept::{Attributes, Concept};
 use crate::error::ApiError;
 use crate::http::{ConceptRef, ConceptView, NeighborView};
 use crate::id::ConceptId;
@@ -151,16 +151,16 @@ impl OneConcept {
     }
 }
 
-impl From<ConceptView> for QueryConceptOk {
-    fn from(view: ConceptView) -> Self {
+impl From<&Concept> for QueryConceptOk {
+    fn from(concept: &Concept) -> Self {
         Self {
             found: true,
-            concept_id: view.id.to_string(),
-            content: view.content,
-            strength: view.strength,
-            confidence: view.confidence,
-            attributes: view.attributes,
-            semantic_type: Some(view.semantic_type),
+            concept_id: concept.id.to_string(),
+            content: concept.content.to_string(),
+            strength: concept.strength,
+            confidence: concept.confidence,
+            attributes: concept.attributes.clone(),
+            semantic_type: Some(concept.semantic_type),
         }
     }
 }

@@ -133,6 +133,12 @@ impl Part {
         self.checked(self.container.u32_at(self.section(Kind::VectorRows), ordinal as usize)?)
     }
 
+    /// The number of the row of each vector of [`Part::vectors`], in their order; nothing where the file is damaged.
+    pub fn vector_rows(&self) -> impl Iterator<Item = u32> {
+        let rows = self.container.whole(self.section(Kind::VectorRows)).unwrap_or_default().as_chunks::<4>().0;
+        rows.iter().take(self.meta.vectors as usize).map(|row| u32::from_le_bytes(*row))
+    }
+
     pub(super) fn run(&self, kind: Kind) -> Run<'_> {
         let section = self.section(kind);
         Run { container: &self.container, section, at: 0, count: section.len / 12 }

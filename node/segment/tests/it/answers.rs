@@ -176,6 +176,10 @@ impl Questions {
         }
         if let (Some(vectors), Some(shape)) = (part.vectors(), part.shape()) {
             assert!(!self.strict || vectors.shape() == shape);
+            if self.strict {
+                let rows = (0..vectors.len()).filter_map(|ordinal| Some(part.vector_row(ordinal)?.row()));
+                assert!(part.vector_rows().eq(rows));
+            }
             for ordinal in 0..vectors.len() {
                 let row = part.vector_row(ordinal).map(|code| part.id_of(code)).unwrap_or_default();
                 answers.vectors.insert(row, vectors.vector(ordinal).unwrap_or_default());

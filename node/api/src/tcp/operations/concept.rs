@@ -1,5 +1,6 @@
 //! `QueryConcept`, `DeleteConcept`, `GetNeighbors`, `ListRecent`, `GetAllConceptIds`.
 
+use sutra_protocol::http::ConceptRef;
 use sutra_protocol::tcp::{
     DeleteConceptOk, GetAllConceptIds, GetAllConceptIdsOk, GetNeighbors, GetNeighborsOk, ListRecent, ListRecentOk, Named,
     OneConcept, QueryConceptOk,
@@ -15,12 +16,19 @@ const RECENT: u32 = 10;
 
 pub(in crate::tcp) async fn query(asked: &Asked, one: OneConcept) -> Result<QueryConceptOk, ApiError> {
     let name = one.named()?;
-    let found = match named::optional(named::id(asked, name.clone().into()).await)? {
-        Some(id) => named::optional(asked.service.concept(&asked.caller, &asked.read, id).await)?,
-        None => None,
+    let reference = ConceptRef::from(name.clone());
+    let stored = async |id| asked.service.stored(&asked.caller, &asked.read, id).await;
+    let mut found = match reference {
+        ConceptRef::Id(id) => stored(id).await?,
+        _ => None,
     };
+    if found.is_none()
+        && let Some(id) = named::optional(named::id(asked, reference).await)?
+    {
+        found = stored(id).await?;
+    }
     Ok(match found {
-        Some(found) => found.body.into(),
+        Some(concept) => concept.as_ref().into(),
         None => QueryConceptOk { concept_id: name.to_string(), ..QueryConceptOk::default() },
     })
 }

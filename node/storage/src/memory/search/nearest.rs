@@ -145,8 +145,8 @@ impl View {
     fn ordinals(&self, layer: &Layer, filter: &Filter, count: u32) -> Option<Ordinals> {
         let rows = super::candidates::rows(layer, filter)?;
         let mut among = Ordinals::with_capacity(count);
-        for ordinal in 0..count {
-            if layer.vector_row(ordinal).is_some_and(|code| rows.contains(code.row())) {
+        for (ordinal, row) in (0..count).zip(layer.vector_rows()) {
+            if rows.contains(row) {
                 among.insert(ordinal);
             }
         }
