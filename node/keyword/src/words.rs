@@ -28,7 +28,9 @@ pub fn words(text: &str) -> impl Iterator<Item = Word> {
 pub(crate) fn fold(text: &str, folded: &mut String) {
     if text.is_ascii() {
         // NFKC leaves ASCII as it is.
-        folded.extend(text.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
+        let from = folded.len();
+        folded.push_str(text);
+        folded[from..].make_ascii_lowercase();
     } else {
         folded.extend(text.nfkc().flat_map(char::to_lowercase));
     }
@@ -36,7 +38,10 @@ pub(crate) fn fold(text: &str, folded: &mut String) {
 
 /// The words of a text that is folded.
 pub(crate) fn runs(folded: &str) -> impl Iterator<Item = &str> {
-    folded.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty()).map(|run| &run[..run.floor_char_boundary(LONGEST)])
+    // Most texts need no look at the tables of Unicode.
+    let ascii = folded.is_ascii();
+    let parts = move |c: char| if ascii { !c.is_ascii_alphanumeric() } else { !c.is_alphanumeric() };
+    folded.split(parts).filter(|run| !run.is_empty()).map(|run| &run[..run.floor_char_boundary(LONGEST)])
 }
 
 #[cfg(test)]

@@ -268,10 +268,14 @@ impl Importer {
 
     /// The association of a draft, or what it lacks. A target that has to be created is planned.
     fn complete(&mut self, draft: &Draft) -> Result<Result<sutra_protocol::command::NewAssociation, Reference>, ApiError> {
-        let (association, target) = match self.plan_raw(|planner| planner.complete(draft))? {
+        // Whatever is not there may still come: that needs no words.
+        let complete = self.plan(|planner| match planner.complete(draft) {
+            Err(Refusal::NotFound { reference, .. }) => Ok(Err(reference)),
+            complete => complete.map(Ok),
+        })?;
+        let (association, target) = match complete {
             Ok(complete) => complete,
-            Err((Refusal::NotFound { reference, .. }, _)) => return Ok(Err(reference)),
-            Err((_, error)) => return Err(error),
+            Err(missing) => return Ok(Err(missing)),
         };
         if let Some(concept) = target.filter(|concept| self.targets.insert(concept.id)) {
             let concept: NewConcept = *concept;
@@ -282,23 +286,13 @@ impl Importer {
     }
 
     fn plan<T>(&mut self, plan: impl FnOnce(&mut Planner<'_, View>) -> Result<T, Refusal>) -> Result<T, ApiError> {
-        self.plan_raw(plan)?.map_err(|(_, error)| error)
-    }
-
-    fn plan_raw<T>(
-        &mut self,
-        plan: impl FnOnce(&mut Planner<'_, View>) -> Result<T, Refusal>,
-    ) -> Result<Result<T, (Refusal, ApiError)>, ApiError> {
         let state = match self.view.take() {
             Some(state) => state,
             None => self.service.recorded(&self.namespace, None)?,
         };
         let planned = state.read(|view| {
             let planned = plan(&mut Planner::new(&self.namespace, view, &mut self.overlay));
-            Ok(planned.map_err(|refusal| {
-                let error = fault::refusal(&refusal, view, &self.overlay);
-                (refusal, error)
-            }))
+            planned.map_err(|refusal| fault::refusal(&refusal, view, &self.overlay))
         });
         self.view = Some(state);
         planned
