@@ -51,12 +51,6 @@ impl ConceptRow {
             .map_or(self.erased_incarnation, |concept| concept.incarnation)
     }
 
-    /// Adds a version, which is later than all before.
-    pub fn push(&mut self, recorded_at: Timestamp, concept: Option<Arc<Concept>>) {
-        self.versions.reserve_exact(1);
-        self.versions.push(ConceptVersion { recorded_at, concept });
-    }
-
     /// Drops versions that no reader of `horizon` or later can see.
     pub fn forget_before(&mut self, horizon: Timestamp) {
         let visible = self.versions.iter().rposition(|version| version.recorded_at <= horizon).unwrap_or(0);

@@ -120,8 +120,10 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) load: ArcSwap<Load>,
     pub(crate) keeper: Ask,
-    /// Why the keeper could not do the last thing that it tried.
+    /// Why the keeper could not give memory back when it last tried.
     pub(crate) trouble: ArcSwapOption<String>,
+    /// Why it could not merge segments when it last tried.
+    pub(crate) merge_trouble: ArcSwapOption<String>,
     /// Whether writes wait for memory.
     pub(crate) stalled: AtomicBool,
     /// Why nothing can be written any more.
@@ -239,6 +241,7 @@ impl Store {
             load: ArcSwap::default(),
             keeper: Ask::new(work),
             trouble: ArcSwapOption::empty(),
+            merge_trouble: ArcSwapOption::empty(),
             stalled: AtomicBool::new(false),
             ended: ArcSwapOption::empty(),
             log: log.clone(),
@@ -351,7 +354,13 @@ impl Store {
             compactions: read(&counters.compactions),
             compacted_bytes: read(&counters.compacted_bytes),
             scrubs_pending: state.scrubs.len() as u64,
-            trouble: self.0.shared.trouble.load_full().map(|trouble| trouble.as_ref().clone()),
+            trouble: self
+                .0
+                .shared
+                .trouble
+                .load_full()
+                .or_else(|| self.0.shared.merge_trouble.load_full())
+                .map(|told| told.as_ref().clone()),
             write_log: load.health(depth.commands, bounds.commands, depth.bytes, bounds.bytes, stalled),
             ..StoreStats::default()
         };

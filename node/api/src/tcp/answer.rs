@@ -26,8 +26,7 @@ pub(super) async fn answer(service: Service, metrics: Metrics, incoming: Incomin
         Ok((common, request)) => {
             let name = request.name();
             let asked = Asked::new(service.clone(), metrics.clone(), common, id);
-            // A task of its own, so that a fault in one request is that request's error and not the connection's end.
-            // Nothing of a request outlives its panic.
+            // A fault in one request is that request's error and not the connection's end; nothing of it outlives its panic.
             let answered = AssertUnwindSafe(asked.reply(request)).catch_unwind().await;
             let answered = answered.unwrap_or_else(|_| {
                 error!(operation = name, "a request failed: it panicked");

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -248,8 +249,10 @@ impl Connection {
     /// Has a request answered after those that came before it.
     async fn follow(&self, answer: Answer, held: Held) {
         self.in_order.fetch_add(1, Ordering::Relaxed);
-        // The lane ends after the last sender.
-        let _ = self.ordered.send((answer, held)).await;
+        // The lane has room for as many as there are slots. A request that was begun must not be given up while it waits for a turn.
+        if let Err(TrySendError::Full(item)) = self.ordered.try_send((answer, held)) {
+            let _ = self.ordered.send(item).await;
+        }
     }
 
     async fn refuse(&self, error: ApiError, slot: OwnedSemaphorePermit) {

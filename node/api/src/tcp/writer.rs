@@ -29,6 +29,8 @@ pub(super) struct Sink<W> {
     socket: W,
     /// The end of a reply that the client did not take at once; it comes before all else.
     rest: Vec<u8>,
+    /// A reply is being written, or was and its end is lost: nothing can follow.
+    is_within: bool,
 }
 
 /// What a request holds: its place among those in flight, and its frame's memory.
@@ -69,7 +71,7 @@ impl Backlog {
 
 impl<W> Sink<W> {
     pub(super) fn new(socket: W) -> Self {
-        Self { socket, rest: Vec::new() }
+        Self { socket, rest: Vec::new(), is_within: false }
     }
 
     pub(super) fn into_socket(self) -> W {
@@ -100,7 +102,7 @@ pub(super) async fn send(
 
 /// Writes what the socket takes now, and tells how much is left for the task that writes; `None`: it is not this reply's turn.
 fn at_once(framed: &[u8], sink: &Mutex<Sink<OwnedWriteHalf>>, backlog: &Backlog) -> Option<usize> {
-    let mut sink = sink.try_lock().ok().filter(|sink| backlog.is_empty() && sink.rest.is_empty())?;
+    let mut sink = sink.try_lock().ok().filter(|sink| backlog.is_empty() && sink.rest.is_empty() && !sink.is_within)?;
     // An error is the writing task's to meet.
     let taken = sink.socket.try_write(framed).ok()?;
     let rest = framed.get(taken..).unwrap_or_default();
@@ -133,7 +135,9 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
             let rest = std::mem::take(&mut sink.rest);
             buffer.splice(0..0, rest);
         }
+        sink.is_within = true;
         let written = write_in_time(&mut sink.socket, &buffer, limits).await;
+        sink.is_within = written.is_err();
         for (bytes, _) in held.drain(..) {
             backlog.remove(bytes);
         }
@@ -161,12 +165,36 @@ pub(super) async fn write_in_time<W: AsyncWrite + Unpin>(sink: &mut W, mut bytes
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use tokio::io::AsyncReadExt as _;
     use tokio::net::{TcpListener, TcpStream};
     use tokio::sync::Semaphore;
 
     use super::*;
+
+    #[tokio::test]
+    async fn nothing_follows_a_reply_that_was_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (_source, socket) = listener.accept().await.unwrap().0.into_split();
+        let (sink, backlog) = (Mutex::new(Sink::new(socket)), Backlog::default());
+        let (replies, mut outgoing) = mpsc::channel(8);
+        let slots = Arc::new(Semaphore::new(8));
+        let held = || Held { _slot: slots.clone().try_acquire_owned().unwrap(), _memory: None };
+        send(vec![1; 40 << 20], held(), &sink, &backlog, &replies).await;
+        let impatient = TcpLimits { stall_timeout: Duration::from_millis(50), ..TcpLimits::default() };
+        let error = write(&sink, &mut outgoing, &backlog, &impatient).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        // The client reads on, too late, and another request is done.
+        let mut received = vec![0; 1 << 20];
+        client.read_exact(&mut received).await.unwrap();
+        send(vec![2; 100], held(), &sink, &backlog, &replies).await;
+        drop(sink);
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.unwrap();
+        assert!(rest.iter().all(|byte| *byte == 1), "another reply is in the midst of the first");
+    }
 
     #[tokio::test]
     async fn a_reply_that_the_client_takes_in_parts_comes_whole_and_before_the_next() {

@@ -8,7 +8,7 @@ use sutra_protocol::{
     AssociationKey, AssociationType, AttributeValue, Concept, ConceptId, Ground, Label, SemanticType, Source as Origin,
     Timestamp, Validity,
 };
-use sutra_segment::{ConceptRow, EvidenceVersion, Shape};
+use sutra_segment::{ConceptRow, ConceptVersion, EvidenceVersion, Shape};
 use sutra_vector::Scalar;
 
 use crate::answers::assert_answers;
@@ -134,14 +134,14 @@ impl Choices {
                 recorded_at = recorded_at.plus_micros(1 + self.below(90_000_000) as i64);
             }
             if self.one_in(4) {
-                row.push(recorded_at, None);
+                row.versions.push(ConceptVersion { recorded_at, concept: None });
                 concept.incarnation += 1;
                 concept.created_at = recorded_at.plus_micros(1);
                 recorded_at = concept.created_at;
             } else {
                 self.change(&mut concept, knowledge.shape);
                 concept.updated_at = if self.one_in(20) { self.time() } else { recorded_at };
-                row.push(recorded_at, Some(Arc::new(concept.clone())));
+                row.versions.push(ConceptVersion { recorded_at, concept: Some(Arc::new(concept.clone())) });
             }
         }
         row

@@ -1,4 +1,5 @@
-//! Neighbouring segments become one, written by a thread of its own: a long merge stands in the way of no checkpoint.
+//! Neighbouring segments become one, written by a thread of its own, so that a long merge stands in the way of no checkpoint until
+//! there are too many segments.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -46,6 +47,8 @@ struct Merged {
 
 /// A merge under way.
 pub(super) struct Merging {
+    /// The number of the segment that it writes.
+    id: u64,
     cancelled: Arc<AtomicBool>,
     thread: JoinHandle<Merged>,
 }
@@ -81,19 +84,44 @@ impl Job {
 }
 
 impl Keeper {
-    /// Begins to merge segments, if there are too many of one size and no merge is under way.
-    pub(super) fn merge(&mut self) -> Result<(), KeepError> {
-        // The merge gives way to all else; were there no end of that, readers would have ever more segments to look into.
-        let too_many = self.segments.len() > super::tiers::MOST;
-        if self.merging.as_ref().is_some_and(|merging| too_many || merging.thread.is_finished()) {
-            self.finish_merge()?;
+    /// Has segments merged where there are too many of one size, one run at a time.
+    pub(super) fn try_merge(&mut self) {
+        let merged = self.merge();
+        self.note_merge(merged);
+    }
+
+    /// Remembers what has become of a merge.
+    pub(super) fn note_merge(&mut self, outcome: Result<(), KeepError>) {
+        match outcome {
+            // None is due, or the next one will tell.
+            Ok(()) if self.merging.is_none() => self.shared.merge_trouble.store(None),
+            Ok(()) | Err(KeepError::Closed) => {}
+            Err(error) => {
+                let told = self.failed("a merge of segments", &error);
+                self.shared.merge_trouble.store(Some(told));
+            }
         }
-        if self.merging.is_some() {
-            return Ok(());
+    }
+
+    fn merge(&mut self) -> Result<(), KeepError> {
+        loop {
+            // The merge gives way to all else; were there no end of that, readers would have ever more segments to look into.
+            let waits = self.segments.len() > super::tiers::MOST;
+            match &self.merging {
+                Some(merging) if waits || merging.thread.is_finished() => self.finish_merge()?,
+                Some(_) => return Ok(()),
+                None => {
+                    let sizes: Vec<u64> = self.manifest.files.iter().map(|file| file.bytes).collect();
+                    let Some(run) = super::tiers::choose(&sizes) else { return Ok(()) };
+                    self.begin_merge(run)?;
+                }
+            }
         }
-        let sizes: Vec<u64> = self.manifest.files.iter().map(|file| file.bytes).collect();
-        let Some(run) = super::tiers::choose(&sizes) else { return Ok(()) };
+    }
+
+    fn begin_merge(&mut self, run: Range<usize>) -> Result<(), KeepError> {
         let job = self.job(run);
+        let id = job.id.0;
         let cancelled = Arc::new(AtomicBool::new(false));
         let pace = Pace { cancelled: Some(Arc::clone(&cancelled)), ..Pace::default() };
         let (shared, done) = (Arc::clone(&self.shared), self.shared.keeper.sender());
@@ -102,20 +130,45 @@ impl Keeper {
             step_back();
             let merged = job.run(&pace);
             // A keeper that has ended had waited for it.
-            let _ = done.send(Work::Merged);
+            let _ = done.send(Work::Merged(id));
             merged
         });
         let thread = thread.map_err(|source| KeepError::Io { step: "start a thread that merges segments", source })?;
-        self.merging = Some(Merging { cancelled, thread });
+        self.merging = Some(Merging { id, cancelled, thread });
         Ok(())
     }
 
-    /// Waits for the merge that is under way, if one is, and puts its segment in place.
-    pub(super) fn finish_merge(&mut self) -> Result<(), KeepError> {
-        // A state whose checkpoint failed stands on the segments as they are.
-        if let Some(snapshot) = self.unfinished.take() {
-            self.move_out(snapshot)?;
+    /// The merge into this segment has ended; it may have been published already, or given up.
+    pub(super) fn merged(&mut self, id: u64) -> Result<(), KeepError> {
+        if self.merging.as_ref().is_some_and(|merging| merging.id == id) {
+            self.settle_unfinished()?;
+            // The next run may have been waiting for this one.
+            let merged = self.finish_merge().and_then(|()| self.merge());
+            self.note_merge(merged);
         }
+        Ok(())
+    }
+
+    /// Moves out the state whose checkpoint failed, if there is one: it stands on the segments as they are.
+    fn settle_unfinished(&mut self) -> Result<(), KeepError> {
+        self.unfinished.take().map_or(Ok(()), |snapshot| self.move_out(snapshot))
+    }
+
+    /// Leaves no merge under way: one that is over, or overdue, is published, and another given up.
+    pub(super) fn settle_merge(&mut self) -> Result<(), KeepError> {
+        let too_many = self.segments.len() > super::tiers::MOST;
+        if self.merging.as_ref().is_some_and(|merging| too_many || merging.thread.is_finished()) {
+            self.settle_unfinished()?;
+            let finished = self.finish_merge();
+            self.note_merge(finished);
+        } else {
+            self.give_up_merge();
+        }
+        Ok(())
+    }
+
+    /// Waits for the merge that is under way, if one is, and puts its segment in place. No checkpoint may be unfinished.
+    fn finish_merge(&mut self) -> Result<(), KeepError> {
         let Some(Merging { thread, .. }) = self.merging.take() else { return Ok(()) };
         // One that has panicked ends the store.
         thread.join().map_err(|_| KeepError::Closed).and_then(|merged| self.publish(merged))
@@ -123,7 +176,7 @@ impl Keeper {
 
     /// Gives up the merge that is under way, if one is.
     pub(super) fn give_up_merge(&mut self) {
-        let Some(Merging { cancelled, thread }) = self.merging.take() else { return };
+        let Some(Merging { cancelled, thread, .. }) = self.merging.take() else { return };
         cancelled.store(true, Ordering::Relaxed);
         if let Ok(merged) = thread.join() {
             self.forget(&[merged.id]);

@@ -61,17 +61,10 @@ pub(crate) struct Keeper {
     indexer: Indexer,
     /// A merge that another thread writes.
     merging: Option<compact::Merging>,
-    /// What failed, and is tried again.
-    owed: Owed,
+    /// How often something failed since all was well.
+    failures: u32,
     /// Segments that no manifest names for certain: they may go once a later manifest is certain.
     strays: Vec<u64>,
-}
-
-/// What failed and was not made good since.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Owed {
-    checkpoint: bool,
-    merge: bool,
 }
 
 /// Why the keeper could not do something. It is told to the operator and tried again.
@@ -104,31 +97,20 @@ impl Keeper {
         segments: Vec<Arc<Segment>>,
         indexer: Indexer,
     ) -> Self {
-        Self {
-            shared,
-            dir,
-            log,
-            manifest,
-            segments,
-            unfinished: None,
-            indexer,
-            merging: None,
-            owed: Owed::default(),
-            strays: Vec::new(),
-        }
+        Self { shared, dir, log, manifest, segments, unfinished: None, indexer, merging: None, failures: 0, strays: Vec::new() }
     }
 
     /// Works until it is asked to close.
     pub(crate) fn run(mut self, work: &Receiver<Work>) {
         let _guard = EndOnPanic(Arc::clone(&self.shared));
         self.reopen_graphs();
-        let mut pause: Option<Duration> = None;
         loop {
-            let next = match pause {
+            let next = match self.pause() {
                 // What failed is tried again, whether somebody asks or not.
                 Some(pause) => match work.recv_timeout(pause) {
                     Ok(work) => work,
-                    Err(RecvTimeoutError::Timeout) => Work::Checkpoint,
+                    Err(RecvTimeoutError::Timeout) if self.shared.trouble.load().is_some() => Work::Checkpoint,
+                    Err(RecvTimeoutError::Timeout) => Work::Merge,
                     Err(RecvTimeoutError::Disconnected) => return,
                 },
                 None => match work.recv() {
@@ -137,27 +119,20 @@ impl Keeper {
                 },
             };
             let closing = matches!(next, Work::Close);
-            // Nothing else pays what a failed checkpoint or merge still owes.
-            let merged = matches!(next, Work::Merged);
-            let settles = merged || matches!(next, Work::Checkpoint | Work::CheckpointNow(_) | Work::CompactNow(_));
-            let done = self.work(next);
-            if settles || !matches!(done, Ok(()) | Err(KeepError::Closed)) {
-                *(if merged { &mut self.owed.merge } else { &mut self.owed.checkpoint }) = done.is_err();
-            }
-            match done {
-                Ok(()) if self.owed == Owed::default() => {
-                    pause = None;
-                    self.shared.trouble.store(None);
-                }
+            // Nothing else pays what a failed checkpoint still owes.
+            let settles = matches!(next, Work::Checkpoint | Work::CheckpointNow(_) | Work::CompactNow(_));
+            match self.work(next) {
+                Ok(()) if settles => self.shared.trouble.store(None),
                 Ok(()) | Err(KeepError::Closed) => {}
                 Err(error) => {
-                    let told = told(&error);
-                    tracing::warn!(error = %told, "a checkpoint or compaction failed; it is tried again, and the log keeps everything meanwhile");
-                    self.shared.trouble.store(Some(Arc::new(told)));
+                    let told = self.failed("a checkpoint", &error);
+                    self.shared.trouble.store(Some(told));
                     // Whoever waits for memory is told instead.
                     self.shared.write_log.control(Control::Wake);
-                    pause = Some(pause.map_or(PAUSES[0], |pause| (2 * pause).min(PAUSES[1])));
                 }
+            }
+            if self.shared.trouble.load().is_none() && self.shared.merge_trouble.load().is_none() {
+                self.failures = 0;
             }
             if closing {
                 self.indexer.close();
@@ -166,13 +141,29 @@ impl Keeper {
         }
     }
 
+    /// How long to wait before what failed is tried again; `None`: nothing did, or the end of a merge is waited for.
+    fn pause(&self) -> Option<Duration> {
+        let waits = self.merging.is_some() && self.shared.trouble.load().is_none();
+        let doubled = self.failures.checked_sub(1)?.min(16);
+        (!waits).then(|| (PAUSES[0] * 2_u32.pow(doubled)).min(PAUSES[1]))
+    }
+
+    /// Tells the operator; what is told stays in the statistics until it is made good.
+    fn failed(&mut self, what: &str, error: &KeepError) -> Arc<String> {
+        self.failures += 1;
+        let told = told(error);
+        tracing::warn!(error = %told, "{what} failed; it is tried again, and the log keeps everything meanwhile");
+        Arc::new(told)
+    }
+
     fn work(&mut self, work: Work) -> Result<(), KeepError> {
         match work {
             Work::Checkpoint => {
                 self.shared.keeper.begun();
                 self.checkpoint()?;
-                self.merge()?;
-                if !self.manifest.scrubs.is_empty() { self.scrub() } else { Ok(()) }
+                self.scrub_if_due()?;
+                self.try_merge();
+                Ok(())
             }
             Work::Scrub => self.scrub(),
             Work::CheckpointNow(done) => {
@@ -180,16 +171,25 @@ impl Keeper {
                 // Whoever asked may have gone away.
                 let _ = done.send(outcome.as_ref().copied().map_err(told));
                 outcome?;
-                self.merge()
+                self.scrub_if_due()?;
+                self.try_merge();
+                Ok(())
             }
             Work::CompactNow(done) => {
                 self.give_up_merge();
-                let outcome = self.checkpoint().and_then(|()| self.compact(0..self.segments.len()));
-                let _ = done.send(outcome.as_ref().copied().map_err(told));
-                outcome
+                let checkpoint = self.checkpoint();
+                let compacted = if checkpoint.is_ok() { self.compact(0..self.segments.len()) } else { Ok(()) };
+                let _ = done.send(checkpoint.as_ref().and(compacted.as_ref()).copied().map_err(told));
+                self.note_merge(compacted);
+                checkpoint?;
+                self.scrub_if_due()
             }
             Work::Built(built) => self.built(*built),
-            Work::Merged => self.finish_merge().and_then(|()| self.merge()),
+            Work::Merge => {
+                self.try_merge();
+                Ok(())
+            }
+            Work::Merged(id) => self.merged(id),
             Work::Close => {
                 self.give_up_merge();
                 self.checkpoint()

@@ -9,12 +9,17 @@ use crate::manifest::NamespaceEntry;
 use crate::memory::Layer;
 
 impl Keeper {
+    /// Removes what was erased so far, if anything was.
+    pub(super) fn scrub_if_due(&mut self) -> Result<(), KeepError> {
+        if self.manifest.scrubs.is_empty() { Ok(()) } else { self.scrub() }
+    }
+
     /// Removes what was erased so far from every file of the store.
     pub(super) fn scrub(&mut self) -> Result<(), KeepError> {
         // What is erased while this goes on may have left its content in the log's new file: it is for the next time.
         let bound = *self.shared.applied.borrow();
-        // What it writes would have to be looked at, too.
-        self.give_up_merge();
+        // What a merge writes would have to be looked at, too.
+        self.settle_merge()?;
         // From here on the log's older files hold nothing that the checkpoint after it does not, and can go as a whole.
         self.log.rotate().map_err(|error| KeepError::Log(error.to_string()))?;
         self.checkpoint()?;

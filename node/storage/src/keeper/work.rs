@@ -17,8 +17,10 @@ pub(crate) enum Work {
     CheckpointNow(oneshot::Sender<Result<(), String>>),
     /// Somebody wants one segment of all.
     CompactNow(oneshot::Sender<Result<(), String>>),
-    /// A merge has ended.
-    Merged,
+    /// It is time to merge what should be one.
+    Merge,
+    /// The merge into the segment with this number has ended.
+    Merged(u64),
     /// A graph was built, or found again.
     Built(Box<Built>),
     /// Nothing comes after this.

@@ -214,14 +214,10 @@ impl Change<'_> {
     }
 
     fn dissociate(&mut self, key: &AssociationKey) -> Outcome {
-        let stored = self.graph.association(key).map(Cow::into_owned);
-        let Some(mut row) = stored.filter(|row| self.graph.is_alive(key, row)) else {
+        if !self.graph.association(key).is_some_and(|row| self.graph.is_alive(key, &row)) {
             return Outcome::Dissociated { deleted: false };
-        };
-        for piece in row.evidence.iter_mut().filter(|piece| piece.retracted_at.is_none()) {
-            piece.retracted_at = Some(self.recorded_at);
         }
-        self.graph.put_association(key, row);
+        self.graph.retract_evidence(key, self.recorded_at);
         self.graph.counts.associations -= 1;
         Outcome::Dissociated { deleted: true }
     }

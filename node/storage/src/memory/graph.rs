@@ -354,9 +354,14 @@ impl Graph {
         self.row(id).map_or(0, |row| row.incarnation()) + 1
     }
 
-    /// Stores the row of an association in place of what was there.
-    pub(crate) fn put_association(&mut self, key: &AssociationKey, row: AssociationRow) {
-        self.delta.put_association(key, row);
+    /// Retracts every piece of evidence of an association that stands.
+    pub(crate) fn retract_evidence(&mut self, key: &AssociationKey, at: Timestamp) {
+        if self.delta.association(key).is_none()
+            && let Some(older) = self.association(key)
+        {
+            self.delta.put_association(key, older.into_owned());
+        }
+        self.delta.retract_evidence(key, at);
     }
 
     /// Stores the row of an association, which is new or to which as many pieces of evidence were added as `replaced` has items: at the

@@ -1,4 +1,4 @@
-//! What a shard knows, in memory: persistent maps of rows, changed by one thread and read by all without a lock.
+//! What a shard knows, in memory: changed by one thread and read by all without a lock.
 //!
 //! | module | responsibility |
 //! |---|---|

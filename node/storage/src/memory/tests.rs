@@ -335,6 +335,27 @@ fn a_dropped_namespace_forgets_everything() {
 }
 
 #[test]
+fn what_is_said_and_unsaid_all_day_takes_memory_for_each_time_once() {
+    const TIMES: usize = 500;
+    let mut ward = Ward::default();
+    ward.teach(&["aspirin", "headache"]);
+    let mut said = Vec::new();
+    for _ in 0..TIMES {
+        ward.ok(&associate("aspirin", "treats", "headache", 0.9, &[]));
+        said.push((ward.now, true));
+        let gone = ward.ok(&command(Operation::Dissociate(key("aspirin", "treats", "headache"))));
+        assert_eq!(gone, Outcome::Dissociated { deleted: true });
+        said.push((ward.now, false));
+    }
+    for (now, is_said) in said {
+        let view = ward.view_at(Some(now), ward.now);
+        assert_eq!(view.association(&key("aspirin", "treats", "headache")).is_some(), is_said, "known at {now}");
+    }
+    let bytes = ward.state.delta_bytes();
+    assert!(bytes < 40_000 + 1_000 * TIMES, "{bytes} bytes");
+}
+
+#[test]
 fn history_beyond_its_retention_is_dropped() {
     let mut ward = Ward::default();
     ward.ok(&command(Operation::SetNamespace(NamespaceSettings {

@@ -1,6 +1,7 @@
 //! What the keeper owes, and what searches see once it has done it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sutra_disk::{Disk, DiskCall, Failure, Fault, SimulatedDisk, When};
 use sutra_protocol::command::{Command, Operation};
@@ -49,6 +50,55 @@ async fn a_checkpoint_after_a_failed_one_moves_out_what_came_since() {
     for content in ["warfarin", "vitamin K"] {
         assert!(view(&store).concept(id(content)).is_some(), "{content}");
     }
+    store.close().await;
+}
+
+/// Waits until the store's numbers are so.
+async fn until(store: &Store, is_so: impl Fn(&sutra_storage::StoreStats) -> bool) {
+    let wait = async {
+        while !is_so(&store.stats()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("it stays so: {:?}", store.stats()));
+}
+
+/// Teaches each of the drugs, and has it in a segment of its own.
+async fn segments_of(store: &Store, drugs: &[&str]) {
+    for drug in drugs {
+        store.submit(learn(drug)).await.unwrap();
+        store.checkpoint().await.unwrap();
+    }
+}
+
+const DRUGS: [&str; 4] = ["warfarin", "heparin", "rivaroxaban", "apixaban"];
+
+#[tokio::test]
+async fn segments_of_one_size_become_one_and_nobody_waits_for_it() {
+    let disk = SimulatedDisk::new(5);
+    let store = store_on(&disk);
+    segments_of(&store, &DRUGS).await;
+    until(&store, |stats| stats.compactions == 1 && stats.segments == 1).await;
+    // The next are merged too, and those that come while that goes on.
+    segments_of(&store, &["aspirin", "clopidogrel", "ticagrelor", "prasugrel", "cangrelor", "tirofiban", "dabigatran"]).await;
+    until(&store, |stats| stats.compactions >= 2 && stats.segments < 4).await;
+    store.close().await;
+    let store = store_on(&disk);
+    assert!(DRUGS.iter().chain(&["aspirin", "dabigatran"]).all(|drug| view(&store).concept(id(drug)).is_some()));
+    assert_eq!(store.stats().trouble, None);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_failed_merge_is_told_and_tried_again_and_refuses_no_write() {
+    let disk = SimulatedDisk::new(6);
+    let store = store_on(&disk);
+    disk.fault(Fault::new(DiskCall::Write, Failure::Io, When::From(1)).on("0000000000000005"));
+    segments_of(&store, &DRUGS).await;
+    until(&store, |stats| stats.trouble.as_ref().is_some_and(|told| told.contains("0000000000000005"))).await;
+    segments_of(&store, &["aspirin"]).await;
+    until(&store, |stats| stats.trouble.is_none() && stats.compactions == 1).await;
+    assert!(DRUGS.iter().chain(&["aspirin"]).all(|drug| view(&store).concept(id(drug)).is_some()));
     store.close().await;
 }
 

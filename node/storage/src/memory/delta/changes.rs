@@ -39,6 +39,8 @@ pub(crate) enum AssociationChange {
         replaced: Option<u32>,
         piece: EvidenceVersion,
     },
+    /// Every piece that stands is retracted at this time.
+    Retracted(Timestamp),
 }
 
 /// The row of a concept.
@@ -134,7 +136,7 @@ impl<'a> RecentAssociation<'a> {
                 [only] => Some(only),
                 _ => None,
             },
-            AssociationChange::Added { .. } => None,
+            AssociationChange::Added { .. } | AssociationChange::Retracted(_) => None,
         }
     }
 
@@ -148,7 +150,7 @@ impl<'a> RecentAssociation<'a> {
                     base = Some(row.as_ref());
                     break;
                 }
-                AssociationChange::Added { replaced, piece } => later.push((*replaced, piece)),
+                later_change => later.push(later_change),
             }
         }
         match base {
@@ -158,13 +160,26 @@ impl<'a> RecentAssociation<'a> {
                 if let Some(base) = base {
                     row.clone_from(base);
                 }
-                for (replaced, piece) in later.into_iter().rev() {
-                    if let Some(replaced) = replaced.and_then(|at| row.evidence.get_mut(at as usize)) {
-                        replaced.retracted_at = Some(piece.recorded_at);
-                    }
-                    row.evidence.push(piece.clone());
-                }
+                later.into_iter().rev().for_each(|change| change.apply(&mut row));
                 Cow::Owned(row)
+            }
+        }
+    }
+}
+
+impl AssociationChange {
+    fn apply(&self, row: &mut AssociationRow) {
+        match self {
+            Self::Whole(whole) => row.clone_from(whole),
+            Self::Added { replaced, piece } => {
+                if let Some(replaced) = replaced.and_then(|at| row.evidence.get_mut(at as usize)) {
+                    replaced.retracted_at = Some(piece.recorded_at);
+                }
+                row.evidence.push(piece.clone());
+            }
+            Self::Retracted(at) => {
+                let standing = row.evidence.iter_mut().filter(|piece| piece.retracted_at.is_none());
+                standing.for_each(|piece| piece.retracted_at = Some(*at));
             }
         }
     }

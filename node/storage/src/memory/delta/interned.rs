@@ -24,6 +24,14 @@ impl<T: Eq + Hash + Clone> Interned<T> {
         })
     }
 
+    /// Memory of a value, in bytes, without what it points to.
+    pub(super) const ENTRY_BYTES: usize = size_of::<T>() + 8 + Table::ENTRY_BYTES;
+
+    /// How many numbers were given out.
+    pub(super) fn len(&self) -> usize {
+        self.values.len() as usize
+    }
+
     /// The number of a value, if it has one.
     pub(super) fn find(&self, value: &T) -> Option<u32> {
         self.index.find(self.hasher.hash_one(value), |code| self.values.any(code) == Some(value))

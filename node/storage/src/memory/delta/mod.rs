@@ -44,6 +44,9 @@ mod interned;
 mod runs;
 mod table;
 
+/// Memory of the lists of a delta with a few rows: each has some room.
+const EMPTY_BYTES: usize = 24 << 10;
+
 /// No node, association or change.
 const NONE: u32 = u32::MAX;
 
@@ -157,6 +160,7 @@ impl Delta {
     }
 
     fn change_concept(&mut self, id: ConceptId, change: ConceptChange) {
+        self.begin();
         let at = self.node_for(id);
         let Some(node) = self.nodes.any(at) else { return };
         let older = node.row.load(Ordering::Relaxed);
@@ -218,15 +222,32 @@ impl Delta {
         self.support(key, at, &ground);
     }
 
+    /// Retracts every piece of evidence that stands in the row that is here.
+    pub(crate) fn retract_evidence(&mut self, key: &AssociationKey, at: Timestamp) {
+        self.change_association(key, AssociationChange::Retracted(at));
+    }
+
     fn change_association(&mut self, key: &AssociationKey, change: AssociationChange) -> u32 {
+        self.begin();
+        let (relations, validities) = (self.relations.len(), self.validities.len());
         let relation = self.relations.code(&(key.kind, key.label.clone()));
         let validity = self.validities.code(&key.validity);
+        let label = Interned::<(AssociationType, Label)>::ENTRY_BYTES + key.label.as_str().len();
+        self.bytes += (self.relations.len() - relations) * label;
+        self.bytes += (self.validities.len() - validities) * Interned::<Validity>::ENTRY_BYTES;
         let at = self.edge_for(EdgeKey { source: key.source, target: key.target, relation, validity });
         let Some(edge) = self.edges.any(at) else { return at };
         let older = edge.row.load(Ordering::Relaxed);
         self.bytes += size_of::<Change<AssociationChange>>();
         edge.row.store(self.association_changes.push(older, change), Ordering::Release);
         at
+    }
+
+    /// Counts what the lists take that have anything in them.
+    fn begin(&mut self) {
+        if self.is_empty() {
+            self.bytes += EMPTY_BYTES;
+        }
     }
 
     fn support(&mut self, key: &AssociationKey, edge: u32, ground: &Ground) {

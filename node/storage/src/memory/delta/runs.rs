@@ -20,8 +20,8 @@ pub(super) struct Runs<T> {
 }
 
 impl<T: Copy + Ord> Runs<T> {
-    /// Memory of an item in bytes, when it was also asked for in order.
-    pub(super) const ENTRY_BYTES: usize = 2 * size_of::<T>() + 8;
+    /// Memory of an item in bytes, at most: it may stand in a sorted run of each length.
+    pub(super) const ENTRY_BYTES: usize = (1 + LEVELS) * size_of::<T>() + 8;
 
     pub(super) fn push(&mut self, item: T) {
         self.items.push(item);
