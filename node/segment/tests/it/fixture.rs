@@ -10,7 +10,9 @@ use sutra_protocol::{
     AssociationKey, AssociationType, AttributeValue, Concept, ConceptId, Ground, Label, Namespace, SemanticType,
     Source as Origin, Timestamp, Validity,
 };
-use sutra_segment::{AssociationRow, ConceptRow, EvidenceVersion, Pace, Segment, SegmentId, Shape, Source, write};
+use sutra_segment::{
+    AssociationRow, ConceptRow, ConceptVersion, EvidenceVersion, Pace, Segment, SegmentId, Shape, Source, write,
+};
 use sutra_vector::Scalar;
 
 pub(crate) const STORE: &str = "3f6c1d8e-store";
@@ -88,12 +90,13 @@ impl Knowledge {
     /// Adds a version.
     pub(crate) fn record(&mut self, concept: Concept) -> ConceptId {
         let id = concept.id;
-        self.concepts.entry(id).or_default().push(concept.updated_at, Some(Arc::new(concept)));
+        let version = ConceptVersion { recorded_at: concept.updated_at, concept: Some(Arc::new(concept)) };
+        self.concepts.entry(id).or_default().versions.push(version);
         id
     }
 
     pub(crate) fn retract(&mut self, id: ConceptId, at: Timestamp) {
-        self.concepts.entry(id).or_default().push(at, None);
+        self.concepts.entry(id).or_default().versions.push(ConceptVersion { recorded_at: at, concept: None });
     }
 
     pub(crate) fn associate(&mut self, key: AssociationKey, evidence: Vec<EvidenceVersion>) {
