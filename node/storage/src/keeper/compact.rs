@@ -268,6 +268,7 @@ impl Keeper {
             return;
         }
         self.segments.retain(|segment| !ids.contains(&segment.id().0));
+        ids.iter().for_each(|id| self.indexer.forget(*id));
         let removed = remove_segments(self.disk(), &self.dir.segments(), ids).map_err(|error| error.to_string());
         let removed = removed.and_then(|()| self.sync_segments().map_err(|error| error.to_string()));
         if let Err(error) = removed {

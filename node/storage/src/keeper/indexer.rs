@@ -1,11 +1,12 @@
 //! The thread that builds graphs over the vectors of segments, and opens those that were built before: the one background job of
 //! its kind, of low priority, because whoever searches meanwhile scans.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use sutra_disk::Disk;
@@ -25,6 +26,27 @@ struct Job {
     layer: Layer,
     /// The graph that is there already.
     known: Option<GraphEntry>,
+    /// Set when the segment is replaced: nobody needs the graph any more, and what was erased must not stay in one.
+    unneeded: Arc<AtomicBool>,
+}
+
+/// What the thread is doing.
+#[derive(Default)]
+struct Building {
+    /// Whether the graph that it builds is unneeded; nothing while it builds none.
+    unneeded: Mutex<Option<Arc<AtomicBool>>>,
+    changed: Condvar,
+}
+
+impl Building {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<AtomicBool>>> {
+        self.unneeded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, job: Option<&Job>) {
+        *self.lock() = job.map(|job| Arc::clone(&job.unneeded));
+        self.changed.notify_all();
+    }
 }
 
 /// The thread and how it is reached.
@@ -32,6 +54,9 @@ pub(crate) struct Indexer {
     jobs: Option<Sender<Job>>,
     /// Tells it to give up what it is doing.
     closing: Arc<AtomicBool>,
+    /// By segment, for those with a job.
+    unneeded: HashMap<u64, Arc<AtomicBool>>,
+    building: Arc<Building>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -40,9 +65,11 @@ impl Indexer {
     pub(crate) fn start(disk: Arc<dyn Disk>, done: Sender<Work>) -> std::io::Result<Self> {
         let (jobs, waiting) = channel();
         let closing = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&closing);
-        let thread = std::thread::Builder::new().name("indexer".into()).spawn(move || run(&*disk, &waiting, &done, &stop))?;
-        Ok(Self { jobs: Some(jobs), closing, thread: Some(thread) })
+        let building = Arc::<Building>::default();
+        let (stop, now) = (Arc::clone(&closing), Arc::clone(&building));
+        let work = move || run(&*disk, &waiting, &done, &stop, &now);
+        let thread = std::thread::Builder::new().name("indexer".into()).spawn(work)?;
+        Ok(Self { jobs: Some(jobs), closing, unneeded: HashMap::new(), building, thread: Some(thread) })
     }
 
     /// Ends the thread; a graph that is being built is given up.
@@ -54,68 +81,86 @@ impl Indexer {
         }
     }
 
-    fn ask(&self, job: Job) {
+    /// Gives up the graphs of a segment that is replaced.
+    pub(super) fn forget(&mut self, segment: u64) {
+        if let Some(unneeded) = self.unneeded.remove(&segment) {
+            unneeded.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends when no file of a graph that was given up is left, though it was being written.
+    pub(super) fn settle(&self) {
+        let mut building = self.building.lock();
+        while building.as_ref().is_some_and(|unneeded| unneeded.load(Ordering::Relaxed)) {
+            building = self.building.changed.wait(building).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn ask(&mut self, path: PathBuf, layer: Layer, known: Option<GraphEntry>) {
+        let unneeded = Arc::clone(self.unneeded.entry(layer.segment_id()).or_default());
+        let job = Job { path, layer, known, unneeded };
         // A thread that has panicked builds no more graphs; searches scan.
         let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
     }
 }
 
-fn run(disk: &dyn Disk, jobs: &Receiver<Job>, done: &Sender<Work>, closing: &Arc<AtomicBool>) {
+fn run(disk: &dyn Disk, jobs: &Receiver<Job>, done: &Sender<Work>, closing: &AtomicBool, building: &Building) {
     super::step_back();
     while let Ok(job) = jobs.recv() {
         if closing.load(Ordering::Relaxed) {
             return;
         }
-        let Some(vectors) = job.layer.vectors() else { continue };
-        let entry = match job.known {
-            Some(entry) => entry,
-            None => {
-                let mut going_on =
-                    |_| if closing.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-                match sutra_vector::build(disk, &job.path, vectors, &GraphConfig::default(), &mut going_on) {
-                    Ok(built) => GraphEntry {
-                        segment: job.layer.segment_id(),
-                        part: job.layer.place() as u32,
-                        bytes: built.bytes,
-                        checksum: built.checksum,
-                    },
-                    Err(error) => {
-                        if !closing.load(Ordering::Relaxed) {
-                            tracing::warn!(%error, "no graph was built over the vectors of a segment; they are scanned");
-                        }
-                        continue;
-                    }
-                }
-            }
-        };
-        let expected = Expected { shape: vectors.shape(), count: vectors.len(), checksum: Some(entry.checksum) };
-        let graph = match Graph::open(disk, &job.path, &expected) {
-            Ok(graph) => Some(Arc::new(graph)),
-            Err(error) => {
-                tracing::warn!(%error, "a graph can't be used; it is built again");
-                None
-            }
-        };
-        if done.send(Work::Built(Box::new(Built { entry, graph }))).is_err() {
+        building.set(Some(&job));
+        let built = graph_of(disk, &job, &|| closing.load(Ordering::Relaxed) || job.unneeded.load(Ordering::Relaxed));
+        if job.unneeded.load(Ordering::Relaxed) {
+            // Whoever removed the segment's files may have come before this one was there.
+            let _ = disk.remove(&job.path);
+        }
+        building.set(None);
+        if built.is_some_and(|built| done.send(Work::Built(Box::new(built))).is_err()) {
             return;
         }
     }
 }
 
+/// Builds or opens a graph; `None`: there is none to build, or it was given up, or can't be built.
+fn graph_of(disk: &dyn Disk, job: &Job, given_up: &dyn Fn() -> bool) -> Option<Built> {
+    let vectors = job.layer.vectors().filter(|_| !given_up())?;
+    let entry = match &job.known {
+        Some(entry) => entry.clone(),
+        None => {
+            let mut going_on = |_| if given_up() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            let built = sutra_vector::build(disk, &job.path, vectors, &GraphConfig::default(), &mut going_on);
+            let built = built.inspect_err(|error| {
+                if !given_up() {
+                    tracing::warn!(%error, "no graph was built over the vectors of a segment; they are scanned");
+                }
+            });
+            let built = built.ok()?;
+            let (segment, part) = (job.layer.segment_id(), job.layer.place() as u32);
+            GraphEntry { segment, part, bytes: built.bytes, checksum: built.checksum }
+        }
+    };
+    let expected = Expected { shape: vectors.shape(), count: vectors.len(), checksum: Some(entry.checksum) };
+    let graph = Graph::open(disk, &job.path, &expected);
+    let graph = graph.inspect_err(|error| tracing::warn!(%error, "a graph can't be used; it is built again"));
+    Some(Built { entry, graph: graph.ok().map(Arc::new) })
+}
+
 impl Keeper {
     /// Has graphs built over the vectors of a new segment, where there are enough.
-    pub(super) fn index(&self, segment: &sutra_segment::Segment) {
+    pub(super) fn index(&mut self, segment: &sutra_segment::Segment) {
         for part in segment.parts() {
             let Some(layer) = Layer::of(segment, part.namespace()) else { continue };
             if layer.vectors().is_some_and(|vectors| vectors.len() >= FEWEST) {
                 let path = graph_path(&self.dir.segments(), layer.segment_id(), layer.place() as u32);
-                self.indexer.ask(Job { path, layer, known: None });
+                self.indexer.ask(path, layer, None);
             }
         }
     }
 
     /// Has the manifest's graphs opened, and those built that are missing.
-    pub(super) fn reopen_graphs(&self) {
+    pub(super) fn reopen_graphs(&mut self) {
         for segment in &self.segments {
             for part in segment.parts() {
                 let Some(layer) = Layer::of(segment, part.namespace()) else { continue };
@@ -124,7 +169,7 @@ impl Keeper {
                 let known = self.manifest.graphs.iter().find(is_known).cloned();
                 if known.is_some() || layer.vectors().is_some_and(|vectors| vectors.len() >= FEWEST) {
                     let path = graph_path(&self.dir.segments(), layer.segment_id(), place);
-                    self.indexer.ask(Job { path, layer, known });
+                    self.indexer.ask(path, layer, known);
                 }
             }
         }

@@ -43,6 +43,7 @@ impl Keeper {
             let source = std::io::Error::other("the disk refuses, and they may hold what was erased");
             return Err(KeepError::Io { step: "remove replaced segments", source });
         }
+        self.indexer.settle();
         self.finish_scrub(upto)
     }
 

@@ -131,6 +131,43 @@ async fn what_was_erased_is_gone_from_files_though_its_namespace_was_dropped_wit
 }
 
 /// Whether any file has these words.
+/// Enough vectors for a graph, on the unit circle.
+const VECTORS: usize = 20_000;
+
+#[tokio::test]
+async fn an_erased_vector_is_in_no_graph_though_one_was_being_built() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = super::open(dir.path());
+    for first in (0..VECTORS).step_by(500) {
+        let mut batch = command(Operation::DropNamespace);
+        batch.operations = (first..first + 500)
+            .flat_map(|at| {
+                let angle = at as f32 / VECTORS as f32 * std::f32::consts::TAU;
+                with_vector(&format!("finding {at}"), [angle.cos(), angle.sin()]).operations
+            })
+            .collect();
+        store.submit(batch).await.unwrap();
+    }
+    store.checkpoint().await.unwrap();
+    // Its graph is being built, or was.
+    let erased = store.submit(command(Operation::Erase(id("finding 7000")))).await.unwrap();
+    store.scrub(erased.index).await;
+    let names: Vec<String> = std::fs::read_dir(dir.path().join("segments"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let segments: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix(".sutradat")).collect();
+    for graph in names.iter().filter(|name| !name.ends_with(".sutradat")) {
+        assert!(segments.iter().any(|segment| graph.starts_with(segment)), "{graph} is of none of {segments:?}");
+    }
+    let angle = 7_000_f32 / VECTORS as f32 * std::f32::consts::TAU;
+    let nearest = view(&store).nearest(&[angle.cos(), angle.sin()], 2, None).unwrap();
+    let mut found = contents(&nearest);
+    found.sort_unstable();
+    assert_eq!(found, ["finding 6999", "finding 7001"]);
+    store.close().await;
+}
+
 fn holds(disk: &SimulatedDisk, words: &str) -> bool {
     disk.paths().iter().any(|path| {
         let bytes = disk.read(path).unwrap_or_default();
