@@ -189,6 +189,8 @@ mod tests {
         // The client reads on, too late, and another request is done.
         let mut received = vec![0; 1 << 20];
         client.read_exact(&mut received).await.unwrap();
+        // Else nothing could be written anyway.
+        sink.lock().await.socket.writable().await.unwrap();
         send(vec![2; 100], held(), &sink, &backlog, &replies).await;
         drop(sink);
         let mut rest = Vec::new();

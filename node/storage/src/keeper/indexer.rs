@@ -43,9 +43,19 @@ impl Building {
         self.unneeded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, job: Option<&Job>) {
-        *self.lock() = job.map(|job| Arc::clone(&job.unneeded));
-        self.changed.notify_all();
+    fn begin(&self, job: &Job) -> Begun<'_> {
+        *self.lock() = Some(Arc::clone(&job.unneeded));
+        Begun(self)
+    }
+}
+
+/// A job until its end, also if that is a panic: nobody may wait for it then.
+struct Begun<'a>(&'a Building);
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        *self.0.lock() = None;
+        self.0.changed.notify_all();
     }
 }
 
@@ -110,13 +120,13 @@ fn run(disk: &dyn Disk, jobs: &Receiver<Job>, done: &Sender<Work>, closing: &Ato
         if closing.load(Ordering::Relaxed) {
             return;
         }
-        building.set(Some(&job));
+        let begun = building.begin(&job);
         let built = graph_of(disk, &job, &|| closing.load(Ordering::Relaxed) || job.unneeded.load(Ordering::Relaxed));
         if job.unneeded.load(Ordering::Relaxed) {
             // Whoever removed the segment's files may have come before this one was there.
             let _ = disk.remove(&job.path);
         }
-        building.set(None);
+        drop(begun);
         if built.is_some_and(|built| done.send(Work::Built(Box::new(built))).is_err()) {
             return;
         }
@@ -203,5 +213,54 @@ impl Keeper {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+
+    use std::path::Path;
+
+    use sutra_disk::SimulatedDisk;
+    use sutra_protocol::command::LogIndex;
+    use sutra_protocol::{Namespace, Timestamp};
+    use sutra_segment::{Pace, Segment, SegmentId};
+
+    use super::*;
+    use crate::fixture::{aspirin, learn};
+    use crate::memory::{State, Written};
+
+    fn layer(disk: &dyn Disk, id: u64) -> Layer {
+        let mut state = State::default();
+        let taught = sutra_protocol::command::NewConcept { vector: Some(Arc::from([1.0, 0.0])), ..aspirin() };
+        state.apply(LogIndex(1), Timestamp::from_micros(1), &learn(taught)).outcomes.remove(0).unwrap();
+        let namespace = Namespace::default();
+        let graph = &state.namespaces[&namespace];
+        let written = Written { namespace: &namespace, shape: graph.shape, delta: &graph.delta, horizon: None };
+        let path = crate::keeper::segment_path(Path::new("/"), id);
+        sutra_segment::write(disk, &path, SegmentId(id), "ward", &[&written], &Pace::default()).unwrap();
+        Layer::of(&Segment::open(disk, &path, "ward").unwrap(), &namespace).unwrap()
+    }
+
+    #[test]
+    fn a_graph_of_a_replaced_segment_is_not_built() {
+        let disk: Arc<dyn Disk> = Arc::new(SimulatedDisk::new(1));
+        let layers = [1, 2].map(|id| layer(&*disk, id));
+        let (done, reports) = channel();
+        let mut indexer = Indexer::start(Arc::clone(&disk), done).unwrap();
+        // The thread can begin nothing meanwhile.
+        let building = Arc::clone(&indexer.building);
+        let waits = building.lock();
+        for layer in &layers {
+            indexer.ask(graph_path(Path::new("/"), layer.segment_id(), 0), layer.clone(), None);
+        }
+        indexer.forget(1);
+        drop(waits);
+        let Work::Built(built) = reports.recv().unwrap() else { panic!("it reports graphs only") };
+        assert_eq!(built.entry.segment, 2);
+        indexer.settle();
+        assert!(disk.list(Path::new("/")).unwrap().iter().all(|name| !Path::new(name).ends_with("0000000000000001-0.graph")));
+        indexer.close();
     }
 }
