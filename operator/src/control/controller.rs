@@ -108,7 +108,8 @@ where
         events: shell.events.clone(),
         probe: shell.probe.clone(),
     });
-    let ending = stop.child_token();
+    // Not a child of `stop`: the results must not end by themselves because somebody stops, before this loop has seen that.
+    let ending = CancellationToken::new();
     let mut beat = interval(HEARTBEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut changed = pin!(pod_monitors::until_changed(&shell.client, resource.is_some()));
@@ -140,6 +141,7 @@ where
             },
             _ = watches.join_next() => return Err(ControlError::WatchEnded),
             () = stop.cancelled() => {
+                ending.cancel();
                 drain(results).await;
                 return Ok(Over::Stopped);
             }

@@ -5,6 +5,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use sutra_disk::RealDisk;
+use sutra_wal::offline::{self, FileEnd};
 use tempfile::TempDir;
 
 use crate::node::{Node, command, data, fresh, run};
@@ -25,9 +27,13 @@ fn last_log(dir: &Path) -> PathBuf {
     files.filter(|path| path.extension().is_some_and(|extension| extension == "log")).max().unwrap()
 }
 
-/// Where the last frame ends: what is behind it was allocated in advance, and is zeroes.
+/// Where the last frame ends, which the last byte that is not zero does not tell: a frame's own last byte may be one. What is behind
+/// it was allocated in advance.
 fn written(log: &Path) -> usize {
-    fs::read(log).unwrap().iter().rposition(|byte| *byte != 0).unwrap() + 1
+    let report = offline::verify(&RealDisk, log.ancestors().nth(2).unwrap(), None).unwrap();
+    let found = report.files.into_iter().find(|found| found.file == log).unwrap();
+    let FileEnd::Clean { offset } = found.end else { panic!("{:?}", found.end) };
+    offset as usize
 }
 
 /// Writes behind the last frame.

@@ -16,9 +16,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use sutra_disk::RealDisk;
 use sutra_protocol::command::{Command, Learn, LogIndex, NewConcept, Operation, RequestKey};
 use sutra_protocol::{AsOf, ConceptId, Knowledge, Namespace, Timestamp};
 use sutra_storage::{OpenError, Store, StoreConfig, SubmitError, View, ViewError, WalError};
+use sutra_wal::offline::FileEnd;
 
 fn learn(content: &str) -> Command {
     let concept = NewConcept::bare(&Namespace::default(), content, None);
@@ -148,8 +150,11 @@ async fn every_cut_of_the_log_opens_with_a_prefix_of_what_was_written() {
     }
     // A copy of what a crash leaves: without the mark that closing writes.
     let mut bytes = fs::read(only_log(dir.path())).unwrap();
-    // Behind the last frame there is only the space for more.
-    bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1);
+    // Behind the last frame, whose own last byte may be zero, there is only the space for more.
+    let FileEnd::Clean { offset } = sutra_wal::offline::verify(&RealDisk, dir.path(), None).unwrap().files[0].end else {
+        panic!()
+    };
+    bytes.truncate(offset as usize);
     let beside = ["IDENTITY", "DURABLE", "MANIFEST"].map(|name| (name, fs::read(dir.path().join(name)).unwrap()));
     let floor: serde_json::Value = serde_json::from_slice(&beside[1].1).unwrap();
     let floor = floor["offset"].as_u64().unwrap() as usize;
