@@ -44,6 +44,8 @@ pub(super) struct State {
     off: bool,
     /// In bytes; `None`: endless.
     capacity: Option<u64>,
+    /// Changes of files whose path has this in it wait.
+    held: Option<String>,
 }
 
 /// What becomes of a call.
@@ -92,6 +94,7 @@ impl SimulatedDisk {
             last: None,
             off: false,
             capacity: None,
+            held: None,
         })))
     }
 
@@ -132,6 +135,17 @@ impl SimulatedDisk {
     /// Lets calls fail.
     pub fn fault(&self, fault: Fault) {
         self.state().faults.add(fault);
+    }
+
+    /// Lets the changes of files with `part` in their path wait, as on a disk that has more to do than it can, until
+    /// [`SimulatedDisk::release`].
+    pub fn hold(&self, part: impl Into<String>) {
+        self.state().held = Some(part.into());
+    }
+
+    /// Lets what waits go on.
+    pub fn release(&self) {
+        self.state().held = None;
     }
 
     /// Takes all faults back; the power stays as it is.
@@ -247,6 +261,11 @@ impl State {
             Some(Failure::Torn) if call == DiskCall::Write => Ok(Course::Part(os(libc::EIO))),
             Some(Failure::Io | Failure::Torn | Failure::Lost) => Err(os(libc::EIO)),
         }
+    }
+
+    /// Whether a change of this file has to wait.
+    pub(super) fn is_held(&self, path: &Path) -> bool {
+        !self.off && self.held.as_ref().is_some_and(|part| path.to_string_lossy().contains(part))
     }
 
     pub(super) fn random(&mut self) -> &mut Random {

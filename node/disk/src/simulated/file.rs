@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::disk::{Course, State};
 use super::faults::{DiskCall, PoweredOff, os};
@@ -14,6 +15,9 @@ use crate::disk::{DiskFile, DiskLock};
 
 /// Longest file, in bytes: a test that asks for more has a wrong length, and must not ask the machine for the memory.
 const FILE_BYTES: u64 = 1 << 34;
+
+/// How often a change that is held looks whether it still is.
+const HELD: Duration = Duration::from_millis(1);
 
 /// An open file.
 pub(super) struct SimulatedFile {
@@ -49,6 +53,11 @@ impl SimulatedFile {
     /// Counts a call that changes the file.
     fn change(&self, call: DiskCall, end: Option<u64>) -> io::Result<(MutexGuard<'_, State>, Course)> {
         let mut state = self.state()?;
+        while state.is_held(&self.path) {
+            drop(state);
+            std::thread::sleep(HELD);
+            state = self.state()?;
+        }
         if !self.writable {
             return Err(os(libc::EBADF));
         }

@@ -12,7 +12,8 @@ use sutra_segment::{Pace, Segment, SegmentId, Source};
 
 use super::checkpoint::entry;
 use super::files::remove_segments;
-use super::{EndOnPanic, KeepError, Keeper, Work, segment_path, step_back, undamaged};
+use super::work::Asker;
+use super::{EndOnPanic, KeepError, Keeper, Work, segment_path, step_back, told, undamaged};
 use crate::control::Control;
 use crate::datadir::DataDir;
 use crate::manifest::NamespaceEntry;
@@ -51,6 +52,16 @@ pub(super) struct Merging {
     id: u64,
     cancelled: Arc<AtomicBool>,
     thread: JoinHandle<Merged>,
+    /// Who asked for it; nobody, where the sizes of segments did.
+    asked: Vec<Asker>,
+}
+
+/// Tells those who asked for a compaction what has come of it.
+fn answer(asked: Vec<Asker>, outcome: Result<(), &KeepError>) {
+    for asker in asked {
+        // It may have gone away.
+        let _ = asker.send(outcome.map_err(told));
+    }
 }
 
 impl Job {
@@ -109,17 +120,29 @@ impl Keeper {
             let waits = self.segments.len() > super::tiers::MOST;
             match &self.merging {
                 Some(merging) if waits || merging.thread.is_finished() => self.finish_merge()?,
+                // What somebody waits for comes first, and merges these segments too.
+                Some(merging) if merging.asked.is_empty() && !self.asked.is_empty() => self.give_up_merge(),
                 Some(_) => return Ok(()),
                 None => {
-                    let sizes: Vec<u64> = self.manifest.files.iter().map(|file| file.bytes).collect();
-                    let Some(run) = super::tiers::choose(&sizes) else { return Ok(()) };
-                    self.begin_merge(run)?;
+                    let asked = std::mem::take(&mut self.asked);
+                    let run = if asked.is_empty() { self.due() } else { Some(0..self.segments.len()) };
+                    let Some(run) = run.filter(|run| !run.is_empty()) else {
+                        answer(asked, Ok(()));
+                        return Ok(());
+                    };
+                    self.begin_merge(run, asked)?;
                 }
             }
         }
     }
 
-    fn begin_merge(&mut self, run: Range<usize>) -> Result<(), KeepError> {
+    /// The segments to merge because of their sizes, if there are such.
+    fn due(&self) -> Option<Range<usize>> {
+        let sizes: Vec<u64> = self.manifest.files.iter().map(|file| file.bytes).collect();
+        super::tiers::choose(&sizes)
+    }
+
+    fn begin_merge(&mut self, run: Range<usize>, asked: Vec<Asker>) -> Result<(), KeepError> {
         let job = self.job(run);
         let id = job.id.0;
         let cancelled = Arc::new(AtomicBool::new(false));
@@ -133,9 +156,22 @@ impl Keeper {
             let _ = done.send(Work::Merged(id));
             merged
         });
-        let thread = thread.map_err(|source| KeepError::Io { step: "start a thread that merges segments", source })?;
-        self.merging = Some(Merging { id, cancelled, thread });
-        Ok(())
+        let thread = thread.map_err(|source| KeepError::Io { step: "start a thread that merges segments", source });
+        match thread {
+            Ok(thread) => {
+                self.merging = Some(Merging { id, cancelled, thread, asked });
+                Ok(())
+            }
+            Err(error) => {
+                answer(asked, Err(&error));
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells those whose compaction has not begun why it will not.
+    pub(super) fn refuse_compactions(&mut self, why: &KeepError) {
+        answer(std::mem::take(&mut self.asked), Err(why));
     }
 
     /// The merge into this segment has ended; it may have been published already, or given up.
@@ -169,14 +205,17 @@ impl Keeper {
 
     /// Waits for the merge that is under way, if one is, and puts its segment in place. No checkpoint may be unfinished.
     fn finish_merge(&mut self) -> Result<(), KeepError> {
-        let Some(Merging { thread, .. }) = self.merging.take() else { return Ok(()) };
+        let Some(Merging { thread, asked, .. }) = self.merging.take() else { return Ok(()) };
         // One that has panicked ends the store.
-        thread.join().map_err(|_| KeepError::Closed).and_then(|merged| self.publish(merged))
+        let published = thread.join().map_err(|_| KeepError::Closed).and_then(|merged| self.publish(merged));
+        answer(asked, published.as_ref().copied());
+        published
     }
 
-    /// Gives up the merge that is under way, if one is.
+    /// Gives up the merge that is under way, if one is. Who asked for it gets another.
     pub(super) fn give_up_merge(&mut self) {
-        let Some(Merging { cancelled, thread, .. }) = self.merging.take() else { return };
+        let Some(Merging { cancelled, thread, asked, .. }) = self.merging.take() else { return };
+        self.asked.extend(asked);
         cancelled.store(true, Ordering::Relaxed);
         if let Ok(merged) = thread.join() {
             self.forget(&[merged.id]);

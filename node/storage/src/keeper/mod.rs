@@ -61,6 +61,8 @@ pub(crate) struct Keeper {
     indexer: Indexer,
     /// A merge that another thread writes.
     merging: Option<compact::Merging>,
+    /// Who waits for a compaction that has not begun.
+    asked: Vec<work::Asker>,
     /// How often something failed since all was well.
     failures: u32,
     /// Segments that no manifest names for certain: they may go once a later manifest is certain.
@@ -97,7 +99,19 @@ impl Keeper {
         segments: Vec<Arc<Segment>>,
         indexer: Indexer,
     ) -> Self {
-        Self { shared, dir, log, manifest, segments, unfinished: None, indexer, merging: None, failures: 0, strays: Vec::new() }
+        Self {
+            shared,
+            dir,
+            log,
+            manifest,
+            segments,
+            unfinished: None,
+            indexer,
+            merging: None,
+            asked: Vec::new(),
+            failures: 0,
+            strays: Vec::new(),
+        }
     }
 
     /// Works until it is asked to close.
@@ -165,7 +179,12 @@ impl Keeper {
                 self.try_merge();
                 Ok(())
             }
-            Work::Scrub => self.scrub(),
+            Work::Scrub => {
+                self.scrub()?;
+                // It may have given one up.
+                self.try_merge();
+                Ok(())
+            }
             Work::CheckpointNow(done) => {
                 let outcome = self.checkpoint();
                 // Whoever asked may have gone away.
@@ -176,13 +195,14 @@ impl Keeper {
                 Ok(())
             }
             Work::CompactNow(done) => {
-                self.give_up_merge();
-                let checkpoint = self.checkpoint();
-                let compacted = if checkpoint.is_ok() { self.compact(0..self.segments.len()) } else { Ok(()) };
-                let _ = done.send(checkpoint.as_ref().and(compacted.as_ref()).copied().map_err(told));
-                self.note_merge(compacted);
-                checkpoint?;
-                self.scrub_if_due()
+                self.asked.push(done);
+                let outcome = self.checkpoint().and_then(|()| self.scrub_if_due());
+                match &outcome {
+                    // A scrub gives up merges: that comes first.
+                    Ok(()) => self.try_merge(),
+                    Err(error) => self.refuse_compactions(error),
+                }
+                outcome
             }
             Work::Built(built) => self.built(*built),
             Work::Merge => {

@@ -7,6 +7,9 @@ use tokio::sync::oneshot;
 
 use crate::manifest::GraphEntry;
 
+/// Where somebody waits for what comes of it.
+pub(crate) type Asker = oneshot::Sender<Result<(), String>>;
+
 /// Something for the keeper to do.
 pub(crate) enum Work {
     /// The deltas have reached their budget.
@@ -14,9 +17,9 @@ pub(crate) enum Work {
     /// Something was erased.
     Scrub,
     /// Somebody wants everything in segments.
-    CheckpointNow(oneshot::Sender<Result<(), String>>),
+    CheckpointNow(Asker),
     /// Somebody wants one segment of all.
-    CompactNow(oneshot::Sender<Result<(), String>>),
+    CompactNow(Asker),
     /// It is time to merge what should be one.
     Merge,
     /// The merge into the segment with this number has ended.

@@ -1,5 +1,6 @@
 //! What the keeper owes, and what searches see once it has done it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use sutra_disk::{Disk, DiskCall, Failure, Fault, SimulatedDisk, When};
 use sutra_protocol::command::{Command, Operation};
 use sutra_protocol::http::OnConflict;
 use sutra_protocol::{AsOf, Knowledge, Namespace, Timestamp};
-use sutra_storage::{Hit, Store, StoreConfig, View};
+use sutra_storage::{Hit, KeepFailure, Store, StoreConfig, View};
 
 use super::{command, id, learn, view};
 
@@ -102,6 +103,92 @@ async fn a_failed_merge_is_told_and_tried_again_and_refuses_no_write() {
     store.close().await;
 }
 
+/// Asks for a compaction whose segment can't be written before the disk lets it go.
+async fn asked<'a>(store: &'a Store, disk: &SimulatedDisk) -> Pin<Box<impl Future<Output = Result<(), KeepFailure>> + use<'a>>> {
+    disk.hold(".new");
+    let mut compaction = Box::pin(store.compact());
+    let (merges, files) = (store.stats().compactions, disk.paths().len());
+    let begun = async {
+        while disk.paths().len() == files {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        outcome = &mut compaction => panic!("{outcome:?} although its segment can't be written"),
+        () = begun => {}
+    }
+    assert_eq!(store.stats().compactions, merges);
+    compaction
+}
+
+#[tokio::test]
+async fn a_compaction_that_is_asked_for_holds_up_no_checkpoint() {
+    let disk = SimulatedDisk::new(7);
+    let store = store_on(&disk);
+    segments_of(&store, &DRUGS[..2]).await;
+    let compaction = asked(&store, &disk).await;
+    // Only the compaction's own segment waits from here on.
+    disk.hold("0000000000000003");
+    segments_of(&store, &DRUGS[2..]).await;
+    assert_eq!((store.stats().segments, store.stats().compactions), (4, 0));
+    // Whoever asks meanwhile waits for one that has what came since.
+    let mut second = Box::pin(store.compact());
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut second).await.is_err());
+    disk.release();
+    compaction.await.unwrap();
+    second.await.unwrap();
+    assert_eq!((store.stats().segments, store.stats().compactions), (1, 2));
+    assert!(DRUGS.iter().all(|drug| view(&store).concept(id(drug)).is_some()));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_asked_for_a_compaction_that_fails_is_told_why() {
+    let disk = SimulatedDisk::new(8);
+    let store = store_on(&disk);
+    segments_of(&store, &DRUGS[..2]).await;
+    disk.fault(Fault::new(DiskCall::Write, Failure::Io, When::From(1)).on("0000000000000003"));
+    let told = store.compact().await.unwrap_err().to_string();
+    assert!(told.contains("0000000000000003"), "{told}");
+    disk.heal();
+    store.compact().await.unwrap();
+    assert_eq!((store.stats().segments, store.stats().trouble), (1, None));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_erasure_begins_a_compaction_anew() {
+    let disk = SimulatedDisk::new(9);
+    let store = store_on(&disk);
+    segments_of(&store, &DRUGS[..3]).await;
+    let compaction = asked(&store, &disk).await;
+    let erased = store.submit(command(Operation::Erase(id("heparin")))).await.unwrap();
+    disk.release();
+    compaction.await.unwrap();
+    store.scrub(erased.index).await;
+    assert!(!holds(&disk, "heparin"));
+    assert!(["warfarin", "rivaroxaban"].iter().all(|drug| view(&store).concept(id(drug)).is_some()));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_compaction_when_the_store_closes_is_told() {
+    let disk = SimulatedDisk::new(10);
+    let store = store_on(&disk);
+    segments_of(&store, &DRUGS[..2]).await;
+    let compaction = asked(&store, &disk).await;
+    let closing = async {
+        // It is given up as soon as the keeper hears of the end; what is written already is of no use then.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        disk.release();
+    };
+    let (told, (), ()) = tokio::join!(compaction, store.close(), closing);
+    assert!(told.unwrap_err().to_string().contains("the store is closed"));
+    let store = store_on(&disk);
+    assert!(DRUGS[..2].iter().all(|drug| view(&store).concept(id(drug)).is_some()));
+    store.close().await;
+}
+
 #[tokio::test]
 async fn what_was_erased_is_gone_from_files_though_its_namespace_was_dropped_with_it() {
     let disk = SimulatedDisk::new(4);
@@ -168,6 +255,7 @@ async fn an_erased_vector_is_in_no_graph_though_one_was_being_built() {
     store.close().await;
 }
 
+/// Whether any file has these words.
 fn holds(disk: &SimulatedDisk, words: &str) -> bool {
     disk.paths().iter().any(|path| {
         let bytes = disk.read(path).unwrap_or_default();
