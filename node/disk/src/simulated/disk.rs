@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::faults::{DiskCall, Failure, Fault, Faults, PoweredOff, os};
 use super::file::{SimulatedFile, SimulatedLock};
@@ -46,6 +46,7 @@ pub(super) struct State {
     capacity: Option<u64>,
     /// Changes of files whose path has this in it wait.
     held: Option<String>,
+    pub(super) released: Arc<Condvar>,
 }
 
 /// What becomes of a call.
@@ -95,6 +96,7 @@ impl SimulatedDisk {
             off: false,
             capacity: None,
             held: None,
+            released: Arc::default(),
         })))
     }
 
@@ -145,7 +147,9 @@ impl SimulatedDisk {
 
     /// Lets what waits go on.
     pub fn release(&self) {
-        self.state().held = None;
+        let mut state = self.state();
+        state.held = None;
+        state.released.notify_all();
     }
 
     /// Takes all faults back; the power stays as it is.

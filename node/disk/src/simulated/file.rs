@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::disk::{Course, State};
 use super::faults::{DiskCall, PoweredOff, os};
@@ -15,9 +14,6 @@ use crate::disk::{DiskFile, DiskLock};
 
 /// Longest file, in bytes: a test that asks for more has a wrong length, and must not ask the machine for the memory.
 const FILE_BYTES: u64 = 1 << 34;
-
-/// How often a change that is held looks whether it still is.
-const HELD: Duration = Duration::from_millis(1);
 
 /// An open file.
 pub(super) struct SimulatedFile {
@@ -54,9 +50,8 @@ impl SimulatedFile {
     fn change(&self, call: DiskCall, end: Option<u64>) -> io::Result<(MutexGuard<'_, State>, Course)> {
         let mut state = self.state()?;
         while state.is_held(&self.path) {
-            drop(state);
-            std::thread::sleep(HELD);
-            state = self.state()?;
+            let released = Arc::clone(&state.released);
+            state = released.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if !self.writable {
             return Err(os(libc::EBADF));

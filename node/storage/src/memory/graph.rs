@@ -303,16 +303,14 @@ impl Graph {
             self.counts.concepts += 1;
             self.delta.put_time(recorded_at, concept.id);
         }
-        let old_vector = previous.as_ref().and_then(|concept| concept.vector.as_ref());
-        match (old_vector.is_some(), concept.vector.is_some()) {
+        let had_vector = previous.as_ref().is_some_and(|concept| concept.vector.is_some());
+        match (had_vector, concept.vector.is_some()) {
             (false, true) => self.counts.vectors += 1,
             (true, false) => self.counts.vectors -= 1,
             _ => {}
         }
-        if let (Some(shape), Some(vector)) = (self.shape, &concept.vector)
-            && old_vector != Some(vector)
-        {
-            self.delta.vectors.put(shape, concept.id, vector);
+        if let Some(shape) = self.shape {
+            self.delta.vectors.put(shape, &concept);
         }
         let same_text =
             previous.as_ref().is_some_and(|previous| previous.content == concept.content && previous.aliases == concept.aliases);

@@ -49,25 +49,15 @@ impl View {
         for delta in self.graph().deltas() {
             let Some(recent) = delta.vectors.recent() else { continue };
             let accept = |ordinal: u32| {
-                let (id, stored) = delta.vectors.owner(ordinal)?;
-                let concept = reader.concept(*id)?;
-                let current = concept.vector.as_ref().is_some_and(|vector| Arc::ptr_eq(vector, stored) || vector == stored);
-                (current && filter.is_none_or(|filter| filter.passes(&concept))).then_some(concept)
+                let version = delta.vectors.owner(ordinal)?;
+                // The filter costs less than looking the concept up.
+                let passes = filter.is_none_or(|filter| filter.passes(version));
+                let seen = || reader.concept(version.id).is_some_and(|concept| Arc::ptr_eq(&concept, version));
+                (passes && seen()).then_some(version)
             };
-            let mut wanted = k;
-            loop {
-                let each = |ordinal| accept(ordinal).is_some();
-                let found = recent.search(&query, wanted, &sutra_vector::Filter::Each(&each), Effort::Usual)?;
-                // A vector that left and came back is there twice, and makes room for more.
-                let mut distinct = HashSet::new();
-                let passing = found.iter().filter_map(|near| hit(accept(near.ordinal)?, near));
-                let passing: Vec<Hit> = passing.filter(|hit| distinct.insert(hit.concept.id)).collect();
-                if passing.len() >= k || found.len() < wanted {
-                    hits.extend(passing.into_iter().take(k));
-                    break;
-                }
-                wanted *= 4;
-            }
+            let each = |ordinal| accept(ordinal).is_some();
+            let found = recent.search(&query, k, &sutra_vector::Filter::Each(&each), Effort::Usual)?;
+            hits.extend(found.iter().filter_map(|near| hit(Arc::clone(delta.vectors.owner(near.ordinal)?), near)));
         }
         for layer in self.graph().parts.iter() {
             self.nearest_in(layer, &query, k, filter, &mut hits)?;
@@ -126,18 +116,21 @@ impl View {
     fn owner(&self, layer: &Layer, ordinal: u32) -> Option<Arc<Concept>> {
         let code = layer.vector_row(ordinal)?;
         let id: ConceptId = layer.id_of(code);
-        let concept = self.reader().concept(id)?;
-        let stored = layer.vectors()?;
+        let is_now = self.as_of().known_at.is_none();
         let here = matches!(self.graph().find(id)?, Found::Stored(newest, _) if newest.segment_id() == layer.segment_id());
+        // A newer layer has the newest version, and its vector. A view of the past may want an older one.
+        if is_now && !here {
+            return None;
+        }
+        let concept = self.reader().concept(id)?;
         // Only a row with one vector needs no comparison.
-        let sole = here
-            && self.as_of().known_at.is_none()
+        let sole = is_now
             && (ordinal == 0 || layer.vector_row(ordinal - 1) != Some(code))
             && layer.vector_row(ordinal + 1) != Some(code);
         if sole && concept.vector.is_some() {
             return Some(concept);
         }
-        let vector = stored.vector(ordinal)?;
+        let vector = layer.vectors()?.vector(ordinal)?;
         concept.vector.as_deref().is_some_and(|current| *current == *vector).then_some(concept)
     }
 
