@@ -2,9 +2,10 @@
 //!
 //! The truth is an exact search over the same vectors in the same run. Questions come from the vectors' topics and are none of them.
 //!
-//! At rest: everything in one segment, its graph built. Under load: another store with a fifth of the vectors in each of four
-//! segments and of the rest as many in the delta as it holds before the engine checkpoints, while a writer teaches concepts with vectors all the time; without a filter and with filters
-//! on an attribute that half, a tenth, a hundredth and a thousandth of all concepts pass. What the writer adds to the truth while
+//! At rest: everything in one segment, its graph built. Under load: another store with most of the vectors in four segments, the newest
+//! so much smaller that they are not merged, and of the rest as many in the delta as it holds before the engine checkpoints, while a
+//! writer teaches concepts with vectors all the time; without a filter and with filters on an attribute that half, a tenth, a hundredth
+//! and a thousandth of all concepts pass. What the writer adds to the truth while
 //! questions are asked lies outside the searched attribute's values, so that filtered truth stays exact; without a filter, found
 //! concepts of the writer's are left out on both sides.
 //!
@@ -33,8 +34,10 @@ use crate::statistics::Samples;
 const K: usize = 10;
 /// How many more are asked for under load, where the writer's vectors may stand among the nearest.
 const SPARE: usize = 10;
-/// Parts of the store under load that are in segments, one a segment.
-const SEGMENTS: usize = 4;
+/// The segments of the store under load, in parts of [`PARTS`] of all vectors: segments are merged where they are of one size.
+const SEGMENTS: [usize; 4] = [15, 15, 15, 7];
+/// What is in no segment is more than a delta holds.
+const PARTS: usize = 56;
 /// Concepts between two looks at the delta while it is filled.
 const STEP: usize = 250;
 /// A delta of this part of its budget passes for full.
@@ -135,23 +138,25 @@ async fn under_load(setting: &Setting, bench: &Bench, recorder: &mut Recorder) -
     let dir = setting.directory("vectors-load")?;
     let store = engine::open_unhurried(dir.path()).await?;
     let count = bench.vectors.len();
-    // What is left over is more than a delta holds.
-    let part = count / (SEGMENTS + 1);
-    for segment in 0..SEGMENTS {
-        progress::step(format_args!("segment {} of {SEGMENTS}", segment + 1));
-        load(&store, &bench.generator, segment * part..(segment + 1) * part).await?;
+    let mut loaded = 0;
+    for (number, parts) in SEGMENTS.into_iter().enumerate() {
+        progress::step(format_args!("segment {} of {}", number + 1, SEGMENTS.len()));
+        let end = loaded + count * parts / PARTS;
+        load(&store, &bench.generator, loaded..end).await?;
         engine::checkpoint(&store).await?;
+        loaded = end;
     }
     graphs_built().await?;
     store.close().await;
     drop(store);
     let store = engine::open(dir.path()).await?;
-    let mut loaded = SEGMENTS * part;
+    let stored = loaded;
     while loaded + STEP <= count && engine::tail(&store).delta < FULL {
         load(&store, &bench.generator, loaded..loaded + STEP).await?;
         loaded += STEP;
     }
-    let (segments, delta) = (engine::segments(&store), loaded - SEGMENTS * part);
+    let (segments, delta) = (engine::segments(&store), loaded - stored);
+    anyhow::ensure!(segments == SEGMENTS.len() as u64, "there are {segments} segments, and there should be {}", SEGMENTS.len());
     let over = Arc::new(AtomicBool::new(false));
     let writer = tokio::spawn(ingest(store.clone(), bench.made.clone(), Arc::clone(&over)));
     let asked = bench.questions.len() / 2;

@@ -130,39 +130,39 @@ impl<'a> AttributeRuns<'a> {
 
     /// Rows whose number lies in `range`, ascending. The key is [`crate::number_key`] of it. A whole number stands where the nearest
     /// float does, so that an exclusive bound is the caller's to apply.
-    pub fn numbers(&self, range: RangeInclusive<f64>) -> impl DoubleEndedIterator<Item = (u64, Code)> + use<'a> {
+    pub fn numbers(&self, range: RangeInclusive<f64>) -> Values<'a> {
         self.between(Sort::Number, number_key(*range.start()), number_key(*range.end()))
     }
 
     /// Rows whose text is a time of RFC 3339 in `range`, ascending. The key is [`crate::time_key`] of it.
-    pub fn times(&self, range: RangeInclusive<Timestamp>) -> impl DoubleEndedIterator<Item = (u64, Code)> + use<'a> {
+    pub fn times(&self, range: RangeInclusive<Timestamp>) -> Values<'a> {
         self.between(Sort::Time, time_key(*range.start()), time_key(*range.end()))
     }
 
     /// Rows whose text is `text` or has its hash; if `text` is a time, rows with the same time, however it is written.
-    pub fn equal_text(&self, text: &str) -> impl DoubleEndedIterator<Item = (u64, Code)> + use<'a> {
+    pub fn equal_text(&self, text: &str) -> Values<'a> {
         let (sort, key) = text_key(text);
         self.between(sort, key, key)
     }
 
     /// Rows whose truth value is `value`.
-    pub fn equal_bool(&self, value: bool) -> impl DoubleEndedIterator<Item = (u64, Code)> + use<'a> {
+    pub fn equal_bool(&self, value: bool) -> Values<'a> {
         let key = if value { TRUE } else { FALSE };
         self.between(Sort::Equal, key, key)
     }
 
     /// Rows with any number, ascending.
-    pub fn all_numbers(&self) -> impl DoubleEndedIterator<Item = (u64, Code)> + use<'a> {
+    pub fn all_numbers(&self) -> Values<'a> {
         self.coded(self.runs[Sort::Number as usize].all())
     }
 
     /// Rows with any text that is a time, ascending.
-    pub fn all_times(&self) -> impl DoubleEndedIterator<Item = (u64, Code)> + use<'a> {
+    pub fn all_times(&self) -> Values<'a> {
         self.coded(self.runs[Sort::Time as usize].all())
     }
 
     /// Rows with any other text or a truth value, in the order of hashes.
-    pub fn all_others(&self) -> impl DoubleEndedIterator<Item = (u64, Code)> + use<'a> {
+    pub fn all_others(&self) -> Values<'a> {
         self.coded(self.runs[Sort::Equal as usize].all())
     }
 
@@ -170,13 +170,47 @@ impl<'a> AttributeRuns<'a> {
         self.runs
     }
 
-    fn between(&self, sort: Sort, least: u64, greatest: u64) -> impl DoubleEndedIterator<Item = (u64, Code)> + use<'a> {
+    fn between(&self, sort: Sort, least: u64, greatest: u64) -> Values<'a> {
         self.coded(self.runs[sort as usize].between(least, greatest))
     }
 
-    fn coded(&self, pairs: Pairs<'a>) -> impl DoubleEndedIterator<Item = (u64, Code)> + use<'a> {
+    fn coded(&self, pairs: Pairs<'a>) -> Values<'a> {
+        Values { pairs, part: self.part }
+    }
+}
+
+/// Keys and their rows, ascending. Ends early where the file is damaged.
+#[derive(Clone, Debug)]
+pub struct Values<'a> {
+    pairs: Pairs<'a>,
+    part: &'a Part,
+}
+
+impl<'a> Values<'a> {
+    /// The rows alone, in the same order: for many, which are read at once.
+    pub fn rows(self) -> impl Iterator<Item = Code> + use<'a> {
         let part = self.part;
-        pairs.filter_map(move |(key, row)| Some((key, part.checked(row)?)))
+        self.pairs.rows().filter_map(move |row| part.checked(row))
+    }
+}
+
+impl Iterator for Values<'_> {
+    type Item = (u64, Code);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, row) = self.pairs.next()?;
+        Some((key, self.part.checked(row)?))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.pairs.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for Values<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let (key, row) = self.pairs.next_back()?;
+        Some((key, self.part.checked(row)?))
     }
 }
 

@@ -41,7 +41,7 @@ mod texts;
 mod varint;
 mod write;
 
-pub use attributes::AttributeRuns;
+pub use attributes::{AttributeRuns, Values};
 pub use container::{Container, Span};
 pub use error::{Damage, SegmentError};
 pub use hash::{number_key, text_hash, time_key};

@@ -63,7 +63,15 @@ pub(crate) struct Pairs<'a> {
     range: Range<usize>,
 }
 
-impl Pairs<'_> {
+impl<'a> Pairs<'a> {
+    /// The rows, without their keys.
+    pub(crate) fn rows(self) -> impl Iterator<Item = u32> + use<'a> {
+        let Run { container, section, at, count } = self.run;
+        let first = at + 8 * count + 4 * self.range.start;
+        let rows = container.slice(section, first, 4 * self.range.len()).unwrap_or_default();
+        rows.as_chunks().0.iter().map(|row| u32::from_le_bytes(*row))
+    }
+
     fn get(&mut self, index: usize) -> Option<(u64, u32)> {
         let pair = self.run.key(index).zip(self.run.row(index));
         if pair.is_none() {

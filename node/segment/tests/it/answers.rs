@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sutra_keyword::{Hit, Query};
 use sutra_protocol::name::names;
 use sutra_protocol::{AssociationKey, AttributeValue, Concept, ConceptId, Ground, Timestamp, Validity};
-use sutra_segment::{AssociationRow, ConceptRow, Edge, Part, Shape, Standing, number_key, text_hash, time_key};
+use sutra_segment::{AssociationRow, ConceptRow, Edge, Part, Shape, Standing, Values, number_key, text_hash, time_key};
 
 use crate::fixture::Knowledge;
 
@@ -153,25 +153,27 @@ impl Questions {
         assert!(!self.strict || answers.oldest == newest);
         for name in &self.attributes {
             let runs = part.attribute(name);
-            let list = |pairs: &mut dyn Iterator<Item = (u64, sutra_segment::Code)>| {
-                pairs.map(|(key, code)| (key, part.id_of(code))).collect::<Vec<_>>()
+            let list = |values: Values<'_>| {
+                let rows: Vec<_> = values.clone().rows().collect();
+                assert!(!self.strict || values.clone().map(|(_, code)| code).eq(rows));
+                values.map(|(key, code)| (key, part.id_of(code))).collect::<Vec<_>>()
             };
             let mut put = |found: Option<Vec<(u64, ConceptId)>>| answers.attributes.push(found.unwrap_or_default());
-            put(runs.map(|runs| list(&mut runs.all_numbers())));
-            put(runs.map(|runs| list(&mut runs.all_times())));
+            put(runs.map(|runs| list(runs.all_numbers())));
+            put(runs.map(|runs| list(runs.all_times())));
             for low in &self.bounds {
                 for high in &self.bounds {
-                    put(runs.map(|runs| list(&mut runs.numbers(*low..=*high))));
+                    put(runs.map(|runs| list(runs.numbers(*low..=*high))));
                 }
             }
             for time in self.times.iter().flatten() {
-                put(runs.map(|runs| list(&mut runs.times(*time..=time.plus_micros(90_000_000)))));
+                put(runs.map(|runs| list(runs.times(*time..=time.plus_micros(90_000_000)))));
             }
             for text in &self.texts {
-                put(runs.map(|runs| list(&mut runs.equal_text(text))));
+                put(runs.map(|runs| list(runs.equal_text(text))));
             }
             for value in [false, true] {
-                put(runs.map(|runs| list(&mut runs.equal_bool(value))));
+                put(runs.map(|runs| list(runs.equal_bool(value))));
             }
         }
         if let (Some(vectors), Some(shape)) = (part.vectors(), part.shape()) {

@@ -6,7 +6,7 @@
 use sutra_protocol::Timestamp;
 use sutra_protocol::concept::AttributeValue;
 use sutra_protocol::filter::{Filter, Leaf};
-use sutra_segment::Code;
+use sutra_segment::Values;
 use sutra_vector::Ordinals;
 
 use crate::memory::layer::Layer;
@@ -38,21 +38,21 @@ fn leaf_rows(layer: &Layer, leaf: &Leaf) -> Option<Ordinals> {
     let mut found = Ordinals::with_capacity(layer.rows());
     // No row of this layer had the attribute: none passes.
     let Some(runs) = layer.attribute(name) else { return Some(found) };
-    let mut add = |codes: &mut dyn Iterator<Item = (u64, Code)>| {
-        codes.for_each(|(_, code)| {
+    let mut add = |values: Values<'_>| {
+        values.rows().for_each(|code| {
             found.insert(code.row());
         });
     };
     for value in leaf.eq.iter().chain(leaf.one_of.iter().flatten()) {
         match value {
-            AttributeValue::Bool(value) => add(&mut runs.equal_bool(*value)),
+            AttributeValue::Bool(value) => add(runs.equal_bool(*value)),
             AttributeValue::Text(text) => match text.parse::<Timestamp>() {
-                Ok(time) => add(&mut runs.times(time..=time)),
-                Err(_) => add(&mut runs.equal_text(text)),
+                Ok(time) => add(runs.times(time..=time)),
+                Err(_) => add(runs.equal_text(text)),
             },
             number => {
                 let number = number_of(number)?;
-                add(&mut runs.numbers(number..=number));
+                add(runs.numbers(number..=number));
             }
         }
     }
@@ -64,11 +64,11 @@ fn leaf_rows(layer: &Layer, leaf: &Leaf) -> Option<Ordinals> {
                 // Texts that are no times are ordered by the alphabet, of which there is no index.
                 let time = text.parse::<Timestamp>().ok()?;
                 let (first, last) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
-                add(&mut runs.times(if least.is_some() { time..=last } else { first..=time }));
+                add(runs.times(if least.is_some() { time..=last } else { first..=time }));
             }
             number => {
                 let number = number_of(number)?;
-                add(&mut runs.numbers(if least.is_some() { number..=f64::INFINITY } else { f64::NEG_INFINITY..=number }));
+                add(runs.numbers(if least.is_some() { number..=f64::INFINITY } else { f64::NEG_INFINITY..=number }));
             }
         }
     }
