@@ -26,18 +26,6 @@ pub trait Knowledge {
     /// ordered by type, label and neighbour; outgoing before incoming.
     fn expand(&self, frontier: &[ConceptId], direction: Direction, filter: &AssociationFilter) -> Vec<Vec<Step>>;
 
-    /// The same, and associations to concepts that `wanted` refuses may be left out, at less cost than [`Knowledge::expand`]: what they
-    /// rest on need not be read. Unless it is implemented, none is.
-    fn expand_towards(
-        &self,
-        frontier: &[ConceptId],
-        direction: Direction,
-        filter: &AssociationFilter,
-        _wanted: &dyn Fn(ConceptId) -> bool,
-    ) -> Vec<Vec<Step>> {
-        self.expand(frontier, direction, filter)
-    }
-
     /// The association with its evidence, if it is alive.
     fn association(&self, key: &AssociationKey) -> Option<Association>;
 }

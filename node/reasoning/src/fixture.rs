@@ -129,18 +129,6 @@ impl Knowledge for Graph {
         frontier.iter().map(expand).collect()
     }
 
-    fn expand_towards(
-        &self,
-        frontier: &[ConceptId],
-        direction: Direction,
-        filter: &AssociationFilter,
-        wanted: &dyn Fn(ConceptId) -> bool,
-    ) -> Vec<Vec<Step>> {
-        let mut answers = self.expand(frontier, direction, filter);
-        answers.iter_mut().for_each(|steps| steps.retain(|step| wanted(step.to())));
-        answers
-    }
-
     fn association(&self, key: &AssociationKey) -> Option<Association> {
         self.associations.get(key).cloned()
     }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use sutra_protocol::{ApiError, AsOf, Knowledge, Namespace, Timestamp};
+use sutra_protocol::{ApiError, AsOf, Namespace, Timestamp};
 use sutra_storage::View;
 
-use super::brief::Brief;
 use super::fault::{self, Fate};
 use super::pinned::Pinned;
 use super::{Caller, Read, SHARD, Service};
@@ -69,25 +68,6 @@ impl Service {
     ) -> Result<T, ApiError> {
         self.ready(caller).await?;
         self.pin(read)?.read(work)
-    }
-
-    /// Runs a read that is light mostly: at once as long as it looks at few associations, otherwise again as a heavy one.
-    pub(super) async fn brief<T: Send + 'static>(
-        &self,
-        caller: &Caller,
-        read: Read,
-        work: impl Fn(&View, &dyn Knowledge) -> Result<T, ApiError> + Send + 'static,
-    ) -> Result<T, ApiError> {
-        let at_once = self.light(caller, &read, |view| {
-            let brief = Brief::new(view);
-            let answer = work(view, &brief);
-            // What it came to is of no use then, be it an error.
-            if brief.is_over() { Ok(None) } else { answer.map(Some) }
-        });
-        match at_once.await? {
-            Some(answer) => Ok(answer),
-            None => self.heavy(caller, read, move |view| work(view, view)).await,
-        }
     }
 
     /// Runs a heavy read off the runtime's own threads, when its turn comes and within the caller's time.

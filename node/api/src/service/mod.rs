@@ -12,7 +12,6 @@
 //! |---|---|
 //! | `caller`, `token` | who asks, until when, and what they have seen |
 //! | `admission` | when a read may run, and on which state |
-//! | `brief` | a view with a bound on what is looked at |
 //! | `pinned` | a state that is read, and whether what was read of it is true |
 //! | `deed`, `deeds` | writes that name concepts, alone and in batches |
 //! | `submit` | one command into the store |
@@ -33,7 +32,6 @@ mod admission;
 mod associate;
 mod associate_batch;
 mod association;
-mod brief;
 mod caller;
 mod clock;
 mod concept;

@@ -1,9 +1,8 @@
 //! `POST /v1/path`.
 
 use sutra_protocol::http::{PathRequest, PathResponse};
-use sutra_protocol::{ApiError, AssociationFilter, Knowledge, Label};
+use sutra_protocol::{ApiError, AssociationFilter, Label};
 use sutra_reasoning::{Budget, PathQuery, find_paths, path_view};
-use sutra_storage::View;
 
 use super::association::find;
 use super::{Caller, Read, Service, clock};
@@ -18,34 +17,27 @@ impl Service {
         let clock = clock::Stopwatch::until(caller.deadline);
         let namespace = request.namespace.clone().unwrap_or_default();
         let read = Read { namespace, valid_at: request.valid_at, known_at: request.known_at };
-        let query = query(&request);
-        let several = query.max_paths > 1;
-        let search = move |view: &View, walked: &dyn Knowledge| {
+        self.heavy(caller, read, move |view| {
             let (start, end) = (find(view, "start", &request.start)?, find(view, "end", &request.end)?);
             let over = || clock.is_over();
-            let found = find_paths(walked, start, end, &query, &Budget::until(&over));
+            let found = find_paths(view, start, end, &query(request), &Budget::until(&over));
             let paths: Vec<_> = found.paths.iter().map(|path| path_view(view, path)).collect();
             let elapsed_ms = clock.elapsed_ms();
             Ok(PathResponse { found: !paths.is_empty(), paths, shards_accessed: 1, elapsed_ms, partial: !found.complete })
-        };
-        // Several are looked for over the same associations again and again.
-        if several {
-            self.heavy(caller, read, move |view| search(view, view)).await
-        } else {
-            self.brief(caller, read, search).await
-        }
+        })
+        .await
     }
 }
 
-fn query(request: &PathRequest) -> PathQuery {
+fn query(request: PathRequest) -> PathQuery {
     let defaults = PathQuery::default();
     PathQuery {
         max_depth: request.max_depth.map_or(defaults.max_depth, |depth| depth as usize),
         max_paths: request.max_paths.map_or(defaults.max_paths, |paths| paths as usize),
         direction: request.direction.unwrap_or(defaults.direction),
         filter: AssociationFilter {
-            types: request.types.clone().unwrap_or_default(),
-            labels: request.labels.iter().flatten().map(|label| Label::from(label.as_str())).collect(),
+            types: request.types.unwrap_or_default(),
+            labels: request.labels.unwrap_or_default().iter().map(|label| Label::from(label.as_str())).collect(),
             min_confidence: request.min_confidence.unwrap_or(0.0),
         },
         strategy: request.strategy.unwrap_or(defaults.strategy),

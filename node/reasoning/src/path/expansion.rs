@@ -83,15 +83,8 @@ impl<'a> Expansion<'a> {
     }
 
     /// Shows `visit` every step that leaves the frontier towards the other end, as the path crosses it, with the position in
-    /// the frontier of the concept it belongs to; steps to concepts that are not `wanted` may be left out. Returns false if the budget
-    /// ran out before the last one.
-    pub(super) fn expand(
-        &self,
-        end: End,
-        frontier: &[ConceptId],
-        wanted: &dyn Fn(ConceptId) -> bool,
-        visit: &mut dyn FnMut(usize, &Step),
-    ) -> bool {
+    /// the frontier of the concept it belongs to. Returns false if the budget ran out before the last one.
+    pub(super) fn expand(&self, end: End, frontier: &[ConceptId], visit: &mut dyn FnMut(usize, &Step)) -> bool {
         let mut at = 0;
         while at < frontier.len() {
             if !self.budget.allows() {
@@ -100,7 +93,7 @@ impl<'a> Expansion<'a> {
             let page = &frontier[at..frontier.len().min(at + self.page())];
             match &self.known {
                 None => {
-                    for (position, steps) in self.ask(end, page, wanted).into_iter().enumerate() {
+                    for (position, steps) in self.ask(end, page).into_iter().enumerate() {
                         steps.iter().for_each(|step| visit(at + position, step));
                     }
                 }
@@ -114,8 +107,7 @@ impl<'a> Expansion<'a> {
     fn recall(&self, known: &Memory, end: End, page: &[ConceptId], at: usize, visit: &mut dyn FnMut(usize, &Step)) {
         let missing: Vec<ConceptId> = page.iter().copied().filter(|id| !known.borrow().contains_key(id)).collect();
         if !missing.is_empty() {
-            // Whole: the next search may want others.
-            let answers = self.ask(end, &missing, &|_| true);
+            let answers = self.ask(end, &missing);
             known.borrow_mut().extend(missing.into_iter().zip(answers.into_iter().map(Rc::from)));
         }
         for (position, id) in page.iter().enumerate() {
@@ -126,13 +118,13 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    fn ask(&self, end: End, page: &[ConceptId], wanted: &dyn Fn(ConceptId) -> bool) -> Vec<Vec<Step>> {
+    fn ask(&self, end: End, page: &[ConceptId]) -> Vec<Vec<Step>> {
         let direction = match (self.direction, end) {
             (PathDirection::Both, _) => Direction::Both,
             (PathDirection::Out, End::Start) => Direction::Out,
             (PathDirection::Out, End::Goal) => Direction::In,
         };
-        let mut answers = self.knowledge.expand_towards(page, direction, self.filter, wanted);
+        let mut answers = self.knowledge.expand(page, direction, self.filter);
         let associations: usize = answers.iter().map(Vec::len).sum();
         // A concept without associations is work too.
         self.budget.charge(associations + page.len());

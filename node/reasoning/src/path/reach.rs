@@ -30,7 +30,7 @@ pub(crate) fn reach(
     let mut frontier = vec![start];
     for _ in 0..max_depth {
         let mut next = Vec::new();
-        let complete = expansion.expand(End::Start, &frontier, &|_| true, &mut |_, step| {
+        let complete = expansion.expand(End::Start, &frontier, &mut |_, step| {
             if seen.insert(step.to()) {
                 next.push(step.to());
             }

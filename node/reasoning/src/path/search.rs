@@ -51,9 +51,9 @@ pub(super) fn search(expansion: &Expansion<'_>, wanted: &Wanted<'_>) -> Outcome 
     while complete && near.depth() + far.depth() < wanted.max_depth && !near.frontier().is_empty() && !far.frontier().is_empty() {
         let least = best.as_ref().map(|meeting| meeting.product);
         complete = if (near.frontier().len(), near.depth()) <= (far.frontier().len(), far.depth()) {
-            grow(expansion, wanted, End::Start, &mut near, &far, least)
+            grow(expansion, wanted, End::Start, &mut near, far.surest(), least)
         } else {
-            grow(expansion, wanted, End::Goal, &mut far, &near, least)
+            grow(expansion, wanted, End::Goal, &mut far, near.surest(), least)
         };
         if let Some(meeting) = meet(&near, &far)
             && best.as_ref().is_none_or(|best| meeting.product > best.product)
@@ -69,21 +69,10 @@ pub(super) fn search(expansion: &Expansion<'_>, wanted: &Wanted<'_>) -> Outcome 
     Outcome { hops, complete }
 }
 
-/// Adds a layer; a path has to exceed `least`.
-fn grow(
-    expansion: &Expansion<'_>,
-    wanted: &Wanted<'_>,
-    end: End,
-    layers: &mut Layers,
-    other: &Layers,
-    least: Option<f64>,
-) -> bool {
-    let surest = other.surest();
+/// Adds a layer. `surest` is the greatest product of the other end's frontier, `least` what a path has to exceed.
+fn grow(expansion: &Expansion<'_>, wanted: &Wanted<'_>, end: End, layers: &mut Layers, surest: f64, least: Option<f64>) -> bool {
     let frontier: Vec<ConceptId> = layers.frontier().iter().map(|reached| reached.id).collect();
-    // Nothing is built on the last layer: of it only what meets the other end counts.
-    let is_last = layers.depth() + other.depth() + 1 >= wanted.max_depth;
-    let counts = |id| !is_last || other.position(id).is_some();
-    let complete = expansion.expand(end, &frontier, &counts, &mut |parent, step| {
+    let complete = expansion.expand(end, &frontier, &mut |parent, step| {
         let id = if end == End::Start { step.to() } else { step.from() };
         if wanted.excluded.contains(&id) || (step.from() == wanted.start && wanted.banned.contains(&step.to())) {
             return;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::http::NamespaceSettings;
-use sutra_protocol::{AssociationKey, AssociationType, Concept, ConceptId, Direction, Ground, Label, Timestamp, Validity};
+use sutra_protocol::{AssociationKey, AssociationType, Concept, ConceptId, Ground, Label, Timestamp, Validity};
 use sutra_segment::{AssociationRow, Code, ConceptRow, ConceptVersion, Damage, Edge, EvidenceVersion, Part, Standing, text_hash};
 use sutra_vector::Shape;
 
@@ -207,21 +207,6 @@ impl Graph {
     /// Associations to `target`, in the order of type, label and source.
     pub(crate) fn arriving(&self, target: ConceptId) -> Vec<Link<'_>> {
         self.gather(|delta, links| links.extend(delta.arriving(target).map(Link::recent)), |part| part.arriving(target))
-    }
-
-    /// How many links a walk from the concept looks at in a direction, living or not; no more than `most` are counted.
-    pub(crate) fn fan_out(&self, id: ConceptId, direction: Direction, most: usize) -> usize {
-        let (out, into) = (direction != Direction::In, direction != Direction::Out);
-        let mut count = 0;
-        for delta in self.deltas() {
-            count += if out { delta.leaving(id).take(most - count).count() } else { 0 };
-            count += if into { delta.arriving(id).take(most - count).count() } else { 0 };
-        }
-        for part in self.parts.iter() {
-            count += if out { part.leaving(id).take(most - count).count() } else { 0 };
-            count += if into { part.arriving(id).take(most - count).count() } else { 0 };
-        }
-        count
     }
 
     /// The links of every layer: sorted, and the newest of each.

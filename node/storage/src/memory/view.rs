@@ -81,14 +81,8 @@ impl View {
     /// How many living associations the concept has.
     pub fn degree(&self, id: ConceptId) -> Degree {
         let everything = AssociationFilter::default();
-        let count = |direction| self.steps(id, direction, &everything, &|_| true).len() as u64;
+        let count = |direction| self.steps(id, direction, &everything).len() as u64;
         Degree { out: count(Direction::Out), into: count(Direction::In) }
-    }
-
-    /// How many associations of the concept have to be looked at, be they alive or not, to know those that leave it in `direction`; no
-    /// more than `most` are counted.
-    pub fn fan_out(&self, id: ConceptId, direction: Direction, most: usize) -> usize {
-        self.0.graph.fan_out(id, direction, most)
     }
 
     /// What is wrong with a segment that this view read.
@@ -131,23 +125,14 @@ impl View {
         Reader::new(&self.0.graph, self.0.as_of)
     }
 
-    fn steps(
-        &self,
-        id: ConceptId,
-        direction: Direction,
-        filter: &AssociationFilter,
-        wanted: &dyn Fn(ConceptId) -> bool,
-    ) -> Vec<Step> {
+    fn steps(&self, id: ConceptId, direction: Direction, filter: &AssociationFilter) -> Vec<Step> {
         let reader = self.reader();
         let mut steps = Vec::new();
         if !reader.sees(id) {
             return steps;
         }
         let mut cross = |links: Vec<Link<'_>>, reversed| {
-            let is_wanted = |link: &&Link<'_>| {
-                wanted(if reversed { link.source } else { link.target }) && filter.allows_name(link.kind, link.label)
-            };
-            for link in links.iter().filter(is_wanted) {
+            for link in links.iter().filter(|link| filter.allows_name(link.kind, link.label)) {
                 let Some(weight) = reader.weight(link) else { continue };
                 if weight.confidence >= filter.min_confidence {
                     steps.push(Step { key: link.key(), confidence: weight.confidence, strength: weight.strength, reversed });
@@ -189,17 +174,7 @@ impl Knowledge for View {
     }
 
     fn expand(&self, frontier: &[ConceptId], direction: Direction, filter: &AssociationFilter) -> Vec<Vec<Step>> {
-        self.expand_towards(frontier, direction, filter, &|_| true)
-    }
-
-    fn expand_towards(
-        &self,
-        frontier: &[ConceptId],
-        direction: Direction,
-        filter: &AssociationFilter,
-        wanted: &dyn Fn(ConceptId) -> bool,
-    ) -> Vec<Vec<Step>> {
-        frontier.iter().map(|id| self.steps(*id, direction, filter, wanted)).collect()
+        frontier.iter().map(|id| self.steps(*id, direction, filter)).collect()
     }
 
     fn association(&self, key: &AssociationKey) -> Option<Association> {

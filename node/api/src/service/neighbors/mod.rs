@@ -37,19 +37,19 @@ impl Service {
         query.validate()?;
         let after = query.cursor.as_deref().map(str::parse::<Position>).transpose()?;
         let clock = Stopwatch::until(caller.deadline);
-        self.brief(caller, read.clone(), move |view, walked| {
+        self.heavy(caller, read.clone(), move |view| {
             view.concept(id).ok_or_else(|| fault::no_concept(id))?;
-            page((view, walked), id, &query, after.as_ref(), &clock)
+            page(view, id, &query, after, &clock)
         })
         .await
     }
 }
 
 fn page(
-    (view, walked): (&View, &dyn Knowledge),
+    view: &View,
     id: ConceptId,
     query: &NeighborsQuery,
-    after: Option<&Position>,
+    after: Option<Position>,
     clock: &Stopwatch,
 ) -> Result<NeighborsResponse, ApiError> {
     let limit = query.limit.unwrap_or(query::LIMIT) as usize;
@@ -65,9 +65,9 @@ fn page(
             if clock.is_over() {
                 return Err(fault::deadline(Fate::None));
             }
-            for step in walked.expand(ids, direction, &filter).into_iter().flatten().filter(|step| !seen.contains(&step.to())) {
+            for step in view.expand(ids, direction, &filter).into_iter().flatten().filter(|step| !seen.contains(&step.to())) {
                 reached.insert(step.to());
-                keep(&mut page, Position::of(hop, &step), step, after, limit);
+                keep(&mut page, Position::of(hop, &step), step, after.as_ref(), limit);
             }
         }
         // What later hops reach comes after all of this.
