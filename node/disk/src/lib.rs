@@ -26,4 +26,4 @@ pub use crashsafe::{create_whole, replace};
 pub use disk::{Disk, DiskFile, DiskLock, Open};
 pub use mapped::{BUS_ERROR_STATUS, name_bus_errors};
 pub use real::RealDisk;
-pub use simulated::{DiskCall, Failure, Fault, PoweredOff, Random, SimulatedDisk, Snapshot, When};
+pub use simulated::{DiskCall, Failure, Fault, Held, PoweredOff, Random, SimulatedDisk, Snapshot, When};

@@ -20,6 +20,19 @@ use crate::disk::{Disk, DiskFile, DiskLock, Open};
 #[derive(Clone, Debug)]
 pub struct SimulatedDisk(Arc<Mutex<State>>);
 
+/// As long as it lives, changes of some files wait: see [`SimulatedDisk::hold`].
+#[derive(Debug)]
+#[must_use = "nothing waits any more once it is dropped"]
+pub struct Held(SimulatedDisk);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.held = None;
+        state.released.notify_all();
+    }
+}
+
 /// What was on a disk at one time: the files, and what was not synced.
 #[derive(Clone, Debug)]
 pub struct Snapshot(Tree);
@@ -105,7 +118,7 @@ impl SimulatedDisk {
     #[must_use]
     pub fn crash(&self) -> Self {
         let mut state = self.state();
-        state.off = true;
+        state.switch_off();
         let mut random = state.crashes.fork();
         let next = Self::with(state.tree.after(&mut random), random.number());
         next.state().capacity = state.capacity;
@@ -139,17 +152,11 @@ impl SimulatedDisk {
         self.state().faults.add(fault);
     }
 
-    /// Lets the changes of files with `part` in their path wait, as on a disk that has more to do than it can, until
-    /// [`SimulatedDisk::release`].
-    pub fn hold(&self, part: impl Into<String>) {
+    /// Lets the changes of files with `part` in their path wait, as on a disk that has more to do than it can, as long as what is returned
+    /// lives.
+    pub fn hold(&self, part: impl Into<String>) -> Held {
         self.state().held = Some(part.into());
-    }
-
-    /// Lets what waits go on.
-    pub fn release(&self) {
-        let mut state = self.state();
-        state.held = None;
-        state.released.notify_all();
+        Held(self.clone())
     }
 
     /// Takes all faults back; the power stays as it is.
@@ -248,7 +255,7 @@ impl State {
         if call.mutates() {
             self.mutations += 1;
             if self.last.is_some_and(|last| self.mutations >= last) {
-                self.off = true;
+                self.switch_off();
                 return match call {
                     // What the sync was to write stays unsynced: the crash draws how much of it is there.
                     DiskCall::Sync | DiskCall::SyncDir => Err(PoweredOff::error()),
@@ -265,6 +272,12 @@ impl State {
             Some(Failure::Torn) if call == DiskCall::Write => Ok(Course::Part(os(libc::EIO))),
             Some(Failure::Io | Failure::Torn | Failure::Lost) => Err(os(libc::EIO)),
         }
+    }
+
+    /// No power from now on; nothing waits for it.
+    fn switch_off(&mut self) {
+        self.off = true;
+        self.released.notify_all();
     }
 
     /// Whether a change of this file has to wait.

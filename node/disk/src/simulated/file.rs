@@ -51,7 +51,8 @@ impl SimulatedFile {
         let mut state = self.state()?;
         while state.is_held(&self.path) {
             let released = Arc::clone(&state.released);
-            state = released.wait(state).unwrap_or_else(PoisonError::into_inner);
+            drop(released.wait(state));
+            state = self.state()?;
         }
         if !self.writable {
             return Err(os(libc::EBADF));

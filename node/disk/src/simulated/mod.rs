@@ -26,6 +26,6 @@ mod pages;
 mod random;
 mod tree;
 
-pub use disk::{SimulatedDisk, Snapshot};
+pub use disk::{Held, SimulatedDisk, Snapshot};
 pub use faults::{DiskCall, Failure, Fault, PoweredOff, When};
 pub use random::Random;

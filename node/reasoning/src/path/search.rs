@@ -60,7 +60,9 @@ pub(super) fn search(expansion: &Expansion<'_>, wanted: &Wanted<'_>) -> Outcome 
         {
             best = Some(meeting);
         }
-        if best.is_some() && wanted.strategy == PathStrategy::Shortest {
+        // What is longer runs through both frontiers, and so is no surer than this.
+        let bound = near.surest() * far.surest();
+        if best.as_ref().is_some_and(|best| wanted.strategy == PathStrategy::Shortest || best.product >= bound) {
             break;
         }
     }

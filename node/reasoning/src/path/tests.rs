@@ -252,6 +252,16 @@ fn a_frontier_is_asked_for_in_one_call_and_a_hub_in_few() {
 }
 
 #[test]
+fn what_can_not_be_surer_is_not_looked_at() {
+    let graph = hub(1_000);
+    let never = || false;
+    let (leaf, hub) = (ConceptId::from_u128(1), ConceptId::from_u128(0));
+    let found = find_paths(&graph, leaf, hub, &PathQuery::default(), &Budget::until(&never));
+    assert_eq!((found.paths[0].hops.len(), found.complete), (1, true));
+    assert_eq!(graph.expansions.get(), 1, "the hub's own associations are of no use");
+}
+
+#[test]
 fn a_spent_budget_makes_the_answer_incomplete() {
     let graph = hub(100_000);
     let never = || false;

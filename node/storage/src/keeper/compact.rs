@@ -1,10 +1,12 @@
 //! Neighbouring segments become one, written by a thread of its own, so that a long merge stands in the way of no checkpoint until
-//! there are too many segments.
+//! there are too many segments. A compaction of all that somebody asked for has another thread: what comes meanwhile is merged beside
+//! it.
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use sutra_protocol::Timestamp;
@@ -50,11 +52,29 @@ struct Merged {
 pub(super) struct Merging {
     /// The number of the segment that it writes.
     id: u64,
+    /// Those that it merges.
+    replaced: Vec<u64>,
     cancelled: Arc<AtomicBool>,
     thread: JoinHandle<Merged>,
     /// Who asked for it; nobody, where the sizes of segments did.
     asked: Vec<Asker>,
 }
+
+/// Tells the keeper at its end, also if that is a panic, that a merge is over.
+struct Over {
+    id: u64,
+    keeper: Sender<Work>,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        // A keeper that has ended had waited for it.
+        let _ = self.keeper.send(Work::Merged(self.id));
+    }
+}
+
+/// How often a compaction that was asked for is begun anew because something was erased, before erasures wait for it.
+const RESTARTS: u32 = 3;
 
 /// Tells those who asked for a compaction what has come of it.
 fn answer(asked: Vec<Asker>, outcome: Result<(), &KeepError>) {
@@ -95,7 +115,7 @@ impl Job {
 }
 
 impl Keeper {
-    /// Has segments merged where there are too many of one size, one run at a time.
+    /// Has segments merged where somebody asked for it, and, one run at a time, where there are too many of one size.
     pub(super) fn try_merge(&mut self) {
         let merged = self.merge();
         self.note_merge(merged);
@@ -105,7 +125,7 @@ impl Keeper {
     pub(super) fn note_merge(&mut self, outcome: Result<(), KeepError>) {
         match outcome {
             // None is due, or the next one will tell.
-            Ok(()) if self.merging.is_none() => self.shared.merge_trouble.store(None),
+            Ok(()) if self.merging.is_none() && self.compaction.is_none() => self.shared.merge_trouble.store(None),
             Ok(()) | Err(KeepError::Closed) => {}
             Err(error) => {
                 let told = self.failed("a merge of segments", &error);
@@ -115,54 +135,70 @@ impl Keeper {
     }
 
     fn merge(&mut self) -> Result<(), KeepError> {
+        self.compact_if_asked()?;
         loop {
             // The merge gives way to all else; were there no end of that, readers would have ever more segments to look into.
-            let waits = self.segments.len() > super::tiers::MOST;
+            let waits = self.segments.len() - self.compacting() > super::tiers::MOST;
             match &self.merging {
-                Some(merging) if waits || merging.thread.is_finished() => self.finish_merge()?,
-                // What somebody waits for comes first, and merges these segments too.
-                Some(merging) if merging.asked.is_empty() && !self.asked.is_empty() => self.give_up_merge(),
+                Some(_) if waits => {
+                    let merging = self.merging.take();
+                    self.finish(merging)?;
+                }
                 Some(_) => return Ok(()),
                 None => {
-                    let asked = std::mem::take(&mut self.asked);
-                    let run = if asked.is_empty() { self.due() } else { Some(0..self.segments.len()) };
-                    let Some(run) = run.filter(|run| !run.is_empty()) else {
-                        answer(asked, Ok(()));
-                        return Ok(());
-                    };
-                    self.begin_merge(run, asked)?;
+                    let Some(run) = self.due() else { return Ok(()) };
+                    self.merging = Some(self.begin(run, Vec::new())?);
                 }
             }
         }
     }
 
-    /// The segments to merge because of their sizes, if there are such.
-    fn due(&self) -> Option<Range<usize>> {
-        let sizes: Vec<u64> = self.manifest.files.iter().map(|file| file.bytes).collect();
-        super::tiers::choose(&sizes)
+    /// Begins the compaction that was asked for, unless one is under way: whoever asks meanwhile gets the next.
+    fn compact_if_asked(&mut self) -> Result<(), KeepError> {
+        if self.compaction.is_some() || self.asked.is_empty() {
+            return Ok(());
+        }
+        // It merges these segments too.
+        let merging = self.merging.take();
+        self.give_up(merging);
+        let asked = std::mem::take(&mut self.asked);
+        if self.segments.is_empty() {
+            answer(asked, Ok(()));
+        } else {
+            self.compaction = Some(self.begin(0..self.segments.len(), asked)?);
+        }
+        Ok(())
     }
 
-    fn begin_merge(&mut self, run: Range<usize>, asked: Vec<Asker>) -> Result<(), KeepError> {
+    /// How many of the oldest segments a compaction is about to replace.
+    fn compacting(&self) -> usize {
+        let replaced = self.compaction.as_ref().map_or(&[][..], |compaction| &compaction.replaced);
+        self.segments.iter().take_while(|segment| replaced.contains(&segment.id().0)).count()
+    }
+
+    /// The segments to merge because of their sizes, if there are such.
+    fn due(&self) -> Option<Range<usize>> {
+        let first = self.compacting();
+        let sizes: Vec<u64> = self.manifest.files.iter().skip(first).map(|file| file.bytes).collect();
+        super::tiers::choose(&sizes).map(|run| run.start + first..run.end + first)
+    }
+
+    fn begin(&mut self, run: Range<usize>, asked: Vec<Asker>) -> Result<Merging, KeepError> {
         let job = self.job(run);
-        let id = job.id.0;
+        let (id, replaced) = (job.id.0, job.replaced.clone());
         let cancelled = Arc::new(AtomicBool::new(false));
         let pace = Pace { cancelled: Some(Arc::clone(&cancelled)), ..Pace::default() };
-        let (shared, done) = (Arc::clone(&self.shared), self.shared.keeper.sender());
+        let (shared, over) = (Arc::clone(&self.shared), Over { id, keeper: self.shared.keeper.sender() });
         let thread = std::thread::Builder::new().name("merger".into()).spawn(move || {
+            let _over = over;
             let _guard = EndOnPanic(shared);
             step_back();
-            let merged = job.run(&pace);
-            // A keeper that has ended had waited for it.
-            let _ = done.send(Work::Merged(id));
-            merged
+            job.run(&pace)
         });
-        let thread = thread.map_err(|source| KeepError::Io { step: "start a thread that merges segments", source });
         match thread {
-            Ok(thread) => {
-                self.merging = Some(Merging { id, cancelled, thread, asked });
-                Ok(())
-            }
-            Err(error) => {
+            Ok(thread) => Ok(Merging { id, replaced, cancelled, thread, asked }),
+            Err(source) => {
+                let error = KeepError::Io { step: "start a thread that merges segments", source };
                 answer(asked, Err(&error));
                 Err(error)
             }
@@ -176,10 +212,16 @@ impl Keeper {
 
     /// The merge into this segment has ended; it may have been published already, or given up.
     pub(super) fn merged(&mut self, id: u64) -> Result<(), KeepError> {
-        if self.merging.as_ref().is_some_and(|merging| merging.id == id) {
-            self.settle_unfinished()?;
+        let is_it = |merging: &mut Merging| merging.id == id;
+        let merging = self.merging.take_if(is_it).or_else(|| self.compaction.take_if(is_it));
+        if merging.is_some() {
+            if let Err(error) = self.settle_unfinished() {
+                // What it has written may take the space that the checkpoint needs.
+                self.give_up(merging);
+                return Err(error);
+            }
             // The next run may have been waiting for this one.
-            let merged = self.finish_merge().and_then(|()| self.merge());
+            let merged = self.finish(merging).and_then(|()| self.merge());
             self.note_merge(merged);
         }
         Ok(())
@@ -191,30 +233,46 @@ impl Keeper {
     }
 
     /// Leaves no merge under way: one that is over, or overdue, is published, and another given up.
-    pub(super) fn settle_merge(&mut self) -> Result<(), KeepError> {
-        let too_many = self.segments.len() > super::tiers::MOST;
-        if self.merging.as_ref().is_some_and(|merging| too_many || merging.thread.is_finished()) {
-            self.settle_unfinished()?;
-            let finished = self.finish_merge();
+    pub(super) fn settle_merges(&mut self) -> Result<(), KeepError> {
+        let too_many = self.segments.len() - self.compacting() > super::tiers::MOST;
+        let is_due = |merging: &mut Merging, overdue| overdue || merging.thread.is_finished();
+        let merging = self.merging.take_if(|merging| is_due(merging, too_many));
+        let compaction = self.compaction.take_if(|compaction| is_due(compaction, self.restarts >= RESTARTS));
+        self.give_up_merges();
+        for over in [merging, compaction] {
+            if let Err(error) = self.settle_unfinished() {
+                self.give_up(over);
+                return Err(error);
+            }
+            let finished = self.finish(over);
             self.note_merge(finished);
-        } else {
-            self.give_up_merge();
         }
         Ok(())
     }
 
-    /// Waits for the merge that is under way, if one is, and puts its segment in place. No checkpoint may be unfinished.
-    fn finish_merge(&mut self) -> Result<(), KeepError> {
-        let Some(Merging { thread, asked, .. }) = self.merging.take() else { return Ok(()) };
+    /// Waits for a merge and puts its segment in place. No checkpoint may be unfinished.
+    fn finish(&mut self, merging: Option<Merging>) -> Result<(), KeepError> {
+        let Some(Merging { thread, asked, .. }) = merging else { return Ok(()) };
+        if !asked.is_empty() {
+            self.restarts = 0;
+        }
         // One that has panicked ends the store.
         let published = thread.join().map_err(|_| KeepError::Closed).and_then(|merged| self.publish(merged));
         answer(asked, published.as_ref().copied());
         published
     }
 
-    /// Gives up the merge that is under way, if one is. Who asked for it gets another.
-    pub(super) fn give_up_merge(&mut self) {
-        let Some(Merging { cancelled, thread, asked, .. }) = self.merging.take() else { return };
+    /// Gives up the merges that are under way.
+    pub(super) fn give_up_merges(&mut self) {
+        for merging in [self.merging.take(), self.compaction.take()] {
+            self.give_up(merging);
+        }
+    }
+
+    /// Gives up a merge. Who asked for it gets another.
+    fn give_up(&mut self, merging: Option<Merging>) {
+        let Some(Merging { cancelled, thread, asked, .. }) = merging else { return };
+        self.restarts += u32::from(!asked.is_empty());
         self.asked.extend(asked);
         cancelled.store(true, Ordering::Relaxed);
         if let Ok(merged) = thread.join() {

@@ -59,8 +59,12 @@ pub(crate) struct Keeper {
     /// A frozen state whose segment could not be written yet.
     unfinished: Option<State>,
     indexer: Indexer,
-    /// A merge that another thread writes.
+    /// The merge of segments of one size that another thread writes.
     merging: Option<compact::Merging>,
+    /// The compaction of all segments that was asked for, and another thread writes.
+    compaction: Option<compact::Merging>,
+    /// How often it was begun anew.
+    restarts: u32,
     /// Who waits for a compaction that has not begun.
     asked: Vec<work::Asker>,
     /// How often something failed since all was well.
@@ -108,6 +112,8 @@ impl Keeper {
             unfinished: None,
             indexer,
             merging: None,
+            compaction: None,
+            restarts: 0,
             asked: Vec::new(),
             failures: 0,
             strays: Vec::new(),
@@ -135,7 +141,12 @@ impl Keeper {
             let closing = matches!(next, Work::Close);
             // Nothing else pays what a failed checkpoint still owes.
             let settles = matches!(next, Work::Checkpoint | Work::CheckpointNow(_) | Work::CompactNow(_));
-            match self.work(next) {
+            let outcome = self.work(next);
+            if let Err(error) = &outcome {
+                // It may be long until there is another.
+                self.refuse_compactions(error);
+            }
+            match outcome {
                 Ok(()) if settles => self.shared.trouble.store(None),
                 Ok(()) | Err(KeepError::Closed) => {}
                 Err(error) => {
@@ -157,7 +168,7 @@ impl Keeper {
 
     /// How long to wait before what failed is tried again; `None`: nothing did, or the end of a merge is waited for.
     fn pause(&self) -> Option<Duration> {
-        let waits = self.merging.is_some() && self.shared.trouble.load().is_none();
+        let waits = (self.merging.is_some() || self.compaction.is_some()) && self.shared.trouble.load().is_none();
         let doubled = self.failures.checked_sub(1)?.min(16);
         (!waits).then(|| (PAUSES[0] * 2_u32.pow(doubled)).min(PAUSES[1]))
     }
@@ -196,13 +207,11 @@ impl Keeper {
             }
             Work::CompactNow(done) => {
                 self.asked.push(done);
-                let outcome = self.checkpoint().and_then(|()| self.scrub_if_due());
-                match &outcome {
-                    // A scrub gives up merges: that comes first.
-                    Ok(()) => self.try_merge(),
-                    Err(error) => self.refuse_compactions(error),
-                }
-                outcome
+                self.checkpoint()?;
+                // It gives up merges: it comes first.
+                self.scrub_if_due()?;
+                self.try_merge();
+                Ok(())
             }
             Work::Built(built) => self.built(*built),
             Work::Merge => {
@@ -211,7 +220,7 @@ impl Keeper {
             }
             Work::Merged(id) => self.merged(id),
             Work::Close => {
-                self.give_up_merge();
+                self.give_up_merges();
                 self.checkpoint()
             }
         }

@@ -19,7 +19,7 @@ impl Keeper {
         // What is erased while this goes on may have left its content in the log's new file: it is for the next time.
         let bound = *self.shared.applied.borrow();
         // What a merge writes would have to be looked at, too.
-        self.settle_merge()?;
+        self.settle_merges()?;
         // From here on the log's older files hold nothing that the checkpoint after it does not, and can go as a whole.
         self.log.rotate().map_err(|error| KeepError::Log(error.to_string()))?;
         self.checkpoint()?;

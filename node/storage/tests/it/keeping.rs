@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sutra_disk::{Disk, DiskCall, Failure, Fault, SimulatedDisk, When};
+use sutra_disk::{Disk, DiskCall, Failure, Fault, Held, SimulatedDisk, When};
 use sutra_protocol::command::{Command, Operation};
 use sutra_protocol::filter::{Filter, Leaf};
 use sutra_protocol::http::OnConflict;
@@ -104,9 +104,13 @@ async fn a_failed_merge_is_told_and_tried_again_and_refuses_no_write() {
     store.close().await;
 }
 
-/// Asks for a compaction whose segment can't be written before the disk lets it go.
-async fn asked<'a>(store: &'a Store, disk: &SimulatedDisk) -> Pin<Box<impl Future<Output = Result<(), KeepFailure>> + use<'a>>> {
-    disk.hold(".new");
+/// Asks for a compaction into this segment, which can't be written as long as the second lives.
+async fn asked<'a>(
+    store: &'a Store,
+    disk: &SimulatedDisk,
+    segment: &str,
+) -> (Pin<Box<impl Future<Output = Result<(), KeepFailure>> + use<'a>>>, Held) {
+    let held = disk.hold(segment);
     let mut compaction = Box::pin(store.compact());
     let (merges, files) = (store.stats().compactions, disk.paths().len());
     let begun = async {
@@ -119,7 +123,7 @@ async fn asked<'a>(store: &'a Store, disk: &SimulatedDisk) -> Pin<Box<impl Futur
         () = begun => {}
     }
     assert_eq!(store.stats().compactions, merges);
-    compaction
+    (compaction, held)
 }
 
 #[tokio::test]
@@ -127,15 +131,13 @@ async fn a_compaction_that_is_asked_for_holds_up_no_checkpoint() {
     let disk = SimulatedDisk::new(7);
     let store = store_on(&disk);
     segments_of(&store, &DRUGS[..2]).await;
-    let compaction = asked(&store, &disk).await;
-    // Only the compaction's own segment waits from here on.
-    disk.hold("0000000000000003");
+    let (compaction, held) = asked(&store, &disk, "0000000000000003").await;
     segments_of(&store, &DRUGS[2..]).await;
     assert_eq!((store.stats().segments, store.stats().compactions), (4, 0));
     // Whoever asks meanwhile waits for one that has what came since.
     let mut second = Box::pin(store.compact());
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut second).await.is_err());
-    disk.release();
+    drop(held);
     compaction.await.unwrap();
     second.await.unwrap();
     assert_eq!((store.stats().segments, store.stats().compactions), (1, 2));
@@ -159,16 +161,64 @@ async fn who_asked_for_a_compaction_that_fails_is_told_why() {
 }
 
 #[tokio::test]
+async fn segments_that_come_during_a_compaction_are_merged_beside_it() {
+    let disk = SimulatedDisk::new(12);
+    let store = store_on(&disk);
+    segments_of(&store, &DRUGS[..2]).await;
+    let (compaction, held) = asked(&store, &disk, "0000000000000003").await;
+    // More than a store keeps without waiting for merges.
+    for number in 0..40 {
+        segments_of(&store, &[&format!("finding {number}")]).await;
+    }
+    until(&store, |stats| stats.compactions >= 1 && stats.segments <= 12).await;
+    drop(held);
+    compaction.await.unwrap();
+    assert!(DRUGS[..2].iter().all(|drug| view(&store).concept(id(drug)).is_some()));
+    assert!((0..40).all(|number| view(&store).concept(id(&format!("finding {number}"))).is_some()));
+    store.close().await;
+    let store = store_on(&disk);
+    assert!((0..40).all(|number| view(&store).concept(id(&format!("finding {number}"))).is_some()));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_asked_for_a_compaction_is_told_when_an_erasure_that_came_between_can_not_be_done() {
+    let disk = SimulatedDisk::new(13);
+    let store = store_on(&disk);
+    segments_of(&store, &DRUGS[..2]).await;
+    let (compaction, held) = asked(&store, &disk, "0000000000000003").await;
+    disk.fault(Fault::new(DiskCall::Create, Failure::Io, When::From(1)).on("wal"));
+    store.submit(command(Operation::Erase(id("heparin")))).await.unwrap();
+    let releasing = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(held);
+    };
+    let (told, ()) = tokio::join!(compaction, releasing);
+    // Had it been over before the erasure was heard of, it would have been done.
+    assert!(told.is_err() || store.stats().compactions == 1, "{told:?}");
+    disk.heal();
+    until(&store, |stats| stats.trouble.is_none()).await;
+    store.compact().await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
 async fn an_erasure_begins_a_compaction_anew() {
     let disk = SimulatedDisk::new(9);
     let store = store_on(&disk);
     segments_of(&store, &DRUGS[..3]).await;
-    let compaction = asked(&store, &disk).await;
+    let (compaction, held) = asked(&store, &disk, "0000000000000004").await;
     let erased = store.submit(command(Operation::Erase(id("heparin")))).await.unwrap();
-    disk.release();
-    compaction.await.unwrap();
-    store.scrub(erased.index).await;
-    assert!(!holds(&disk, "heparin"));
+    let releasing = async {
+        // By then it has been given up, which the write that can't go on hears of afterwards.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(held);
+        store.scrub(erased.index).await;
+        assert!(!holds(&disk, "heparin"));
+    };
+    let (compacted, ()) = tokio::join!(compaction, releasing);
+    compacted.unwrap();
+    assert_eq!(store.stats().segments, 1);
     assert!(["warfarin", "rivaroxaban"].iter().all(|drug| view(&store).concept(id(drug)).is_some()));
     store.close().await;
 }
@@ -178,15 +228,17 @@ async fn who_waits_for_a_compaction_when_the_store_closes_is_told() {
     let disk = SimulatedDisk::new(10);
     let store = store_on(&disk);
     segments_of(&store, &DRUGS[..2]).await;
-    let compaction = asked(&store, &disk).await;
+    let (compaction, held) = asked(&store, &disk, "0000000000000003").await;
     let closing = async {
         // It is given up as soon as the keeper hears of the end; what is written already is of no use then.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        disk.release();
+        drop(held);
     };
     let (told, (), ()) = tokio::join!(compaction, store.close(), closing);
-    assert!(told.unwrap_err().to_string().contains("the store is closed"));
     let store = store_on(&disk);
+    // On a machine that has much to do, the end may come after it.
+    let finished = told.is_ok() && store.stats().segments == 1;
+    assert!(finished || told.is_err_and(|failure| failure.to_string().contains("the store is closed")));
     assert!(DRUGS[..2].iter().all(|drug| view(&store).concept(id(drug)).is_some()));
     store.close().await;
 }
