@@ -105,6 +105,12 @@ impl Metrics {
         own("sutra_last_checkpoint_seconds", "gauge", "How long the last checkpoint took.", &stats.last_checkpoint_seconds);
         own("sutra_compactions_total", "counter", "Merges of segments since the start.", &stats.compactions);
         own("sutra_compacted_bytes_total", "counter", "Bytes that they wrote.", &store.compacted_bytes);
+        own(
+            "sutra_vector_graph_inserts_total",
+            "counter",
+            "Vectors put into graphs since the start, those of graphs that were given up too.",
+            &store.graph_inserts,
+        );
         own("sutra_scrubs_pending", "gauge", "Erasures whose content may still be in a file.", &stats.scrubs_pending);
         own(
             "sutra_storage_trouble",

@@ -153,6 +153,7 @@ pub(crate) struct Counters {
     pub(crate) last_checkpoint_nanos: AtomicU64,
     pub(crate) compactions: AtomicU64,
     pub(crate) compacted_bytes: AtomicU64,
+    pub(crate) graph_inserts: Arc<AtomicU64>,
 }
 
 /// Numbers about a store; those that count events since it was opened.
@@ -206,6 +207,8 @@ pub struct StoreStats {
     pub compactions: u64,
     /// Bytes that they wrote.
     pub compacted_bytes: u64,
+    /// Vectors put into graphs, also into those that were given up: a vector costs one each time that its segment is merged.
+    pub graph_inserts: u64,
     /// Erasures whose content may still be on the disk.
     pub scrubs_pending: u64,
     /// Why the last checkpoint or compaction failed, until one succeeds.
@@ -248,7 +251,8 @@ impl Store {
             config,
         });
         let thread_failed = |error| OpenError::io("start a thread for", shared.config.dir.clone())(error);
-        let indexer = Indexer::start(Arc::clone(dir.disk()), shared.keeper.sender()).map_err(thread_failed)?;
+        let inserts = Arc::clone(&shared.counters.graph_inserts);
+        let indexer = Indexer::start(Arc::clone(dir.disk()), shared.keeper.sender(), inserts).map_err(thread_failed)?;
         let reconciler = Reconciler::new(Arc::clone(&shared), log.clone(), Clock::after(clock));
         let reconciler =
             std::thread::Builder::new().name("reconciler".into()).spawn(move || reconciler.run()).map_err(thread_failed)?;
@@ -353,6 +357,7 @@ impl Store {
             last_checkpoint_seconds: seconds(&counters.last_checkpoint_nanos),
             compactions: read(&counters.compactions),
             compacted_bytes: read(&counters.compacted_bytes),
+            graph_inserts: read(&counters.graph_inserts),
             scrubs_pending: state.scrubs.len() as u64,
             trouble: self
                 .0

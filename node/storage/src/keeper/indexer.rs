@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use sutra_disk::Disk;
-use sutra_vector::{Expected, Graph, GraphConfig};
+use sutra_vector::{Expected, Graph, GraphConfig, Progress};
 
 use super::{Built, KeepError, Keeper, Work, graph_path};
 use crate::control::Control;
@@ -71,13 +71,13 @@ pub(crate) struct Indexer {
 }
 
 impl Indexer {
-    /// Starts the thread; it reports to `done`.
-    pub(crate) fn start(disk: Arc<dyn Disk>, done: Sender<Work>) -> std::io::Result<Self> {
+    /// Starts the thread; it reports to `done`, and counts in `inserts` every vector that it puts into a graph.
+    pub(crate) fn start(disk: Arc<dyn Disk>, done: Sender<Work>, inserts: Arc<AtomicU64>) -> std::io::Result<Self> {
         let (jobs, waiting) = channel();
         let closing = Arc::new(AtomicBool::new(false));
         let building = Arc::<Building>::default();
         let (stop, now) = (Arc::clone(&closing), Arc::clone(&building));
-        let work = move || run(&*disk, &waiting, &done, &stop, &now);
+        let work = move || run(&*disk, &waiting, &done, (&stop, &now, &inserts));
         let thread = std::thread::Builder::new().name("indexer".into()).spawn(work)?;
         Ok(Self { jobs: Some(jobs), closing, unneeded: HashMap::new(), building, thread: Some(thread) })
     }
@@ -114,14 +114,19 @@ impl Indexer {
     }
 }
 
-fn run(disk: &dyn Disk, jobs: &Receiver<Job>, done: &Sender<Work>, closing: &AtomicBool, building: &Building) {
+fn run(
+    disk: &dyn Disk,
+    jobs: &Receiver<Job>,
+    done: &Sender<Work>,
+    (closing, building, inserts): (&AtomicBool, &Building, &AtomicU64),
+) {
     super::step_back();
     while let Ok(job) = jobs.recv() {
         if closing.load(Ordering::Relaxed) {
             return;
         }
         let begun = building.begin(&job);
-        let built = graph_of(disk, &job, &|| closing.load(Ordering::Relaxed) || job.unneeded.load(Ordering::Relaxed));
+        let built = graph_of(disk, &job, inserts, &|| closing.load(Ordering::Relaxed) || job.unneeded.load(Ordering::Relaxed));
         if job.unneeded.load(Ordering::Relaxed) {
             // Whoever removed the segment's files may have come before this one was there.
             let _ = disk.remove(&job.path);
@@ -134,12 +139,17 @@ fn run(disk: &dyn Disk, jobs: &Receiver<Job>, done: &Sender<Work>, closing: &Ato
 }
 
 /// Builds or opens a graph; `None`: there is none to build, or it was given up, or can't be built.
-fn graph_of(disk: &dyn Disk, job: &Job, given_up: &dyn Fn() -> bool) -> Option<Built> {
+fn graph_of(disk: &dyn Disk, job: &Job, inserts: &AtomicU64, given_up: &dyn Fn() -> bool) -> Option<Built> {
     let vectors = job.layer.vectors().filter(|_| !given_up())?;
     let entry = match &job.known {
         Some(entry) => entry.clone(),
         None => {
-            let mut going_on = |_| if given_up() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            let mut counted = 0;
+            let mut going_on = |Progress { done, .. }| {
+                inserts.fetch_add(u64::from(done - counted), Ordering::Relaxed);
+                counted = done;
+                if given_up() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
             let built = sutra_vector::build(disk, &job.path, vectors, &GraphConfig::default(), &mut going_on);
             let built = built.inspect_err(|error| {
                 if !given_up() {
@@ -248,7 +258,8 @@ mod tests {
         let disk: Arc<dyn Disk> = Arc::new(SimulatedDisk::new(1));
         let layers = [1, 2].map(|id| layer(&*disk, id));
         let (done, reports) = channel();
-        let mut indexer = Indexer::start(Arc::clone(&disk), done).unwrap();
+        let inserts = Arc::<AtomicU64>::default();
+        let mut indexer = Indexer::start(Arc::clone(&disk), done, Arc::clone(&inserts)).unwrap();
         // The thread can begin nothing meanwhile.
         let building = Arc::clone(&indexer.building);
         let waits = building.lock();
@@ -259,6 +270,7 @@ mod tests {
         drop(waits);
         let Work::Built(built) = reports.recv().unwrap() else { panic!("it reports graphs only") };
         assert_eq!(built.entry.segment, 2);
+        assert_eq!(inserts.load(Ordering::Relaxed), 1, "the one vector of that segment");
         indexer.settle();
         assert!(disk.list(Path::new("/")).unwrap().iter().all(|name| !Path::new(name).ends_with("0000000000000001-0.graph")));
         indexer.close();
