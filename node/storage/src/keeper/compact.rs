@@ -121,12 +121,11 @@ impl Keeper {
         self.note_merge(merged);
     }
 
-    /// Remembers what has become of a merge.
-    pub(super) fn note_merge(&mut self, outcome: Result<(), KeepError>) {
+    /// Remembers that a merge failed; whatever is published next makes it good.
+    fn note_merge(&mut self, outcome: Result<(), KeepError>) {
         match outcome {
-            // None is due, or the next one will tell.
-            Ok(()) if self.merging.is_none() && self.compaction.is_none() => self.shared.merge_trouble.store(None),
-            Ok(()) | Err(KeepError::Closed) => {}
+            Ok(()) => {}
+            Err(error @ KeepError::Closed) => self.refuse_compactions(&error),
             Err(error) => {
                 let told = self.failed("a merge of segments", &error);
                 self.shared.merge_trouble.store(Some(told));
@@ -146,7 +145,12 @@ impl Keeper {
                 }
                 Some(_) => return Ok(()),
                 None => {
-                    let Some(run) = self.due() else { return Ok(()) };
+                    let Some(run) = self.due() else {
+                        if self.compaction.is_none() {
+                            self.shared.merge_trouble.store(None);
+                        }
+                        return Ok(());
+                    };
                     self.merging = Some(self.begin(run, Vec::new())?);
                 }
             }
@@ -160,7 +164,7 @@ impl Keeper {
         }
         // It merges these segments too.
         let merging = self.merging.take();
-        self.give_up(merging);
+        self.give_up([merging]);
         let asked = std::mem::take(&mut self.asked);
         if self.segments.is_empty() {
             answer(asked, Ok(()));
@@ -208,6 +212,9 @@ impl Keeper {
     /// Tells those whose compaction has not begun why it will not.
     pub(super) fn refuse_compactions(&mut self, why: &KeepError) {
         answer(std::mem::take(&mut self.asked), Err(why));
+        if self.compaction.is_none() {
+            self.restarts = 0;
+        }
     }
 
     /// The merge into this segment has ended; it may have been published already, or given up.
@@ -217,7 +224,7 @@ impl Keeper {
         if merging.is_some() {
             if let Err(error) = self.settle_unfinished() {
                 // What it has written may take the space that the checkpoint needs.
-                self.give_up(merging);
+                self.give_up([merging]);
                 return Err(error);
             }
             // The next run may have been waiting for this one.
@@ -239,11 +246,11 @@ impl Keeper {
         let merging = self.merging.take_if(|merging| is_due(merging, too_many));
         let compaction = self.compaction.take_if(|compaction| is_due(compaction, self.restarts >= RESTARTS));
         self.give_up_merges();
+        if let Err(error) = self.settle_unfinished() {
+            self.give_up([merging, compaction]);
+            return Err(error);
+        }
         for over in [merging, compaction] {
-            if let Err(error) = self.settle_unfinished() {
-                self.give_up(over);
-                return Err(error);
-            }
             let finished = self.finish(over);
             self.note_merge(finished);
         }
@@ -259,24 +266,28 @@ impl Keeper {
         // One that has panicked ends the store.
         let published = thread.join().map_err(|_| KeepError::Closed).and_then(|merged| self.publish(merged));
         answer(asked, published.as_ref().copied());
+        if published.is_ok() {
+            self.shared.merge_trouble.store(None);
+        }
         published
     }
 
     /// Gives up the merges that are under way.
     pub(super) fn give_up_merges(&mut self) {
-        for merging in [self.merging.take(), self.compaction.take()] {
-            self.give_up(merging);
-        }
+        let under_way = [self.merging.take(), self.compaction.take()];
+        self.give_up(under_way);
     }
 
-    /// Gives up a merge. Who asked for it gets another.
-    fn give_up(&mut self, merging: Option<Merging>) {
-        let Some(Merging { cancelled, thread, asked, .. }) = merging else { return };
-        self.restarts += u32::from(!asked.is_empty());
-        self.asked.extend(asked);
-        cancelled.store(true, Ordering::Relaxed);
-        if let Ok(merged) = thread.join() {
-            self.forget(&[merged.id]);
+    /// Gives up merges. Who asked for one gets another.
+    fn give_up<const N: usize>(&mut self, merges: [Option<Merging>; N]) {
+        // All of them before one is waited for.
+        merges.iter().flatten().for_each(|merging| merging.cancelled.store(true, Ordering::Relaxed));
+        for Merging { thread, asked, .. } in merges.into_iter().flatten() {
+            self.restarts += u32::from(!asked.is_empty());
+            self.asked.extend(asked);
+            if let Ok(merged) = thread.join() {
+                self.forget(&[merged.id]);
+            }
         }
     }
 

@@ -143,7 +143,8 @@ impl Keeper {
             let settles = matches!(next, Work::Checkpoint | Work::CheckpointNow(_) | Work::CompactNow(_));
             let outcome = self.work(next);
             if let Err(error) = &outcome {
-                // It may be long until there is another.
+                // What merges write may take the space that a checkpoint needs, and it may be long until one succeeds.
+                self.give_up_merges();
                 self.refuse_compactions(error);
             }
             match outcome {
@@ -168,7 +169,8 @@ impl Keeper {
 
     /// How long to wait before what failed is tried again; `None`: nothing did, or the end of a merge is waited for.
     fn pause(&self) -> Option<Duration> {
-        let waits = (self.merging.is_some() || self.compaction.is_some()) && self.shared.trouble.load().is_none();
+        let merges = self.compaction.is_some() || (self.merging.is_some() && self.asked.is_empty());
+        let waits = merges && self.shared.trouble.load().is_none();
         let doubled = self.failures.checked_sub(1)?.min(16);
         (!waits).then(|| (PAUSES[0] * 2_u32.pow(doubled)).min(PAUSES[1]))
     }
@@ -191,8 +193,10 @@ impl Keeper {
                 Ok(())
             }
             Work::Scrub => {
-                self.scrub()?;
-                // It may have given one up.
+                // It may have been done with an earlier one, and gives up merges.
+                if !self.shared.state.load().scrubs.is_empty() || !self.strays.is_empty() {
+                    self.scrub()?;
+                }
                 self.try_merge();
                 Ok(())
             }
