@@ -61,8 +61,8 @@ pub(super) fn search(expansion: &Expansion<'_>, wanted: &Wanted<'_>) -> Outcome 
             best = Some(meeting);
         }
         // What is longer runs through both frontiers, and so is no surer than this.
-        let bound = near.surest() * far.surest();
-        if best.as_ref().is_some_and(|best| wanted.strategy == PathStrategy::Shortest || best.product >= bound) {
+        let is_over = |best: &Meeting| wanted.strategy == PathStrategy::Shortest || best.product >= near.surest() * far.surest();
+        if best.as_ref().is_some_and(is_over) {
             break;
         }
     }

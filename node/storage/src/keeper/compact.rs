@@ -137,7 +137,7 @@ impl Keeper {
         self.compact_if_asked()?;
         loop {
             // The merge gives way to all else; were there no end of that, readers would have ever more segments to look into.
-            let waits = self.segments.len() - self.compacting() > super::tiers::OVERDUE;
+            let waits = self.segments.len() - self.compacting() > super::tiers::MOST;
             match &self.merging {
                 Some(_) if waits => {
                     let merging = self.merging.take();
@@ -241,7 +241,7 @@ impl Keeper {
 
     /// Leaves no merge under way: one that is over, or overdue, is published, and another given up.
     pub(super) fn settle_merges(&mut self) -> Result<(), KeepError> {
-        let too_many = self.segments.len() - self.compacting() > super::tiers::OVERDUE;
+        let too_many = self.segments.len() - self.compacting() > super::tiers::MOST;
         let is_due = |merging: &mut Merging, overdue| overdue || merging.thread.is_finished();
         let merging = self.merging.take_if(|merging| is_due(merging, too_many));
         let compaction = self.compaction.take_if(|compaction| is_due(compaction, self.restarts >= RESTARTS));

@@ -3,10 +3,8 @@
 
 use std::ops::Range;
 
-/// Most segments that a shard keeps where merges keep up with what is written.
-const MOST: usize = 12;
-/// So many are too many: merges don't keep up with what is written, and checkpoints wait for one.
-pub(crate) const OVERDUE: usize = 2 * MOST;
+/// Most segments that a shard keeps; checkpoints wait for a merge before there are more, because reads look into all of them.
+pub(crate) const MOST: usize = 12;
 /// So many of about one size become one.
 const FAN: usize = 4;
 /// What is at most so much larger than all newer ones of a run together is of about their size.
