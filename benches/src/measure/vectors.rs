@@ -36,7 +36,7 @@ const K: usize = 10;
 const SPARE: usize = 10;
 /// The segments of the store under load, in parts of [`PARTS`] of all vectors: segments are merged where they are of one size.
 const SEGMENTS: [usize; 4] = [15, 15, 15, 7];
-/// What is in no segment is more than a delta holds.
+/// Of the full number of vectors, what is in no segment is about what a delta holds.
 const PARTS: usize = 56;
 /// Concepts between two looks at the delta while it is filled.
 const STEP: usize = 250;

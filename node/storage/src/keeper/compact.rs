@@ -293,9 +293,6 @@ impl Keeper {
 
     /// Writes one segment in the place of these, at once.
     pub(super) fn compact(&mut self, run: Range<usize>) -> Result<(), KeepError> {
-        if run.is_empty() {
-            return Ok(());
-        }
         let merged = self.job(run).run(&Pace::default());
         self.publish(merged)
     }

@@ -104,6 +104,11 @@ async fn a_failed_merge_is_told_and_tried_again_and_refuses_no_write() {
     store.close().await;
 }
 
+/// What comes of it, if it is not waited for in vain.
+async fn soon<T>(wanted: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), wanted).await.expect("it is waited for in vain")
+}
+
 /// Asks for a compaction into this segment, which can't be written as long as the second lives.
 async fn asked<'a>(
     store: &'a Store,
@@ -111,7 +116,7 @@ async fn asked<'a>(
     segment: &str,
 ) -> (Pin<Box<impl Future<Output = Result<(), KeepFailure>> + use<'a>>>, Held) {
     let held = disk.hold(segment);
-    let mut compaction = Box::pin(store.compact());
+    let mut compaction = Box::pin(soon(store.compact()));
     let (merges, files) = (store.stats().compactions, disk.paths().len());
     let begun = async {
         while disk.paths().len() == files {
@@ -171,6 +176,9 @@ async fn segments_that_come_during_a_compaction_are_merged_beside_it() {
         segments_of(&store, &[&format!("finding {number}")]).await;
     }
     until(&store, |stats| stats.compactions >= 1 && stats.segments <= 12).await;
+    for replaced in ["0000000000000001.sutradat", "0000000000000002.sutradat"] {
+        assert!(disk.paths().iter().any(|path| path.ends_with(replaced)), "{replaced} is the compaction's");
+    }
     drop(held);
     compaction.await.unwrap();
     assert!(DRUGS[..2].iter().all(|drug| view(&store).concept(id(drug)).is_some()));
@@ -190,6 +198,7 @@ async fn who_asked_for_a_compaction_is_told_when_an_erasure_that_came_between_ca
     disk.fault(Fault::new(DiskCall::Create, Failure::Io, When::From(1)).on("wal"));
     store.submit(command(Operation::Erase(id("heparin")))).await.unwrap();
     let releasing = async {
+        // By then the erasure has been heard of.
         tokio::time::sleep(Duration::from_millis(200)).await;
         drop(held);
     };
@@ -236,7 +245,7 @@ async fn erasures_of_what_nobody_knows_begin_no_compaction_anew() {
         assert!(erased.outcomes[0].is_err());
     }
     // The keeper has heard of all of them when it is done with this.
-    store.checkpoint().await.unwrap();
+    soon(store.checkpoint()).await.unwrap();
     drop(held);
     compaction.await.unwrap();
     assert!(disk.paths().iter().any(|path| path.ends_with("0000000000000003.sutradat")), "the first attempt was published");

@@ -63,7 +63,7 @@ impl View {
             self.nearest_in(layer, &query, k, filter, &mut hits)?;
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.concept.id.cmp(&b.concept.id)));
-        // A vector that left and came back is in two layers.
+        // For a view of the past, a vector that left and came back is in two layers.
         let mut found_already = HashSet::new();
         hits.retain(|hit| found_already.insert(hit.concept.id));
         hits.truncate(k);
