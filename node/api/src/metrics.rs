@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use sutra_grid::ReplicaNumbers;
 use sutra_protocol::ErrorCode;
 use sutra_protocol::http::{RefusalCode, StatsResponse};
+use sutra_replication::Role;
 use sutra_storage::StoreStats;
 
 /// The counters of one node. Every label has a bounded set of values: operation names are literals, codes are enums.
@@ -85,7 +87,7 @@ impl Metrics {
     }
 
     /// Everything counted, and the node's own numbers, in the text format of Prometheus (version 0.0.4).
-    pub fn render(&self, stats: &StatsResponse, store: &StoreStats) -> String {
+    pub fn render(&self, stats: &StatsResponse, store: &StoreStats, replica: Option<&ReplicaNumbers>) -> String {
         let mut text = String::new();
         let mut own = |name: &str, kind: &str, help: &str, value: &dyn Display| {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
@@ -137,6 +139,31 @@ impl Metrics {
         own("sutra_write_log_lag_seconds", "gauge", "How long a command that arrives now will wait.", &log.lag_seconds);
         own("sutra_write_log_health", "gauge", "1 is well, 0 turns writes away.", &log.health_score);
         own("sutra_commands_total", "counter", "Commands made durable since the start.", &stats.written);
+        if let Some(replica) = replica {
+            let labels = format!("{{shard=\"{}\"}}", replica.shard);
+            let mut of_shard = |name: &str, kind: &str, help: &str, value: &dyn Display| {
+                let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{labels} {value}");
+            };
+            of_shard("sutra_replica_term", "gauge", "Raft's term.", &replica.term);
+            let help = "How often another replica came to lead since the start, as this node saw it.";
+            of_shard("sutra_replica_leader_changes_total", "counter", help, &replica.leader_changes);
+            of_shard("sutra_replica_last_index", "gauge", "Last entry of the replica's log.", &replica.last);
+            of_shard("sutra_replica_applied_index", "gauge", "Last entry that the replica has applied.", &replica.applied);
+            let lag = replica.last.saturating_sub(replica.applied);
+            of_shard("sutra_replica_lag_entries", "gauge", "Entries of its log that the replica has not applied.", &lag);
+            let help = "For how long the replica has not applied all of its log.";
+            of_shard("sutra_replication_lag_seconds", "gauge", help, &replica.lag_seconds);
+            let _ = writeln!(text, "# HELP sutra_replica_role 1 for what the replica is.\n# TYPE sutra_replica_role gauge");
+            for role in Role::ALL {
+                let (shard, name, is_it) = (replica.shard, role.as_str(), u8::from(role == replica.role));
+                let _ = writeln!(text, "sutra_replica_role{{shard=\"{shard}\",role=\"{name}\"}} {is_it}");
+            }
+            let mut of_node = |name: &str, help: &str, value: u64| {
+                let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
+            };
+            of_node("sutra_peer_calls_total", "Requests to other nodes since the start.", replica.peer_calls);
+            of_node("sutra_peer_failures_total", "Requests to other nodes that had no reply.", replica.peer_failures);
+        }
         let mut times = |name: &str, help: &str, sum: f64, count: u64| {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} summary\n{name}_sum {sum}\n{name}_count {count}");
         };
@@ -196,10 +223,25 @@ mod tests {
         let store = StoreStats { syncs: 3, sync_seconds_total: 0.25, ..StoreStats::default() };
         let write_log = WriteLogStats { health_score: 0.75, ..WriteLogStats::default() };
         let stats = StatsResponse { concepts: 7, segments: 2, checkpoints: 5, write_log, ..StatsResponse::default() };
-        let text = metrics.render(&stats, &store);
+        let replica = ReplicaNumbers {
+            shard: 1,
+            role: Role::Follower,
+            term: 4,
+            leader_changes: 2,
+            last: 12,
+            applied: 10,
+            lag_seconds: 0.5,
+            peer_calls: 3,
+            peer_failures: 1,
+        };
+        let text = metrics.render(&stats, &store, Some(&replica));
         for line in [
             "sutra_concepts_total 7",
             "sutra_segments 2",
+            r#"sutra_replica_lag_entries{shard="1"} 2"#,
+            r#"sutra_replica_role{shard="1",role="follower"} 1"#,
+            r#"sutra_replica_role{shard="1",role="leader"} 0"#,
+            "sutra_peer_failures_total 1",
             "sutra_checkpoints_total 5",
             "sutra_write_log_health 0.75",
             "sutra_wal_sync_seconds_sum 0.25",

@@ -9,10 +9,10 @@ use crate::output::text;
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  done; `ask`: answered
-  1  the server refused or could not be reached, a transfer broke, lines of an import failed, or one of several concepts
-     does not exist
+  1  the server refused or could not be reached, a transfer broke, lines of an import failed, one of several concepts
+     does not exist, or a new grid is not healthy in time
   2  wrong usage
-  3  `ask`: I don't know; `path`: there is no path
+  3  `ask`: I don't know; `path`: there is no path; `cluster health-check`: the grid is not healthy
 
 Times are RFC 3339, such as 2026-03-01T12:00:00Z.";
 
@@ -25,6 +25,8 @@ pub(crate) enum Outcome {
     Incomplete,
     /// With "I don't know".
     Unknown,
+    /// With a grid that is not healthy, which the output has told.
+    Unhealthy,
 }
 
 /// Arguments that each parse, but not together or not for this server.
@@ -51,7 +53,7 @@ const fn code(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Done => 0,
         Outcome::Incomplete => 1,
-        Outcome::Unknown => 3,
+        Outcome::Unknown | Outcome::Unhealthy => 3,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `sutra`: the client of Sutra Grid for people and scripts. It teaches, asks, inspects and moves knowledge over a node's HTTP
-//! interface, and never touches a data directory.
+//! interface, and never touches a data directory. Only a new grid is asked for at a peer port: before there is one, nodes have nothing
+//! else to ask.
 //!
 //! ```text
 //!   argv ─→ arguments ─→ commands ─→ client ─→ node
@@ -11,7 +12,7 @@
 //! |---|---|
 //! | [`arguments`] | what is typed: global flags, and the values that are more than text |
 //! | [`commands`] | one file a command: its flags, its request, its rendering |
-//! | [`client`] | one HTTP exchange, and the sentence for each way it fails |
+//! | [`client`] | one exchange with a node, and the sentence for each way it fails |
 //! | [`transfer`] | files in and out: decompression, progress, whole files only |
 //! | [`output`] | tables, JSON, YAML; text that is safe on a terminal |
 //! | [`exit`] | what a run comes to as an exit code |

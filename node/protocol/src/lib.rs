@@ -16,12 +16,14 @@
 //! | [`filter`] | the filter grammar |
 //! | [`query`] | orders, places and cursors of lists |
 //! | [`http`], [`tcp`] | bodies and frames |
+//! | [`founding`] | how a grid is asked for |
 
 pub mod association;
 pub mod command;
 pub mod concept;
 pub mod error;
 pub mod filter;
+pub mod founding;
 pub mod http;
 pub mod id;
 pub mod knowledge;

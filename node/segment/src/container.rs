@@ -18,6 +18,7 @@ pub struct Container {
     path: PathBuf,
     header: Header,
     root: [u8; 16],
+    signature: [u8; 16],
     bytes: Bytes,
     /// Where the checksums of blocks begin.
     blocks_at: usize,
@@ -59,8 +60,9 @@ impl Container {
         }
         let mut root = [0; 16];
         root.copy_from_slice(&blake3::hash(&bytes[..PAGE]).as_bytes()[..16]);
+        let signature = header.signature();
         let checked = (0..header.blocks().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        Ok((Self { path: path.to_owned(), header, root, bytes, blocks_at, checked, damage: OnceLock::new() }, entries))
+        Ok((Self { path: path.to_owned(), header, root, signature, bytes, blocks_at, checked, damage: OnceLock::new() }, entries))
     }
 
     /// The file's name.
@@ -81,6 +83,11 @@ impl Container {
     /// First 16 bytes of BLAKE3 over the header page, which holds the checksums of the tables that hold all others.
     pub fn root(&self) -> [u8; 16] {
         self.root
+    }
+
+    /// See [`Segment::signature`](crate::Segment::signature).
+    pub(crate) fn signature(&self) -> [u8; 16] {
+        self.signature
     }
 
     /// What reading has found damaged so far; the first finding stays.

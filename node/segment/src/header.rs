@@ -37,6 +37,14 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// What identifies the content, whichever store it is in.
+    pub(crate) fn signature(&self) -> [u8; 16] {
+        let nobodys = Self { id: 0, store: String::new(), ..self.clone() };
+        let mut signature = [0; 16];
+        signature.copy_from_slice(&blake3::hash(&nobodys.encode()).as_bytes()[..16]);
+        signature
+    }
+
     pub(crate) fn blocks(&self) -> u64 {
         self.body_bytes.div_ceil(BLOCK as u64)
     }

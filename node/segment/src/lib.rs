@@ -17,6 +17,7 @@
 //! | `part`, `meta` | the rows of one namespace: by id, by association, by name, time and attribute |
 //! | `concept_row`, `evidence`, `varint` | records as bytes |
 //! | `dictionary`, `texts` | texts that repeat |
+//! | `naturalise` | another store's segment becomes one of this store |
 //! | `run`, `attributes`, `hash`, `search`, `filter` | finding things |
 //! | `error` | what can go wrong |
 
@@ -30,6 +31,7 @@ mod filter;
 mod hash;
 mod header;
 mod meta;
+mod naturalise;
 mod part;
 mod rows;
 mod run;
@@ -45,6 +47,7 @@ pub use attributes::{AttributeRuns, Values};
 pub use container::{Container, Span};
 pub use error::{Damage, SegmentError};
 pub use hash::{number_key, text_hash, time_key};
+pub use naturalise::naturalise;
 pub use part::{Code, Edge, Part, Standing};
 pub use rows::{AssociationRow, ConceptRow, ConceptVersion, EvidenceVersion};
 pub use segment::{Segment, SegmentId};

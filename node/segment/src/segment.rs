@@ -78,6 +78,12 @@ impl Segment {
         self.container.root()
     }
 
+    /// What the segment holds, whichever store it is in and whatever its number: first 16 bytes of BLAKE3 over the header page
+    /// without those two.
+    pub fn signature(&self) -> [u8; 16] {
+        self.container.signature()
+    }
+
     /// What reading has found damaged so far; the first finding stays.
     pub fn damage(&self) -> Option<&Damage> {
         self.container.damage()

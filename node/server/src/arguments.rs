@@ -29,6 +29,9 @@ pub(crate) enum Command {
     /// Run an embedded grid on loopback, to try things out
     ///
     /// Everything is kept in --data-dir; without one, in a temporary directory that is removed at the end.
+    ///
+    /// With several nodes, lines on its input stop and start them: "stop node-2" ends a node as its death would, "start node-2" lets
+    /// it come back, "status" tells who leads.
     Dev(Box<DevFlags>),
     #[command(flatten)]
     Offline(Offline),
@@ -36,15 +39,15 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct DevFlags {
-    /// Nodes of the grid; this version runs one
+    /// Nodes of the grid: 1, 3 or 5. Those of several are node-1, node-2, …, with ports that follow one another
     #[arg(long, default_value_t = 1)]
     pub(crate) nodes: u32,
     /// Shards of the grid; this version has one
     #[arg(long, default_value_t = 1)]
     pub(crate) shards: u32,
-    /// Replicas of each shard; this version keeps one
-    #[arg(long, default_value_t = 1)]
-    pub(crate) replicas: u32,
+    /// Replicas of each shard; this version keeps one on every node [default: the number of nodes]
+    #[arg(long)]
+    pub(crate) replicas: Option<u32>,
     /// Where everything is kept [default: a temporary directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<std::path::PathBuf>,
@@ -54,6 +57,9 @@ pub(crate) struct DevFlags {
     /// Loopback address for MessagePack over TCP; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
     pub(crate) tcp: String,
+    /// Loopback address for the nodes among each other; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7001")]
+    pub(crate) peer: String,
     /// Print nothing but the log
     #[arg(long)]
     pub(crate) quiet: bool,

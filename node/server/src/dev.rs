@@ -1,19 +1,36 @@
 //! The embedded grid: everything in one process, on loopback.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use futures_util::future::join_all;
+use sutra_disk::RealDisk;
+use sutra_grid::Grid;
+use sutra_peer::{Class, Peer};
+use sutra_protocol::founding::{FOUND, FoundRequest, Plan};
 use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tracing::info;
 
 use crate::arguments::DevFlags;
 use crate::config::{Config, Settings};
-use crate::node::Node;
+use crate::listeners::Listeners;
+use crate::node::{Leave, Node};
 use crate::signals::Signals;
+
+/// How long the nodes may take to become a grid with a leader.
+const FOUNDING: Duration = Duration::from_secs(30);
 
 /// An embedded grid that can start.
 pub(crate) struct Dev {
-    pub(crate) config: Config,
+    /// One a node.
+    configs: Vec<Config>,
+    plan: Plan,
     quiet: bool,
+    /// Where everything is kept.
+    kept: String,
     /// Removed when this is dropped.
     temporary: Option<TempDir>,
 }
@@ -21,63 +38,253 @@ pub(crate) struct Dev {
 impl Dev {
     /// Checks the flags and makes the temporary directory, if one is needed.
     pub(crate) fn resolve(flags: DevFlags) -> anyhow::Result<Self> {
-        for (name, number, what) in [
-            ("nodes", flags.nodes, "runs one node"),
-            ("shards", flags.shards, "keeps one shard"),
-            ("replicas", flags.replicas, "keeps one replica"),
-        ] {
-            if number != 1 {
-                bail!("--{name} {number}: this version {what}");
-            }
-        }
+        let plan = Plan { shards: flags.shards, replicas: flags.replicas.unwrap_or(flags.nodes) };
+        plan.check(usize::try_from(flags.nodes)?).with_context(|| flags_told(&flags))?;
+        let is_kept = flags.data_dir.is_some();
         let temporary = match flags.data_dir {
             None => Some(tempfile::Builder::new().prefix("sutra-dev-").tempdir().context("make a temporary directory")?),
             Some(_) => None,
         };
-        let data_dir = flags.data_dir.or_else(|| temporary.as_ref().map(|dir| dir.path().join("node-1")));
-        let (http, tcp) = (Some(flags.http), Some(flags.tcp));
-        let settings =
-            Settings { data_dir, http, tcp, log: Some(flags.log), node_name: Some("dev-1".into()), ..Settings::default() };
-        // The general advice, --insecure-listen, names a flag that this command does not have.
-        let config = Config::from_settings(Settings { insecure_listen: Some(true), ..settings })?;
-        if let Some((name, address)) = config.exposed().next() {
-            bail!("--{name} {address}: the embedded grid serves loopback addresses only; `sutra-node serve` can serve others");
+        let base = flags.data_dir.clone().or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned())).unwrap_or_default();
+        let kept = match &temporary {
+            None => format!("{}", base.display()),
+            Some(_) => format!("{}, removed at the end", base.display()),
+        };
+        let mut configs = Vec::new();
+        for at in 0..flags.nodes {
+            // A node alone has the directory that was given to itself, as it always had.
+            let data_dir = if flags.nodes == 1 && is_kept { base.clone() } else { base.join(format!("node-{}", at + 1)) };
+            let config = Config::from_settings(Settings {
+                data_dir: Some(data_dir),
+                http: Some(following(&flags.http, at)?),
+                tcp: Some(following(&flags.tcp, at)?),
+                peer: Some(following(&flags.peer, at)?),
+                wait_for_grid: Some(flags.nodes > 1),
+                log: Some(flags.log),
+                node_name: Some(if flags.nodes == 1 { "dev-1".into() } else { format!("node-{}", at + 1) }),
+                // The general advice, --insecure-listen, names a flag that this command does not have.
+                insecure_listen: Some(true),
+                ..Settings::default()
+            })?;
+            let peer = Some(("peer", config.peer)).filter(|(_, address)| !address.ip().is_loopback());
+            if let Some((name, address)) = config.exposed().chain(peer).next() {
+                bail!(
+                    "--{name} {address}: the embedded grid serves loopback addresses only; `sutra-node serve` can serve others"
+                );
+            }
+            let moves = flags.nodes > 1 && is_kept && config.peer.port() == 0;
+            ensure!(!moves, "--peer {}: a grid that is kept needs ports that stay the same", flags.peer);
+            configs.push(config);
         }
-        Ok(Self { config, quiet: flags.quiet, temporary })
+        Ok(Self { configs, plan, quiet: flags.quiet, kept, temporary })
+    }
+
+    pub(crate) fn log(&self) -> crate::config::LogFormat {
+        self.configs.first().map(|config| config.log).unwrap_or_default()
     }
 
     /// Runs the grid until a signal ends it.
     pub(crate) async fn serve(self) -> anyhow::Result<()> {
         let mut signals = Signals::catch()?;
-        let kept = match &self.temporary {
-            None => format!("{}", self.config.data_dir.display()),
-            Some(dir) => format!("{}, removed at the end", dir.path().display()),
+        let started = tokio::select! {
+            started = start(self.configs, self.plan) => started?,
+            signal = signals.next() => {
+                info!(signal, "stopped before it served");
+                return Ok(());
+            }
         };
-        let Some(node) = Node::start_unless_stopped(self.config, &mut signals).await? else { return Ok(()) };
         if !self.quiet {
             // A closed stdout is no reason to stop serving.
-            let _ = std::io::stdout().write_all(greeting(&node, &kept).as_bytes());
+            let _ = std::io::stdout().write_all(greeting(&started, &self.kept).as_bytes());
         }
-        node.until_stopped(&mut signals).await;
+        match started {
+            Started::Alone(node) => node.until_stopped(&mut signals).await,
+            Started::Several(mut several) => {
+                let mut lines = lines();
+                let signal = loop {
+                    tokio::select! {
+                        signal = signals.next() => break signal,
+                        Some(line) = lines.recv() => several.obey(line.trim()).await,
+                    }
+                };
+                info!(signal, "stopping");
+                several.stop().await;
+                info!("stopped");
+            }
+        }
         drop(self.temporary);
         Ok(())
     }
 }
 
-fn greeting(node: &Node, kept: &str) -> String {
-    let (http, tcp) = (node.http, node.tcp);
+/// A grid that serves.
+enum Started {
+    Alone(Box<Node>),
+    Several(Several),
+}
+
+/// Its nodes, by name; `None`: stopped by hand.
+struct Several {
+    nodes: BTreeMap<String, (Config, Option<Node>)>,
+}
+
+async fn start(configs: Vec<Config>, plan: Plan) -> anyhow::Result<Started> {
+    if let [config] = &configs[..] {
+        // A node alone opens no peer port.
+        let listeners = Listeners::bind(config).await?;
+        return Ok(Started::Alone(Box::new(Node::start(config.clone(), listeners).await?)));
+    }
+    let mut bound = Vec::new();
+    for config in configs {
+        let (listeners, peer) = Listeners::bind_all(&config).await?;
+        // The same ports when it is stopped and started again.
+        let config = Config { http: listeners.http.local_addr()?, tcp: listeners.tcp.local_addr()?, peer, ..config };
+        bound.push((config, listeners));
+    }
+    let mut is_new = false;
+    for (config, _) in &bound {
+        is_new |= Grid::member(&RealDisk, &config.data_dir)?.is_none();
+    }
+    let addresses: Vec<String> = bound.iter().map(|(config, _)| config.peer.to_string()).collect();
+    let starting = join_all(bound.into_iter().map(|(config, listeners)| async move {
+        let name = config.node_name.clone();
+        Node::start(config.clone(), listeners).await.map(|node| (name, (config, Some(node))))
+    }));
+    let founding = async { if is_new { found(addresses, plan).await } else { Ok(()) } };
+    // The nodes wait for the founding, which needs them to wait.
+    let (nodes, founded) = tokio::time::timeout(FOUNDING, async { tokio::join!(starting, founding) })
+        .await
+        .context("the nodes did not become a grid in time; what is left of an earlier one may be in the data directory")?;
+    founded?;
+    let several = Several { nodes: nodes.into_iter().collect::<anyhow::Result<_>>()? };
+    for node in several.nodes.values().filter_map(|(_, node)| node.as_ref()) {
+        let Some(grid) = node.grid() else { continue };
+        let led = grid.shard().wait_until(FOUNDING, |status| status.leader.is_some()).await;
+        led.context("no node came to lead the shard in time")?;
+    }
+    Ok(Started::Several(several))
+}
+
+/// Asks the first of the nodes to make a grid of them all, as `sutra cluster init` does.
+async fn found(nodes: Vec<String>, plan: Plan) -> anyhow::Result<()> {
+    let first = nodes.first().cloned().unwrap_or_default();
+    let request = rmp_serde::to_vec_named(&FoundRequest { nodes, plan })?;
+    let peer = Peer::founding(first, None);
+    peer.call(Class::Founding, FOUND, 0, request.into(), FOUNDING).await.context("found the grid")?;
+    Ok(())
+}
+
+impl Several {
+    /// Does what a line of the input says.
+    async fn obey(&mut self, line: &str) {
+        let said = match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [] => return,
+            ["stop", name] => self.stop_one(name).await,
+            ["start", name] => self.start_one(name).await,
+            ["status"] => Ok(self.status()),
+            _ => Err(format!("{line}: say \"stop NODE\", \"start NODE\" or \"status\"")),
+        };
+        let (Ok(text) | Err(text)) = said;
+        // A closed stdout is no reason to stop serving.
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+
+    async fn stop_one(&mut self, name: &str) -> Result<String, String> {
+        let (_, node) = self.nodes.get_mut(name).ok_or_else(|| format!("there is no node {name}"))?;
+        let node = node.take().ok_or_else(|| format!("{name} is stopped already"))?;
+        node.stop(Leave::ToNobody).await;
+        Ok(format!("{name} is stopped"))
+    }
+
+    async fn start_one(&mut self, name: &str) -> Result<String, String> {
+        let (config, node) = self.nodes.get_mut(name).ok_or_else(|| format!("there is no node {name}"))?;
+        if node.is_some() {
+            return Err(format!("{name} runs already"));
+        }
+        let starting = async {
+            let listeners = Listeners::bind(config).await?;
+            Node::start(config.clone(), listeners).await
+        };
+        *node = Some(starting.await.map_err(|error| format!("{name} can't start: {error:#}"))?);
+        Ok(format!("{name} runs"))
+    }
+
+    fn status(&self) -> String {
+        let told = self.nodes.iter().map(|(name, (config, node))| {
+            let role = node.as_ref().and_then(Node::grid).map_or("stopped", |grid| grid.shard().status().role.as_str());
+            format!("{name}  {role}  http://{}", config.http)
+        });
+        told.collect::<Vec<_>>().join("\n")
+    }
+
+    async fn stop(self) {
+        let nodes = self.nodes.into_values().filter_map(|(_, node)| node);
+        join_all(nodes.map(|node| node.stop(Leave::ToNobody))).await;
+    }
+}
+
+/// The lines of the input, as long as there are some.
+fn lines() -> mpsc::UnboundedReceiver<String> {
+    let (lines, read) = mpsc::unbounded_channel();
+    // It ends with the process: nothing interrupts a read of stdin.
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    read
+}
+
+/// The address of the node at this place: the ports follow one another, unless each is to be a free one.
+fn following(address: &str, at: u32) -> anyhow::Result<String> {
+    let Some((host, port)) = address.rsplit_once(':') else { return Ok(address.to_owned()) };
+    match port.parse::<u16>() {
+        Ok(0) | Err(_) => Ok(address.to_owned()),
+        Ok(port) => {
+            let following = u16::try_from(u32::from(port) + at).ok();
+            let following = following.with_context(|| format!("{address}: there are not so many ports above it"))?;
+            Ok(format!("{host}:{following}"))
+        }
+    }
+}
+
+fn flags_told(flags: &DevFlags) -> String {
+    let replicas = flags.replicas.map(|replicas| format!(" --replicas {replicas}")).unwrap_or_default();
+    format!("--nodes {} --shards {}{replicas}", flags.nodes, flags.shards)
+}
+
+fn greeting(started: &Started, kept: &str) -> String {
+    let (first, serves, tcp) = match started {
+        Started::Alone(node) => (node.http, "A grid of one node serves.".to_owned(), node.tcp.to_string()),
+        Started::Several(several) => {
+            let nodes: Vec<&Node> = several.nodes.values().filter_map(|(_, node)| node.as_ref()).collect();
+            let Some(first) = nodes.first() else { return String::new() };
+            let ports = nodes.iter().map(|node| node.tcp.to_string()).collect::<Vec<_>>();
+            let others = nodes.iter().skip(1).map(|node| format!("\n        http://{}", node.http)).collect::<String>();
+            let serves = format!("A grid of {} nodes serves; each answers everything.{others}", nodes.len());
+            (first.http, serves, ports.join(", "))
+        }
+    };
+    let hint = match started {
+        Started::Alone(_) => "",
+        Started::Several(_) => {
+            "\nWhat if a node dies? Type \"stop node-1\", ask again, then \"start node-1\"; \"status\" tells who leads.\n"
+        }
+    };
     format!(
-        r#"A grid of one node serves.
-  HTTP  http://{http}   (API at /docs)
+        r#"{serves}
+  HTTP  http://{first}   (API at /docs)
   TCP   {tcp}   (MessagePack)
   data  {kept}
 
 Teach it, ask it:
-  curl -s http://{http}/v1/learn -H 'content-type: application/json' \
+  curl -s http://{first}/v1/learn -H 'content-type: application/json' \
     -d '{{"content": "aspirin: a drug that relieves pain", "associations": [{{"target_content": "drug", "type": "hierarchical", "label": "hypernym"}}]}}'
-  curl -s http://{http}/v1/reason -H 'content-type: application/json' -d '{{"query": "Is aspirin a drug?"}}'
-  curl -s http://{http}/stats
-
+  curl -s http://{first}/v1/reason -H 'content-type: application/json' -d '{{"query": "Is aspirin a drug?"}}'
+  curl -s http://{first}/stats
+{hint}
 Ctrl-C ends it.
 "#
     )

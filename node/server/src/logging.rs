@@ -8,10 +8,17 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::LogFormat;
 
+/// What is logged unless `RUST_LOG` says otherwise. The consensus tells every step of an election at `info`, and what is normal while a
+/// leader is lost at `warn`; what an operator must know of it is told by the replicas themselves.
+const DEFAULT: &str = "info,openraft=error";
+
 /// Sends the log to stderr; `RUST_LOG` chooses what is logged, by default everything from `info` on.
 pub(crate) fn start(format: LogFormat) -> anyhow::Result<()> {
-    let filter =
-        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env().context("RUST_LOG is malformed")?;
+    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
+        Ok(told) if !told.is_empty() => EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(told),
+        _ => EnvFilter::builder().parse(DEFAULT),
+    };
+    let filter = filter.context("RUST_LOG is malformed")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),

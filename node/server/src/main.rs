@@ -10,8 +10,10 @@
 //! |---|---|
 //! | [`arguments`] | the command line |
 //! | [`config`] | the layers of the configuration, resolved and checked |
+//! | [`listeners`] | the ports of a node |
 //! | [`logging`] | where the log goes |
 //! | [`node`] | a running node: start, drain, stop |
+//! | [`place`] | what a node is: alone, or one of a grid |
 //! | [`signals`] | when to stop |
 //! | [`dev`] | the embedded grid |
 //! | [`offline`] | tools for a data directory that no node serves |
@@ -19,9 +21,11 @@
 mod arguments;
 mod config;
 mod dev;
+mod listeners;
 mod logging;
 mod node;
 mod offline;
+mod place;
 mod signals;
 
 use std::io::Write as _;
@@ -67,7 +71,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Dev(flags) => {
             let dev = dev::Dev::resolve(*flags)?;
-            logging::start(dev.config.log)?;
+            logging::start(dev.log())?;
             serve(dev.serve())
         }
         Command::Offline(tool) => offline::run(tool, &mut std::io::stdout().lock()).map(ExitCode::from),

@@ -1,9 +1,8 @@
 //! A running node.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -13,13 +12,15 @@ use sutra_api::http::{self, HttpLimits};
 use sutra_api::metrics::Metrics;
 use sutra_api::service::{Service, ServiceConfig};
 use sutra_api::tcp::{self, TcpLimits};
-use sutra_storage::{Durability, Store, StoreConfig};
+use sutra_storage::{Durability, StoreConfig};
 
 use crate::config::{Config, DurabilitySetting};
+use crate::listeners::Listeners;
+use crate::place::{self, Place, VERSION};
 use crate::signals::Signals;
 
 /// The store that the configuration asks for.
-fn store_config(config: &Config) -> StoreConfig {
+pub(crate) fn store_config(config: &Config) -> StoreConfig {
     StoreConfig {
         durability: match config.durability {
             DurabilitySetting::Fsync => Durability::Fsync,
@@ -30,8 +31,19 @@ fn store_config(config: &Config) -> StoreConfig {
     }
 }
 
+/// How long a node that has others keeps accepting after it was told to stop, unless it was told otherwise.
+const DRAIN_DELAY: Duration = Duration::from_secs(5);
 /// Status of a process that a second signal ended.
 const INTERRUPTED: i32 = 1;
+
+/// Whom a node that stops leaves its work to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// To the other nodes, and its clients too: nobody should notice.
+    ToOthers,
+    /// To nobody: the others stop as well, or shall notice.
+    ToNobody,
+}
 
 /// A node that serves.
 pub(crate) struct Node {
@@ -39,9 +51,9 @@ pub(crate) struct Node {
     pub(crate) http: SocketAddr,
     /// The address that serves TCP.
     pub(crate) tcp: SocketAddr,
-    store: Store,
+    place: Place,
     service: Service,
-    listeners: JoinSet<()>,
+    serving: JoinSet<()>,
     stop: CancellationToken,
     config: Config,
 }
@@ -59,7 +71,7 @@ impl Node {
     /// Starts; `None` if a signal comes first, as it may while a long log is replayed.
     pub(crate) async fn start_unless_stopped(config: Config, signals: &mut Signals) -> anyhow::Result<Option<Self>> {
         tokio::select! {
-            node = Self::start(config) => node.map(Some),
+            node = Self::bind_and_start(config) => node.map(Some),
             signal = signals.next() => {
                 info!(signal, "stopped before it served");
                 Ok(None)
@@ -69,44 +81,55 @@ impl Node {
 
     /// Opens the ports, then the data directory, then serves. What can't work is an error, before anything is written to a
     /// directory that another process uses.
-    async fn start(config: Config) -> anyhow::Result<Self> {
+    async fn bind_and_start(config: Config) -> anyhow::Result<Self> {
+        let listeners = Listeners::bind(&config).await?;
+        Self::start(config, listeners).await
+    }
+
+    /// The same with ports that are open.
+    pub(crate) async fn start(config: Config, mut listeners: Listeners) -> anyhow::Result<Self> {
         for (name, address) in config.exposed() {
             warn!(%address, "--{name}: everybody who reaches this address may read and write");
         }
-        let http = bind("http", config.http).await?;
-        let tcp = bind("tcp", config.tcp).await?;
-        let (http_address, tcp_address) = (http.local_addr()?, tcp.local_addr()?);
+        let (http_address, tcp_address) = (listeners.http.local_addr()?, listeners.tcp.local_addr()?);
         if config.durability == DurabilitySetting::Buffered {
             warn!("--durability buffered: a loss of power loses what was acknowledged last");
         }
-        let opening = store_config(&config);
-        let store = tokio::task::spawn_blocking(move || Store::open(opening)).await.context("open the data directory")??;
+        let place = place::take(&config, &mut listeners).await?;
+        let (node, peer) = match &place {
+            Place::Alone(_) => (config.node_name.clone(), config.peer),
+            Place::Grid(member) => (member.grid.node().to_owned(), member.peer),
+        };
         let service = Service::new(
-            store.clone(),
+            place.router(),
             ServiceConfig {
-                node: config.node_name.clone(),
+                node: node.clone(),
                 http: http_address.to_string(),
                 tcp: tcp_address.to_string(),
-                peer: Some(config.peer.to_string()),
+                peer: Some(peer.to_string()),
                 advertise: config.advertise.clone(),
-                version: env!("CARGO_PKG_VERSION"),
+                version: VERSION,
                 embedder: "none".into(),
                 edition: "none".into(),
             },
         );
         let (metrics, stop) = (Metrics::new(), CancellationToken::new());
-        let mut listeners = JoinSet::new();
-        listeners.spawn(http::serve(http, service.clone(), metrics.clone(), HttpLimits::default(), stop.clone()));
-        listeners.spawn(tcp::serve(tcp, service.clone(), metrics, TcpLimits::default(), stop.clone()));
-        info!(
-            node = %config.node_name,
-            data_dir = %config.data_dir.display(),
-            peer = %config.peer,
-            advertise = config.advertise.as_deref().unwrap_or_default(),
-            "one node, one shard; the peer port opens with the first grid of several nodes"
-        );
+        let mut serving = JoinSet::new();
+        serving.spawn(http::serve(listeners.http, service.clone(), metrics.clone(), HttpLimits::default(), stop.clone()));
+        serving.spawn(tcp::serve(listeners.tcp, service.clone(), metrics, TcpLimits::default(), stop.clone()));
+        let data_dir = config.data_dir.display();
+        let advertise = config.advertise.as_deref().unwrap_or_default();
+        match &place {
+            Place::Alone(_) => {
+                info!(%node, %data_dir, %peer, advertise, "one node, one shard; the peer port opens where there are other nodes");
+            }
+            Place::Grid(member) => {
+                let grid_id = member.grid.map().borrow().grid_id.clone();
+                info!(%node, %data_dir, %peer, advertise, grid_id, "a node of a grid");
+            }
+        }
         info!(http = %http_address, tcp = %tcp_address, "ready");
-        Ok(Self { http: http_address, tcp: tcp_address, store, service, listeners, stop, config })
+        Ok(Self { http: http_address, tcp: tcp_address, place, service, serving, stop, config })
     }
 
     /// Serves until the first signal, then drains and closes; a second signal ends the process at once.
@@ -114,7 +137,7 @@ impl Node {
         let signal = signals.next().await;
         info!(signal, "stopping");
         tokio::select! {
-            () = self.stop() => info!("stopped"),
+            () = self.stop(Leave::ToOthers) => info!("stopped"),
             signal = signals.next() => {
                 warn!(signal, "ended at once; what was acknowledged is on disk");
                 std::process::exit(INTERRUPTED);
@@ -122,13 +145,28 @@ impl Node {
         }
     }
 
-    /// Turns unready, keeps accepting for the drain delay, finishes what is in flight, closes the store.
-    async fn stop(mut self) {
+    /// The grid that the node belongs to, if there is one.
+    pub(crate) fn grid(&self) -> Option<&sutra_grid::Grid> {
+        match &self.place {
+            Place::Alone(_) => None,
+            Place::Grid(member) => Some(&member.grid),
+        }
+    }
+
+    /// Turns unready, hands over what it leads, keeps accepting for the drain delay, finishes what is in flight, closes the store.
+    pub(crate) async fn stop(mut self, leave: Leave) {
         self.service.set_draining();
-        tokio::time::sleep(self.config.drain_delay).await;
+        if leave == Leave::ToOthers {
+            let delay = match self.place {
+                Place::Alone(_) => Duration::ZERO,
+                Place::Grid(_) => DRAIN_DELAY,
+            };
+            self.place.hand_over().await;
+            tokio::time::sleep(self.config.drain_delay.unwrap_or(delay)).await;
+        }
         self.stop.cancel();
         let finish = async {
-            while let Some(ended) = self.listeners.join_next().await {
+            while let Some(ended) = self.serving.join_next().await {
                 if let Err(fault) = ended {
                     error!(%fault, "a listener failed");
                 }
@@ -136,40 +174,8 @@ impl Node {
         };
         if timeout(self.config.shutdown_timeout, finish).await.is_err() {
             warn!(timeout = ?self.config.shutdown_timeout, "some requests were not finished in time");
-            self.listeners.shutdown().await;
+            self.serving.shutdown().await;
         }
-        self.store.close().await;
-    }
-}
-
-async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let bound = match TcpListener::bind(address).await {
-        Err(error) if let Some(other) = without_ipv6(address, &error) => {
-            warn!(asked = %address, listens = %other, "--{name}: this system has no IPv6");
-            TcpListener::bind(other).await
-        }
-        bound => bound,
-    };
-    bound.with_context(|| format!("--{name} {address}: the address can't be listened on"))
-}
-
-/// `[::]` means every address, of both families; a kernel that was started without IPv6 does not know it.
-fn without_ipv6(address: SocketAddr, error: &std::io::Error) -> Option<SocketAddr> {
-    let unknown = error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error());
-    (unknown && address.ip() == Ipv6Addr::UNSPECIFIED).then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_address_is_every_ipv4_address_where_there_is_no_ipv6() {
-        let no_family = std::io::Error::from_raw_os_error(rustix::io::Errno::AFNOSUPPORT.raw_os_error());
-        let in_use = std::io::Error::from(std::io::ErrorKind::AddrInUse);
-        let every: SocketAddr = "[::]:8000".parse().unwrap();
-        assert_eq!(without_ipv6(every, &no_family), Some("0.0.0.0:8000".parse().unwrap()));
-        assert_eq!(without_ipv6(every, &in_use), None);
-        assert_eq!(without_ipv6("[::1]:8000".parse().unwrap(), &no_family), None, "only this one address was asked for");
+        self.place.close().await;
     }
 }

@@ -26,6 +26,11 @@ impl Clock {
         Self { newest }
     }
 
+    /// All stamps from now on are later than `newest`.
+    pub(crate) fn see(&mut self, newest: Timestamp) {
+        self.newest = self.newest.max(newest);
+    }
+
     /// The record time of the next command, when the wall clock shows `wall`.
     pub(crate) fn stamp(&mut self, wall: Timestamp) -> Timestamp {
         self.newest = wall.max(self.newest.plus_micros(1));

@@ -1,4 +1,4 @@
-//! What the keeper asks of the thread that applies, which alone changes what readers see.
+//! What the keeper and the consensus ask of the thread that applies, which alone changes what readers see.
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -7,10 +7,12 @@ use sutra_protocol::Namespace;
 use sutra_protocol::command::LogIndex;
 use sutra_segment::Segment;
 use sutra_vector::Graph as VectorGraph;
+use tokio::sync::oneshot;
 
 use crate::memory::State;
+use crate::replica::{Committed, Fate};
 
-/// A request of the keeper.
+/// A request of the keeper, or of the consensus.
 pub(crate) enum Control {
     /// Lay the deltas aside; the answer is the state as of then.
     Freeze(SyncSender<State>),
@@ -29,4 +31,12 @@ pub(crate) enum Control {
     Wake,
     /// What was erased by entries up to this one is on no disk any more.
     Scrubbed { upto: LogIndex, done: SyncSender<()> },
+    /// Another replica's checkpoint takes the place of everything.
+    Installed { state: Box<State>, done: SyncSender<()> },
+    /// These entries are committed.
+    Apply { entries: Vec<Committed>, done: oneshot::Sender<Result<(), String>> },
+    /// What became of a proposal.
+    Proposed { number: u64, fate: Fate },
+    /// Whether this replica leads its shard.
+    Lead(bool),
 }

@@ -33,16 +33,25 @@ pub(crate) struct Identity {
 }
 
 impl DataDir {
-    /// Opens the directory, creating it, with a new identity, if it is not there or empty.
-    pub(crate) fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, OpenError> {
+    /// Opens the directory, creating it, with a new identity, if it is not there or empty. `grid`: the grid that it has to belong
+    /// to, or to be founded for; `None`: any, or a new one.
+    pub(crate) fn open(disk: Arc<dyn Disk>, path: &Path, grid: Option<&str>) -> Result<Self, OpenError> {
         for dir in [path.join("wal"), path.join("segments")] {
             disk.create_dir_all(&dir).map_err(OpenError::io("create", dir))?;
         }
         let lock = lock(&*disk, path)?;
         let identity = match Identity::read(&*disk, path)? {
             Some(identity) => identity,
-            None => Identity::found(&*disk, path)?,
+            None => {
+                // Whoever made the directory, its name, too, has to outlive the power before anything in it is acknowledged.
+                sync_name(&*disk, path).map_err(OpenError::io("make durable the name of", path))?;
+                Identity::found(&*disk, path, grid)?
+            }
         };
+        if let Some(expected) = grid.filter(|grid| *grid != identity.grid_id) {
+            let (dir, found) = (path.to_owned(), identity.grid_id);
+            return Err(OpenError::OtherGrid { dir, found, expected: expected.into() });
+        }
         disk.sync_dir(path).map_err(OpenError::io("sync", path))?;
         Ok(Self { disk, path: path.into(), identity, _lock: lock })
     }
@@ -96,6 +105,22 @@ pub(crate) fn identity_file(path: &Path) -> PathBuf {
     path.join("IDENTITY")
 }
 
+/// Makes the names of a directory and of those that it is in durable, as far up as this process may.
+fn sync_name(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    for above in path.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match disk.sync_dir(above) {
+            // Where it may write nothing, it has made nothing.
+            Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported) => {
+                return Ok(());
+            }
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
 /// Keeps every other process from the directory.
 pub(crate) fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
     let file = path.join("LOCK");
@@ -138,13 +163,14 @@ impl Identity {
     }
 
     /// Gives a new directory its identity. A log without one means that the identity was lost: a new one would orphan the log.
-    fn found(disk: &dyn Disk, path: &Path) -> Result<Self, OpenError> {
+    fn found(disk: &dyn Disk, path: &Path, grid: Option<&str>) -> Result<Self, OpenError> {
         let file = identity_file(path);
         let wal = path.join("wal");
         if !disk.list(&wal).map_err(OpenError::io("list", &wal))?.is_empty() {
             return Err(OpenError::Identity { file, reason: "it is missing, but there is a log".into() });
         }
-        let identity = Self::new(Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+        let grid = grid.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+        let identity = Self::new(grid, Uuid::new_v4().to_string());
         identity.write(disk, path)?;
         Ok(identity)
     }
@@ -166,7 +192,7 @@ mod tests {
     use super::*;
 
     fn open(dir: &tempfile::TempDir) -> Result<DataDir, OpenError> {
-        DataDir::open(Arc::new(RealDisk), dir.path())
+        DataDir::open(Arc::new(RealDisk), dir.path(), None)
     }
 
     #[test]

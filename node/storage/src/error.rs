@@ -38,6 +38,22 @@ pub enum OpenError {
         /// What is wrong with it.
         reason: String,
     },
+    /// It is another grid's.
+    #[error("data directory {dir} belongs to grid {found}, and this node to grid {expected}")]
+    OtherGrid {
+        /// The directory.
+        dir: PathBuf,
+        /// Its grid.
+        found: String,
+        /// The node's.
+        expected: String,
+    },
+    /// It holds a replica of a grid: what its log says is true only as far as the other replicas agree.
+    #[error("data directory {dir} holds a replica of a grid of several nodes, and is opened by a node of that grid only")]
+    Replica {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// Its log can't be used.
     #[error(transparent)]
     Wal(#[from] WalError),
@@ -94,7 +110,7 @@ impl OpenError {
     }
 }
 
-/// Why a command was not taken. Nothing of it is stored.
+/// Why a command was not taken. Nothing of it is stored, but for [`SubmitError::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
     /// More waits than the write log holds.
@@ -118,6 +134,12 @@ pub enum SubmitError {
     /// The store is being closed.
     #[error("the store is closed")]
     Closed,
+    /// Another replica leads the shard; nothing of the command is stored.
+    #[error("another replica leads the shard")]
+    NotLeader,
+    /// The command was proposed, and who led the shard leads it no more: it may be committed all the same.
+    #[error("the shard's leader changed while the command was on its way")]
+    Unknown,
     /// The log can't be written, because the disk is full for instance.
     #[error("the write-ahead log refused the write: {reason}")]
     Refused {

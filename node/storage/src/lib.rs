@@ -15,6 +15,7 @@
 //! | `write_log` | admission: bounded, the only place that turns a write away |
 //! | `load` | when waiting for more commands pays, and how healthy the write path is |
 //! | `reconciler` | the one thread that packs, writes, applies and answers |
+//! | `proposals` | entries on their way to a quorum |
 //! | `entry` | the log entry's bytes |
 //! | `memory` | the state machine, deltas over segments, pinned views |
 //! | `keeper` | checkpoints, compaction, graphs over vectors, scrubbing |
@@ -22,6 +23,8 @@
 //! | `manifest` | what a start begins with |
 //! | [`offline`] | verify, repair and read a directory that no process has open |
 //! | `datadir` | the directory's lock and identity |
+//! | `directory` | an open directory whose log several replicas share |
+//! | `replica` | a store that is one of several replicas of a shard |
 //! | `clock` | record time |
 //! | `sync` | the locks of the hand-offs |
 //! | `error` | what can go wrong |
@@ -29,6 +32,7 @@
 mod clock;
 mod control;
 mod datadir;
+mod directory;
 mod entry;
 mod error;
 #[cfg(test)]
@@ -39,15 +43,22 @@ mod manifest;
 mod memory;
 pub mod offline;
 mod opening;
+mod proposals;
 mod reconciler;
+mod replica;
 mod store;
 mod sync;
 mod write_log;
 
+pub use directory::Directory;
 pub use error::{KeepFailure, OpenError, SubmitError, ViewError};
 pub use load::WriteLogHealth;
-pub use manifest::ManifestError;
+pub use manifest::{Configuration, ManifestError};
 pub use memory::{Hit, NearestError, Page, View};
+pub use replica::{
+    Checkpoint, CheckpointFile, Committed, Consensus, Cut, Fate, Incoming, IncomingFile, Progress, Proposal, blank_entry,
+    checkpoint_of, configuration_entry, configuration_of,
+};
 pub use store::{COMMAND_BYTES, OnFatal, SHARD, Store, StoreConfig, StoreStats};
 pub use sutra_keyword::QueryError;
 pub use sutra_segment::{Damage, SegmentError};

@@ -16,6 +16,7 @@ use sutra_disk::Disk;
 use sutra_protocol::command::{Applied, LogIndex};
 use sutra_protocol::http::NamespaceSettings;
 use sutra_protocol::{ConceptId, Namespace, Timestamp};
+use sutra_wal::LogPoint;
 
 use crate::memory::Counts;
 
@@ -43,6 +44,9 @@ pub(crate) struct Manifest {
     pub(crate) applied: LogIndex,
     /// Its term.
     pub(crate) applied_term: u64,
+    /// Who belongs to the group.
+    #[serde(default)]
+    pub(crate) configuration: Option<Configuration>,
     /// Greatest record time in the files.
     pub(crate) clock: Timestamp,
     /// Oldest first.
@@ -55,6 +59,18 @@ pub(crate) struct Manifest {
     pub(crate) scrubs: Vec<Scrub>,
     /// The next file's number.
     pub(crate) next_file: u64,
+}
+
+/// Who belongs to a group, as an entry of its log said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The entry.
+    pub index: LogIndex,
+    /// Its term.
+    pub term: u64,
+    /// In the words of the consensus.
+    #[serde(with = "serde_bytes")]
+    pub words: Vec<u8>,
 }
 
 /// A segment.
@@ -159,6 +175,12 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 }
 
 impl Manifest {
+    /// The last entry that is in the files; `None`: there never was one.
+    pub(crate) fn point(&self) -> Option<LogPoint> {
+        let begun = self.applied > LogIndex(0) || self.configuration.is_some();
+        begun.then_some(LogPoint { index: self.applied, term: self.applied_term })
+    }
+
     /// The manifest; `None`: there never was one.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Self>, ManifestError> {
         let file = path(dir);
@@ -177,7 +199,7 @@ impl Manifest {
         sutra_disk::replace(disk, &file, &bytes).map_err(failed)
     }
 
-    fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         let payload = rmp_serde::to_vec_named(self)?;
         let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
         bytes.extend_from_slice(MAGIC);

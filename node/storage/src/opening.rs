@@ -15,9 +15,10 @@ use crate::datadir::DataDir;
 use crate::entry::{self, Entry};
 use crate::error::OpenError;
 use crate::keeper::{segment_path, sweep};
-use crate::manifest::{self, FileEntry, Manifest, ManifestError, NamespaceEntry};
+use crate::manifest::{self, Configuration, FileEntry, Manifest, ManifestError, NamespaceEntry};
 use crate::memory::{Graph, Layer, State};
-use crate::reconciler::GROUP;
+use crate::reconciler::{GROUP, TERM};
+use crate::replica::configuration_of;
 use crate::store::StoreConfig;
 
 /// The number of the one replica of a grid that has one node.
@@ -25,7 +26,7 @@ const REPLICA: u64 = 1;
 
 /// An open directory, and what it holds.
 pub(crate) struct Opened {
-    pub(crate) dir: DataDir,
+    pub(crate) dir: Arc<DataDir>,
     pub(crate) log: Log,
     pub(crate) manifest: Manifest,
     pub(crate) segments: Vec<Arc<Segment>>,
@@ -34,27 +35,60 @@ pub(crate) struct Opened {
 
 /// Opens a directory. No record of a segment is read: the time it takes follows the log's tail, not the store.
 pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
-    let dir = DataDir::open(Arc::clone(&config.disk), &config.dir)?;
+    let dir = DataDir::open(Arc::clone(&config.disk), &config.dir, None)?;
     let disk = Arc::clone(dir.disk());
-    let manifest = match manifest_in(&dir)? {
-        Some(manifest) => manifest,
-        None => {
-            let manifest = first(dir.grid_id(), dir.store_id());
-            manifest.write(&*disk, dir.path())?;
-            manifest
-        }
-    };
+    let manifest = manifest_or_first(&dir)?;
+    if manifest.configuration.is_some() {
+        return Err(OpenError::Replica { dir: dir.path().into() });
+    }
     let (segments, mut state) = checkpointed(&dir, &manifest)?;
-    let log = LogConfig {
-        file_bytes: config.log_file_bytes,
-        durability: config.durability,
-        replay_after: BTreeMap::from([(GROUP, manifest.applied)]),
-        ..LogConfig::at(dir.path(), dir.store_id())
-    };
-    let log = Log::open(Arc::clone(&disk), log, |_, index, payload| replay(&mut state, index, payload))?;
+    let log = LogConfig { replay_after: BTreeMap::from([(GROUP, manifest.applied)]), ..log_config(config, &dir) };
+    let mut is_replica = false;
+    let log = Log::open(Arc::clone(&disk), log, |group, index, payload| {
+        is_replica |= group != GROUP || configuration_of(payload)?.is_some();
+        if is_replica { Err("it is one of a grid of several nodes".into()) } else { replay(&mut state, index, payload) }
+    });
+    // It is no damage that a log of several groups does not read as one.
+    if is_replica {
+        return Err(OpenError::Replica { dir: dir.path().into() });
+    }
+    let log = log?;
+    state.term = TERM;
     whole(&state, &manifest, log.group(GROUP).as_ref())?;
     sweep(&*disk, &dir.segments(), &manifest).map_err(OpenError::io("clear", dir.segments()))?;
-    Ok(Opened { dir, log, manifest, segments, state })
+    Ok(Opened { dir: Arc::new(dir), log, manifest, segments, state })
+}
+
+/// How the log of a directory is written.
+pub(crate) fn log_config(config: &StoreConfig, dir: &DataDir) -> LogConfig {
+    LogConfig { file_bytes: config.log_file_bytes, durability: config.durability, ..LogConfig::at(dir.path(), dir.store_id()) }
+}
+
+/// The manifest of a directory, which gets one if it never had any.
+pub(crate) fn manifest_or_first(dir: &DataDir) -> Result<Manifest, OpenError> {
+    if let Some(manifest) = manifest_in(dir)? {
+        return Ok(manifest);
+    }
+    let manifest = first(dir.grid_id(), dir.store_id());
+    manifest.write(&**dir.disk(), dir.path())?;
+    Ok(manifest)
+}
+
+/// Opens the replica that a directory holds, as of its last checkpoint: the consensus applies what its log has behind that, as far
+/// as it is committed.
+pub(crate) fn replica(dir: &Arc<DataDir>, log: &Log) -> Result<Opened, OpenError> {
+    let Some(manifest) = manifest_in(dir)? else {
+        return Err(ManifestError::Missing { file: manifest::path(dir.path()) }.into());
+    };
+    let (segments, state) = checkpointed(dir, &manifest)?;
+    if let Some(purged) = log.group(GROUP).and_then(|group| group.purged)
+        && state.point().is_none_or(|point| point.index < purged.index)
+    {
+        let last = log.group(GROUP).and_then(|group| group.last).map_or(LogIndex(0), |point| point.index);
+        return Err(OpenError::Gap { applied: manifest.applied, purged: purged.index, last });
+    }
+    sweep(&**dir.disk(), &dir.segments(), &manifest).map_err(OpenError::io("clear", dir.segments()))?;
+    Ok(Opened { dir: Arc::clone(dir), log: log.clone(), manifest, segments, state })
 }
 
 /// What a directory holds, read without changing anything in it.
@@ -64,7 +98,7 @@ pub(crate) fn read(dir: &DataDir) -> Result<State, OpenError> {
     let Some(manifest) = manifest_in(dir)? else { return Ok(State::default()) };
     let (_, mut state) = checkpointed(dir, &manifest)?;
     let after = BTreeMap::from([(GROUP, manifest.applied)]);
-    let entry = |_, index, payload: &[u8]| replay(&mut state, index, payload);
+    let entry = |group, index, payload: &[u8]| if group == GROUP { replay(&mut state, index, payload) } else { Ok(()) };
     let groups = sutra_wal::offline::read(disk, dir.path(), dir.store_id(), Reach::Recorded, &after, entry)?;
     whole(&state, &manifest, groups.iter().find(|group| group.group == GROUP))?;
     Ok(state)
@@ -118,6 +152,7 @@ pub(crate) fn first(grid_id: &str, store_id: &str) -> Manifest {
         membership: vec![REPLICA],
         applied: LogIndex(0),
         applied_term: 0,
+        configuration: None,
         clock: Default::default(),
         files: Vec::new(),
         graphs: Vec::new(),
@@ -146,6 +181,8 @@ pub(crate) fn restored(dir: &Path, manifest: &Manifest, segments: &[Arc<Segment>
         sessions: crate::memory::Sessions::restore(manifest.sessions.clone()),
         scrubs: manifest.scrubs.iter().cloned().collect(),
         applied: manifest.applied,
+        term: manifest.applied_term,
+        configuration: manifest.configuration.clone().map(Arc::new),
         clock: manifest.clock,
         ..State::default()
     };
@@ -175,14 +212,19 @@ fn shape(entry: &NamespaceEntry) -> Result<Option<Shape>, String> {
 
 pub(crate) fn replay(state: &mut State, index: LogIndex, payload: &[u8]) -> Result<(), String> {
     let entry: Entry = entry::decode(payload).map_err(|error| format!("the entry can't be read: {error}"))?;
-    if entry.index != index {
-        return Err(format!("it says that it is entry {}, and stands in the place of entry {}", entry.index.0, index.0));
+    if let Some(told) = entry.index.filter(|told| *told != index) {
+        return Err(format!("it says that it is entry {}, and stands in the place of entry {}", told.0, index.0));
     }
-    if index.0 != state.applied.0 + 1 {
+    let first = state.point().is_none() && index == LogIndex(0);
+    if index.0 != state.applied.0 + 1 && !first {
         return Err(format!("entry {} follows entry {}", index.0, state.applied.0));
     }
     for stamped in &entry.commands {
         state.apply(index, stamped.recorded_at, &stamped.command);
+    }
+    if let Some(words) = entry.configuration {
+        // Only the consensus asks for the term, and it reads its own log.
+        state.configuration = Some(Arc::new(Configuration { index, term: 0, words }));
     }
     state.applied = index;
     Ok(())

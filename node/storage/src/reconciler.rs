@@ -4,6 +4,9 @@
 //! snapshot, and only then answers. While it waits for the disk the next entry's commands gather: that is the whole group commit. Only
 //! where callers come back together ([`crate::load`]) does it wait a little for the rest of them.
 //!
+//! Where the store is one of several replicas, the entry goes to the consensus instead, and what is applied comes from there: the
+//! leader's own entries, and on every other replica the leader's.
+//!
 //! It alone changes what readers see; the keeper, which moves deltas into segments, asks it to put them in place.
 
 use std::sync::Arc;
@@ -17,10 +20,13 @@ use tokio::sync::oneshot;
 
 use crate::clock::{Clock, wall_clock};
 use crate::control::Control;
-use crate::entry;
+use crate::entry::{self, Entry, Label};
 use crate::error::SubmitError;
 use crate::keeper::Work;
+use crate::manifest::Configuration;
 use crate::memory::State;
+use crate::proposals::{Proposals, Waiting};
+use crate::replica::{Committed, Consensus, Proposal};
 use crate::store::Shared;
 use crate::write_log::{Gate, Item, Reply};
 
@@ -36,6 +42,7 @@ pub(crate) struct Reconciler {
     clock: Clock,
     /// Commands admitted when the last entry was written, and when that was.
     seen: (u64, Instant),
+    proposals: Proposals,
 }
 
 /// The commands of an entry, in order.
@@ -49,7 +56,7 @@ struct Batch {
 
 impl Reconciler {
     pub(crate) fn new(shared: Arc<Shared>, log: Log, clock: Clock) -> Self {
-        Self { shared, log, clock, seen: (0, Instant::now()) }
+        Self { shared, log, clock, seen: (0, Instant::now()), proposals: Proposals::new() }
     }
 
     /// Writes until the write log is closed and empty.
@@ -61,6 +68,10 @@ impl Reconciler {
                 self.control(control);
             }
             let batch = self.batch(taken.items);
+            if let Some(consensus) = self.shared.consensus.clone() {
+                self.propose(&*consensus, batch);
+                continue;
+            }
             if !batch.commands.is_empty() && !self.commit(batch.commands, &batch.encoded, batch.replies, &mut payload) {
                 return;
             }
@@ -69,6 +80,7 @@ impl Reconciler {
                 let _ = done.send(());
             }
         }
+        self.proposals.give_up();
         self.shared.write_log.abandon();
     }
 
@@ -82,7 +94,10 @@ impl Reconciler {
             // It may have been asked for while the last one was not done.
             self.shared.keeper.ask(Work::Checkpoint);
         }
-        if stalled && self.shared.trouble.load().is_none() {
+        // What the replicas have agreed on is applied even where the disk takes no segment: there is no refusing it.
+        let has_room = !stalled || self.shared.trouble.load().is_some();
+        self.shared.room.send_if_modified(|room| std::mem::replace(room, has_room) != has_room);
+        if !has_room || !self.shared.takes_commands() || self.proposals.are_many() {
             return Gate::Shut;
         }
         match self.shared.load.load().gather() {
@@ -106,6 +121,86 @@ impl Reconciler {
         batch
     }
 
+    /// Why no more can be taken into memory.
+    fn full(&self) -> Option<SubmitError> {
+        let trouble = self.shared.trouble.load_full().filter(|_| self.shared.stalled.load(Ordering::Relaxed))?;
+        Some(SubmitError::Refused { reason: format!("memory is full, and it can't be written into a segment: {trouble}") })
+    }
+
+    /// Hands an entry to the consensus.
+    fn propose(&mut self, consensus: &dyn Consensus, batch: Batch) {
+        if batch.commands.is_empty() {
+            return self.proposals.flush(batch.flushes);
+        }
+        let number = self.proposals.number();
+        let stamped = batch.commands.iter().zip(&batch.encoded).map(|((recorded_at, _), bytes)| (*recorded_at, bytes.as_slice()));
+        let mut payload = Vec::new();
+        let packed = entry::pack(Label::Proposal(number), batch.encoded.len() as u32, stamped, &mut payload);
+        let refusal = if self.shared.takes_commands() { self.full() } else { Some(SubmitError::NotLeader) };
+        let refusal = refusal.or_else(|| packed.err().map(|error| SubmitError::Refused { reason: error.to_string() }));
+        if let Some(error) = refusal {
+            answer(batch.replies, |_| Err(error.clone()));
+            return self.proposals.flush(batch.flushes);
+        }
+        self.proposals.begin(number, batch.replies, batch.flushes);
+        consensus.propose(payload, Proposal::new(Arc::clone(&self.shared), number));
+    }
+
+    /// Applies what the replicas have agreed on, and answers those who wait for it here.
+    fn apply(&mut self, entries: Vec<Committed>) -> Result<(), String> {
+        let started = Instant::now();
+        let mut state = State::clone(&self.shared.state.load());
+        let mut answers: Vec<(Waiting, Vec<Applied>)> = Vec::new();
+        let (mut commands, mut erases) = (0, false);
+        let mut proposed = None;
+        let count = entries.len();
+        for Committed { point, payload } in entries {
+            let index = point.index;
+            let follows = state.point().map_or(index.0 <= 1, |before| before.index.0 + 1 == index.0);
+            if !follows {
+                return Err(format!("entry {} can't follow entry {}", index.0, state.applied.0));
+            }
+            let entry: Entry = entry::decode(&payload).map_err(|error| format!("entry {} can't be read: {error}", index.0))?;
+            let applied = entry.commands.iter().map(|one| state.apply(index, one.recorded_at, &one.command)).collect();
+            commands += entry.commands.len();
+            erases |=
+                entry.commands.iter().any(|one| one.command.operations.iter().any(|one| matches!(one, Operation::Erase(_))));
+            if let Some(words) = entry.configuration {
+                state.configuration = Some(Arc::new(Configuration { index, term: point.term, words }));
+            }
+            (state.applied, state.term) = (index, point.term);
+            if let Some(waiting) = entry.proposal.and_then(|number| self.proposals.applied(number)) {
+                proposed = Some(waiting.proposed.elapsed());
+                answers.push((waiting, applied));
+            }
+        }
+        if let Some(damage) = state.damage() {
+            return Err(format!("an entry could not be applied: {damage}"));
+        }
+        self.clock.see(state.clock);
+        let applied = state.applied;
+        let config = &self.shared.config;
+        let over_budget = state.delta_bytes() > config.delta_bytes || self.log.bytes() > config.log_bytes;
+        let full = over_budget && !state.is_frozen();
+        self.shared.state.store(Arc::new(state));
+        self.shared.applied.send_replace(applied);
+        let counters = &self.shared.counters;
+        counters.durable.store(applied.0, Ordering::Relaxed);
+        counters.entries.fetch_add(count as u64, Ordering::Relaxed);
+        counters.commands.fetch_add(commands as u64, Ordering::Relaxed);
+        for (waiting, applied) in answers {
+            waiting.answer(applied);
+        }
+        if full {
+            self.shared.keeper.ask(Work::Checkpoint);
+        }
+        if erases {
+            self.shared.keeper.ask(Work::Scrub);
+        }
+        self.observe(commands, proposed.unwrap_or_else(|| started.elapsed()));
+        Ok(())
+    }
+
     /// Writes an entry and applies it; `false`: nothing further may be written or answered.
     fn commit(
         &mut self,
@@ -115,17 +210,14 @@ impl Reconciler {
         payload: &mut Vec<u8>,
     ) -> bool {
         let started = Instant::now();
-        if self.shared.stalled.load(Ordering::Relaxed)
-            && let Some(trouble) = self.shared.trouble.load_full()
-        {
-            let reason = format!("memory is full, and it can't be written into a segment: {trouble}");
-            answer(replies, |_| Err(SubmitError::Refused { reason: reason.clone() }));
+        if let Some(error) = self.full() {
+            answer(replies, |_| Err(error.clone()));
             return true;
         }
         let mut state = State::clone(&self.shared.state.load());
         let index = LogIndex(state.applied.0 + 1);
         let stamped = commands.iter().zip(encoded).map(|((recorded_at, _), bytes)| (*recorded_at, bytes.as_slice()));
-        let packed = entry::pack(index, encoded.len() as u32, stamped, payload);
+        let packed = entry::pack(Label::Index(index), encoded.len() as u32, stamped, payload);
         let written = packed.map_err(|error| AppendError::Refused(error.into())).and_then(|()| {
             let position = self.log.append(&[Record::Entry { group: GROUP, index, term: TERM, payload }])?;
             self.log.sync(position)
@@ -149,7 +241,7 @@ impl Reconciler {
 
         let mut applied: Vec<Option<Applied>> =
             commands.iter().map(|(recorded_at, command)| Some(state.apply(index, *recorded_at, command))).collect();
-        state.applied = index;
+        (state.applied, state.term) = (index, TERM);
         if let Some(damage) = state.damage() {
             self.shared.end(&format!("an entry could not be applied: {damage}"));
             return false;
@@ -181,10 +273,24 @@ impl Reconciler {
     }
 
     /// Does what the keeper asks, and shows it to readers before it says so.
-    fn control(&self, control: Control) {
+    fn control(&mut self, control: Control) {
+        let control = match control {
+            Control::Apply { entries, done } => {
+                let applied = self.apply(entries);
+                if let Err(reason) = &applied {
+                    self.shared.end(reason);
+                }
+                // Whoever asked waits, unless the node is ending.
+                let _ = done.send(applied);
+                return;
+            }
+            Control::Proposed { number, fate } => return self.proposals.resolve(number, fate),
+            Control::Lead(leads) => return self.lead(leads),
+            other => other,
+        };
         let mut state = State::clone(&self.shared.state.load());
         let done = match control {
-            Control::Wake => return,
+            Control::Wake | Control::Apply { .. } | Control::Proposed { .. } | Control::Lead(_) => return,
             Control::Freeze(reply) => {
                 state.freeze();
                 self.shared.state.store(Arc::new(state.clone()));
@@ -194,6 +300,14 @@ impl Reconciler {
             }
             Control::Checkpointed { segment, born, done } => {
                 state.checkpointed(segment.as_deref(), &born);
+                done
+            }
+            Control::Installed { state: installed, done } => {
+                state = *installed;
+                self.clock.see(state.clock);
+                // Whether it holds them or not, nobody can tell any more what they came to.
+                self.proposals.give_up();
+                self.shared.applied.send_replace(state.applied);
                 done
             }
             Control::Compacted { replaced, segment, done } => {
@@ -212,6 +326,19 @@ impl Reconciler {
         };
         self.shared.state.store(Arc::new(state));
         let _ = done.send(());
+    }
+}
+
+impl Reconciler {
+    /// The replica leads from now on, or no longer.
+    fn lead(&mut self, leads: bool) {
+        if leads {
+            return;
+        }
+        // What is on its way may still be committed; what waits will not.
+        let mut batch = self.batch(self.shared.write_log.empty());
+        answer(std::mem::take(&mut batch.replies), |_| Err(SubmitError::NotLeader));
+        self.proposals.flush(batch.flushes);
     }
 }
 

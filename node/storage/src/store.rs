@@ -24,6 +24,7 @@ use crate::load::{Load, WriteLogHealth};
 use crate::memory::{State, View};
 use crate::opening::{Opened, open};
 use crate::reconciler::{GROUP, Reconciler};
+use crate::replica::Consensus;
 use crate::write_log::{Bounds, Pending, WriteLog};
 
 /// What is called when nothing true can be answered any more; its argument is a sentence for the operator.
@@ -103,7 +104,8 @@ struct Inner {
 struct Threads {
     reconciler: JoinHandle<()>,
     keeper: JoinHandle<()>,
-    log: Log,
+    /// `None`: it is not the store's alone.
+    log: Option<Log>,
     /// Unlocked last.
     dir: Arc<DataDir>,
 }
@@ -129,9 +131,20 @@ pub(crate) struct Shared {
     /// Why nothing can be written any more.
     pub(crate) ended: ArcSwapOption<String>,
     pub(crate) log: Log,
+    /// `None`: the store is its shard's only replica, and its log decides.
+    pub(crate) consensus: Option<Arc<dyn Consensus>>,
+    /// Whether this replica leads its shard; without meaning where there is no consensus.
+    pub(crate) leads: AtomicBool,
+    /// Whether entries of the consensus may be applied, or memory has to be given back first.
+    pub(crate) room: watch::Sender<bool>,
 }
 
 impl Shared {
+    /// Whether commands are taken here.
+    pub(crate) fn takes_commands(&self) -> bool {
+        self.consensus.is_none() || self.leads.load(Ordering::Acquire)
+    }
+
     /// Ends the store: nothing true can be answered any more.
     pub(crate) fn end(&self, reason: &str) {
         self.ended.store(Some(Arc::new(reason.to_owned())));
@@ -223,7 +236,13 @@ impl Store {
     /// # Errors
     /// An [`OpenError`] whose text is a sentence for the operator.
     pub fn open(config: StoreConfig) -> Result<Self, OpenError> {
-        let Opened { dir, log, manifest, segments, state } = open(&config)?;
+        let opened = open(&config)?;
+        Self::start(config, opened, None)
+    }
+
+    /// Starts the threads over what was opened.
+    pub(crate) fn start(config: StoreConfig, opened: Opened, consensus: Option<Arc<dyn Consensus>>) -> Result<Self, OpenError> {
+        let Opened { dir, log, manifest, segments, state } = opened;
         let (work, asked) = channel();
         let (applied, clock) = (state.applied, state.clock);
         let has_scrubs = !state.scrubs.is_empty();
@@ -234,7 +253,6 @@ impl Store {
         let bytes: u64 =
             manifest.files.iter().map(|file| file.bytes).chain(manifest.graphs.iter().map(|graph| graph.bytes)).sum();
         counters.segment_bytes.store(bytes, Ordering::Relaxed);
-        let (dir, log) = (Arc::new(dir), log);
         let shared = Arc::new(Shared {
             write_log: WriteLog::new(Bounds { commands: config.queue_commands, bytes: config.queue_bytes }),
             state: ArcSwap::from_pointee(state),
@@ -248,6 +266,9 @@ impl Store {
             stalled: AtomicBool::new(false),
             ended: ArcSwapOption::empty(),
             log: log.clone(),
+            consensus,
+            leads: AtomicBool::new(false),
+            room: watch::Sender::new(true),
             config,
         });
         let thread_failed = |error| OpenError::io("start a thread for", shared.config.dir.clone())(error);
@@ -266,6 +287,7 @@ impl Store {
         if has_scrubs {
             shared.keeper.ask(Work::Scrub);
         }
+        let log = shared.consensus.is_none().then_some(log);
         let threads = Mutex::new(Some(Threads { reconciler, keeper, log, dir }));
         Ok(Self(Arc::new(Inner { shared, grid_id, threads })))
     }
@@ -276,10 +298,23 @@ impl Store {
     /// # Errors
     /// A [`SubmitError`]; nothing is stored then.
     pub async fn submit(&self, command: Command) -> Result<Applied, SubmitError> {
+        self.admit(command)?.await
+    }
+
+    /// The first half of [`Store::submit`]: once this returns, the command has its place in the order of those that are admitted. The
+    /// future is its answer.
+    ///
+    /// # Errors
+    /// A [`SubmitError`]; nothing is stored then.
+    pub fn admit(
+        &self,
+        command: Command,
+    ) -> Result<impl Future<Output = Result<Applied, SubmitError>> + Send + 'static, SubmitError> {
         let (pending, answer) = pending(command)?;
+        self.check_leads()?;
         self.0.shared.write_log.admit(pending).map_err(|(error, _)| error)?;
         // The reconciler answers everything that was admitted, unless it died.
-        answer.await.unwrap_or(Err(SubmitError::Closed))
+        Ok(async { answer.await.unwrap_or(Err(SubmitError::Closed)) })
     }
 
     /// The same, but waits where there is no room.
@@ -288,12 +323,23 @@ impl Store {
     /// A [`SubmitError`], but [`SubmitError::Overloaded`]; nothing is stored then.
     pub async fn submit_patiently(&self, command: Command) -> Result<Applied, SubmitError> {
         let (mut pending, answer) = pending(command)?;
+        self.check_leads()?;
         while let Err((error, refused)) = self.0.shared.write_log.admit(pending) {
             let SubmitError::Overloaded { retry_after, .. } = error else { return Err(error) };
             pending = refused;
             tokio::time::sleep(retry_after).await;
+            self.check_leads()?;
         }
         answer.await.unwrap_or(Err(SubmitError::Closed))
+    }
+
+    /// A command that is admitted when this replica ceases to lead is refused a moment later.
+    fn check_leads(&self) -> Result<(), SubmitError> {
+        if self.0.shared.takes_commands() { Ok(()) } else { Err(SubmitError::NotLeader) }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
     }
 
     /// Pins the newest state of a namespace; an unknown namespace is an empty one.
@@ -421,7 +467,7 @@ impl Store {
         self.keep(Work::CompactNow).await
     }
 
-    async fn keep(&self, work: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Work) -> Result<(), KeepFailure> {
+    pub(crate) async fn keep<T>(&self, work: impl FnOnce(oneshot::Sender<Result<T, String>>) -> Work) -> Result<T, KeepFailure> {
         let (done, kept) = oneshot::channel();
         self.0.shared.keeper.ask(work(done));
         match kept.await {
@@ -446,6 +492,10 @@ impl Store {
     /// # Errors
     /// [`SubmitError::Closed`].
     pub async fn flush(&self) -> Result<(), SubmitError> {
+        if !self.0.shared.takes_commands() {
+            // Nothing was admitted here, or it was refused.
+            return Ok(());
+        }
         let (done, flushed) = oneshot::channel();
         self.0.shared.write_log.flush(done)?;
         flushed.await.map_err(|_| SubmitError::Closed)
@@ -489,7 +539,9 @@ impl Inner {
         if reconciler.join().is_err() {
             tracing::error!("the thread that writes had panicked");
         }
-        if let Err(error) = log.close() {
+        if let Some(log) = log
+            && let Err(error) = log.close()
+        {
             tracing::error!(%error, "the log could not be marked as whole; nothing acknowledged is lost");
         }
         drop(dir);

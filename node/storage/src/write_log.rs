@@ -219,6 +219,13 @@ impl WriteLog {
         self.filled.notify_all();
     }
 
+    /// Takes out what waits, to tell those who wait that nothing comes of it.
+    pub(crate) fn empty(&self) -> Vec<Item> {
+        let mut queue = self.lock();
+        (queue.commands, queue.bytes) = (0, 0);
+        queue.waiting.drain(..).collect()
+    }
+
     /// How many commands were ever admitted.
     pub(crate) fn admitted(&self) -> u64 {
         self.lock().admitted

@@ -30,6 +30,9 @@ pub struct LogConfig {
     /// Entries that need not be handed over when the log is opened: those up to this index are in a checkpoint. They stay
     /// readable. Default: none.
     pub replay_after: BTreeMap<GroupId, LogIndex>,
+    /// Whether entries are handed over at all when the log is opened. Default: yes. A group of several replicas reads its own, once it
+    /// knows which of them are committed.
+    pub hand_over: bool,
 }
 
 /// What an acknowledged write survives.
@@ -53,6 +56,7 @@ impl LogConfig {
             preallocate: true,
             durability: Durability::default(),
             replay_after: BTreeMap::new(),
+            hand_over: true,
         }
     }
 

@@ -95,7 +95,9 @@ impl Log {
         let floor = FloorFile::in_dir(&config.dir);
         let lowest = floor.read(disk.as_ref())?;
         let Replayed { index, tail } = replay::replay(disk.as_ref(), &dir, Some(&config.store_id), lowest)?;
-        replay::hand_over(&dir, &index, &config.replay_after, entry)?;
+        if config.hand_over {
+            replay::hand_over(&dir, &index, &config.replay_after, entry)?;
+        }
         let counters = Arc::new(Counters::default());
         let files = (config.file_bytes, config.preallocate);
         let writer = Writer::open(Arc::clone(&disk), dir.clone(), files, tail, Arc::clone(&counters))?;
@@ -217,6 +219,16 @@ impl Log {
     /// How many files there are.
     pub fn file_count(&self) -> usize {
         self.0.index().files.len()
+    }
+
+    /// Number of the oldest file; they are numbered one after another.
+    pub fn first_file(&self) -> u64 {
+        self.0.index().files.front().map_or(0, |file| file.id)
+    }
+
+    /// Number of the file that is written.
+    pub fn last_file(&self) -> u64 {
+        self.0.index().files.back().map_or(0, |file| file.id)
     }
 
     /// The groups whose entries keep the oldest file: whoever needs less log checkpoints them, purges, and calls

@@ -16,6 +16,7 @@
 //! | `operations` | one file an operation |
 //! | `reply` | answers and their headers |
 //! | `openapi` | the document that describes it all |
+//! | `waiting` | what a node answers that belongs to no grid yet |
 
 mod app;
 mod connection;
@@ -31,6 +32,8 @@ mod reply;
 mod router;
 mod serve;
 mod stall;
+mod waiting;
 
 pub use limits::HttpLimits;
 pub use serve::serve;
+pub use waiting::serve_waiting;

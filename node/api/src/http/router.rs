@@ -44,6 +44,7 @@ fn routes() -> Vec<Route> {
         route(op::namespace_get::describe(), get(op::namespace_get::namespace)),
         route(op::namespace_put::describe(), put(op::namespace_put::set_namespace)),
         route(op::namespace_delete::describe(), delete(op::namespace_delete::drop_namespace)),
+        route(op::grid::describe(), get(op::grid::grid)),
         route(op::stats::describe(), get(op::stats::stats)),
         route(op::info::describe(), get(op::info::info)),
         route(op::health::describe(), get(op::health::health)),

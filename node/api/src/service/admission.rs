@@ -38,7 +38,16 @@ impl Service {
             let reached = timeout_at(caller.deadline, self.store.wait_applied(index)).await;
             reached.map_err(|_| fault::not_reached())?;
         }
+        let fresh =
+            if caller.strong { self.router.catch_up(caller.deadline).await } else { self.router.settle(caller.deadline).await };
+        fresh.map_err(|error| fault::route(&error))?;
         Ok(())
+    }
+
+    /// Waits until the caller may see what its token names, and what a write means can be told here.
+    pub(super) async fn ready_to_write(&self, caller: &Caller) -> Result<(), ApiError> {
+        self.ready(caller).await?;
+        self.router.ready_to_write(caller.deadline).await.map_err(|error| fault::route(&error))
     }
 
     /// The state that a read asks for.

@@ -21,12 +21,14 @@ pub struct Caller {
     pub request: Option<RequestKey>,
     /// What the caller has to see (`Sutra-Token`).
     pub token: Option<Token>,
+    /// Whether a read has to see all that was acknowledged before it, by whichever node (`consistency=strong`).
+    pub strong: bool,
 }
 
 impl Caller {
     /// A caller without an account, who waits for `timeout`.
     pub fn anonymous(timeout: Duration) -> Self {
-        Self { asserted_by: "anonymous".into(), deadline: Instant::now() + timeout, request: None, token: None }
+        Self { asserted_by: "anonymous".into(), deadline: Instant::now() + timeout, request: None, token: None, strong: false }
     }
 }
 

@@ -33,7 +33,7 @@ impl Service {
         deed.validate()?;
         let namespace = deed.namespace().cloned().unwrap_or_default();
         submit::writable(&namespace)?;
-        self.ready(caller).await?;
+        self.ready_to_write(caller).await?;
         let mut results = self.do_in(caller, &namespace, vec![Ok(deed)], true).await?;
         match results.pop() {
             Some(result) => result.map(|done| (done, namespace)),
@@ -49,7 +49,7 @@ impl Service {
         deeds: Vec<Deed>,
     ) -> Result<(Vec<(Namespace, Result<Done, ApiError>)>, Token), ApiError> {
         limits::at_most("items", deeds.len(), limits::BATCH_ITEMS, "entries")?;
-        self.ready(caller).await?;
+        self.ready_to_write(caller).await?;
         let mut groups: Vec<(Namespace, Vec<usize>, Vec<Item>)> = Vec::new();
         let mut results: Vec<Option<(Namespace, Result<Done, ApiError>)>> = (0..deeds.len()).map(|_| None).collect();
         for (at, deed) in deeds.into_iter().enumerate() {

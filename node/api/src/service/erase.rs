@@ -1,7 +1,5 @@
 //! `DELETE /v1/concept/{id}?mode=erase`.
 
-use tokio::time::timeout_at;
-
 use sutra_protocol::command::{LogIndex, Operation, Outcome};
 use sutra_protocol::http::DeleteResponse;
 use sutra_protocol::{ApiError, ConceptId, Namespace};
@@ -10,8 +8,8 @@ use super::submit::{Done, unexpected};
 use super::{Caller, Service, Written, fault};
 
 impl Service {
-    /// Removes what an id ever held for ever: from every answer at once, and from the log, the segments and the indices of this node
-    /// before it is answered. What was retracted before can be erased too.
+    /// Removes what an id ever held for ever: from every answer at once, and from the log, the segments and the indices of every
+    /// replica before it is answered. What was retracted before can be erased too.
     ///
     /// # Errors
     /// `not_found` if nothing of it was ever kept, and what every write may meet. After `deadline_exceeded` with `outcome: unknown`
@@ -30,8 +28,11 @@ impl Service {
         Ok(Written { body, token: self.token(caller, index) })
     }
 
-    /// Ends when no file of the node holds what was erased up to `index`.
+    /// Ends when no file of any node holds what was erased up to `index`.
     async fn scrubbed(&self, caller: &Caller, index: LogIndex) -> Result<(), ApiError> {
-        timeout_at(caller.deadline, self.store.scrub(index)).await.map_err(|_| fault::not_scrubbed())
+        self.router.scrub(index, caller.deadline).await.map_err(|reason| {
+            tracing::warn!(reason, "what was erased has not left every file yet");
+            fault::not_scrubbed()
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! From what went wrong inside to the error that a caller sees.
 
 use serde_json::json;
+use sutra_grid::RouteError;
 use sutra_learning::{Overlay, Refusal};
 use sutra_protocol::command::Rejection;
 use sutra_protocol::{ApiError, ConceptId, ErrorCode, Knowledge};
@@ -51,8 +52,23 @@ pub(super) fn submit(error: &SubmitError) -> ApiError {
         SubmitError::Overloaded { retry_after, .. } => ApiError::new(ErrorCode::Overloaded, message)
             .with_details(json!({ "retry_after_ms": retry_after.as_millis() as u64 })),
         SubmitError::TooLarge { .. } => ApiError::new(ErrorCode::TooLarge, message),
-        SubmitError::Closed | SubmitError::Refused { .. } => {
+        SubmitError::Unknown => {
+            let message = format!("{message}; repeat the request with the same Idempotency-Key");
+            ApiError::new(ErrorCode::Unavailable, message).with_details(json!({ "outcome": Fate::Unknown.as_str() }))
+        }
+        SubmitError::Closed | SubmitError::NotLeader | SubmitError::Refused { .. } => {
             ApiError::new(ErrorCode::Unavailable, message).with_details(json!({ "outcome": Fate::None.as_str() }))
+        }
+    }
+}
+
+/// A request did not come to the replica that could do it.
+pub(super) fn route(error: &RouteError) -> ApiError {
+    match error {
+        RouteError::Submit(error) => submit(error),
+        RouteError::Late => deadline(Fate::Unknown),
+        RouteError::NoLeader { .. } => {
+            ApiError::new(ErrorCode::Unavailable, error.to_string()).with_details(json!({ "outcome": Fate::None.as_str() }))
         }
     }
 }

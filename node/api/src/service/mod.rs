@@ -1,7 +1,7 @@
 //! Every operation of a node, once, whatever protocol asks for it.
 //!
 //! ```text
-//!   write: deed ─ validate ─→ remembered? ─ no ─→ plan (names to ids) ─→ Store::submit ─→ render
+//!   write: deed ─ validate ─→ remembered? ─ no ─→ plan (names to ids) ─→ Router::submit ─→ render
 //!                                └─ yes ────────────────────────────────────────────────↑
 //!   read:  ready (token) ─→ heavy (a turn, a thread) ─→ Pinned ─→ View ─→ render ─→ no damage met? ─→ answer
 //! ```
@@ -14,7 +14,8 @@
 //! | `admission` | when a read may run, and on which state |
 //! | `pinned` | a state that is read, and whether what was read of it is true |
 //! | `deed`, `deeds` | writes that name concepts, alone and in batches |
-//! | `submit` | one command into the store |
+//! | `submit` | one command to its shard's leader |
+//! | `grid` | the nodes and shards, as this node knows them |
 //! | `render` | stored knowledge as the interfaces show it |
 //! | `fault` | what went wrong, as callers see it |
 //! | `clock` | the time of a read |
@@ -24,6 +25,7 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::time::Instant;
 
+use sutra_grid::Router;
 use sutra_storage::{SHARD, Store};
 
 use self::admission::Admission;
@@ -44,6 +46,7 @@ mod erase;
 mod export;
 mod fault;
 mod get_concepts;
+mod grid;
 mod import;
 mod learn;
 mod learn_batch;
@@ -96,7 +99,10 @@ pub struct ServiceConfig {
 /// The operations of a node. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
+    /// This node's own.
     store: Store,
+    /// The way to whoever leads the shard.
+    router: Router,
     config: Arc<ServiceConfig>,
     admission: Admission,
     draining: Arc<AtomicBool>,
@@ -104,10 +110,11 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service over an open store.
-    pub fn new(store: Store, config: ServiceConfig) -> Self {
+    /// A service over a node that is open.
+    pub fn new(router: Router, config: ServiceConfig) -> Self {
         Self {
-            store,
+            store: router.store().clone(),
+            router,
             config: Arc::new(config),
             admission: Admission::for_this_machine(),
             draining: Arc::default(),

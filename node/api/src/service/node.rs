@@ -78,6 +78,7 @@ impl Service {
 
     /// How the node is, shard by shard.
     pub fn health_detail(&self) -> HealthDetail {
+        let (role, leader, lag) = self.replica();
         let StoreStats { durable, applied, concepts, wal_bytes, segment_bytes, .. } = self.store.stats();
         HealthDetail {
             health: self.health(),
@@ -86,8 +87,10 @@ impl Service {
             version: self.config.version.into(),
             shards: vec![ShardHealth {
                 shard: SHARD,
-                role: "leader".into(),
-                caught_up: true,
+                role,
+                leader,
+                lag,
+                caught_up: self.router.grid().is_none_or(sutra_grid::Grid::has_caught_up),
                 range_start: format!("{:032x}", 0),
                 range_end: None,
                 concepts,
@@ -117,7 +120,8 @@ impl Service {
 
     /// Whether new clients should come here: open, healthy and not draining (`/readyz`).
     pub fn is_ready(&self) -> bool {
-        !self.draining.load(Ordering::Relaxed) && self.store.failure().is_none()
+        let in_place = self.router.grid().is_none_or(sutra_grid::Grid::has_caught_up);
+        !self.draining.load(Ordering::Relaxed) && self.store.failure().is_none() && in_place
     }
 
     fn uptime_seconds(&self) -> f64 {

@@ -1,11 +1,10 @@
-//! One command into the store, within the caller's time.
+//! One command to its shard's leader, within the caller's time.
 
-use tokio::time::timeout_at;
-
+use sutra_grid::Repeat;
 use sutra_protocol::command::{Applied, Command, LogIndex, Operation, Outcome, RequestKey};
 use sutra_protocol::{ApiError, ErrorCode, Namespace, Timestamp};
 
-use super::fault::{self, Fate};
+use super::fault;
 use super::{Caller, SHARD, Service, Token};
 
 /// What one operation did, and where it stands.
@@ -25,16 +24,16 @@ impl Service {
 
     /// Ends when the command is durable and applied.
     pub(super) async fn submit(&self, caller: &Caller, command: Command) -> Result<Applied, ApiError> {
-        match timeout_at(caller.deadline, self.store.submit(command)).await {
-            Ok(applied) => applied.map_err(|error| fault::submit(&error)),
-            Err(_) => Err(fault::deadline(Fate::Unknown)),
-        }
+        // With a request key the shard answers the repetition as it answered the first.
+        let repeat = if command.request.is_some() { Repeat::Safe } else { Repeat::Unsafe };
+        let applied = self.router.submit(command, repeat, caller.deadline).await;
+        applied.map_err(|error| fault::route(&error))
     }
 
     /// Does one thing that needs no names looked up; its repetition is answered from memory.
     pub(super) async fn once(&self, caller: &Caller, namespace: &Namespace, operation: Operation) -> Result<Done, ApiError> {
         writable(namespace)?;
-        self.ready(caller).await?;
+        self.ready_to_write(caller).await?;
         let applied = match self.remembered(namespace, caller.request.as_ref())? {
             Some(applied) => applied,
             None => self.submit(caller, command(caller, namespace, caller.request.clone(), vec![operation])).await?,

@@ -42,7 +42,13 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, Service::new(store, config), Metrics::new(), limits, shutdown.clone()));
+        let serving = tokio::spawn(serve(
+            listener,
+            Service::new(sutra_grid::Router::alone(store), config),
+            Metrics::new(),
+            limits,
+            shutdown.clone(),
+        ));
         Self { address, shutdown, serving, _dir: dir }
     }
 

@@ -49,7 +49,7 @@ impl Node {
             embedder: "none".into(),
             edition: "none".into(),
         };
-        let service = Service::new(store, config);
+        let service = Service::new(sutra_grid::Router::alone(store), config);
         let shutdown = CancellationToken::new();
         // A node that soon loses patience with an idle connection may close it just when it is used again.
         let kept = if limits.head_timeout < Duration::from_secs(1) { 0 } else { usize::MAX };

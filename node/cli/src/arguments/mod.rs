@@ -3,6 +3,7 @@
 mod attribute;
 mod filter;
 mod link;
+mod peer;
 mod server;
 mod value;
 
@@ -19,8 +20,9 @@ use crate::exit;
 pub(crate) use attribute::Attribute;
 pub(crate) use filter::filter;
 pub(crate) use link::{Link, concept_ref};
+pub(crate) use peer::PeerAddress;
 pub(crate) use server::Server;
-pub(crate) use value::{association_type, concept_id, semantic_type, unit_interval};
+pub(crate) use value::{association_type, concept_id, duration, semantic_type, unit_interval};
 
 /// Teach a Sutra grid, ask it, and see the evidence.
 #[derive(Debug, Parser)]
@@ -48,8 +50,8 @@ pub(crate) struct Global {
     /// How to print: table for people, json and yaml as the server replies
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) output: Format,
-    /// How long the server may take, such as 500ms, 30s, 5m; for import and export, how long nothing may move
-    /// [default: 10s; import, export: 60s]
+    /// How long the server may take, such as 500ms, 30s, 5m; for import and export, how long nothing may move; for cluster init,
+    /// how long until the grid is healthy [default: 10s; import, export, cluster init: 60s]
     #[arg(long, global = true, value_name = "TIME", value_parser = value::duration)]
     pub(crate) timeout: Option<Duration>,
 }

@@ -59,3 +59,15 @@ fn the_invocation_is_kept_to_be_repeated() {
     let arguments = typed(&["kubectl-sutra", "-n", "words", "ask", "What is a bank?"]).unwrap();
     assert_eq!(arguments.invocation, ["kubectl sutra", "-n", "words", "ask", "What is a bank?"]);
 }
+
+#[test]
+fn a_grid_is_asked_for_with_the_peer_ports_of_its_nodes() {
+    let words = ["sutra", "cluster", "init", "--node", "a:7001", "--node", "[::1]:7001", "--node", "c:7001", "--timeout", "2m"];
+    let arguments = typed(&words).unwrap();
+    assert!(matches!(arguments.command, Command::Cluster(_)));
+    assert_eq!(arguments.global.timeout, Some(Duration::from_secs(120)));
+    assert!(refusal(&["sutra", "cluster", "init"]).contains("--node <HOST:PORT>"));
+    assert!(refusal(&["sutra", "cluster", "init", "--node", "a"]).contains("did you mean a:7001?"));
+    assert!(refusal(&["sutra", "cluster", "init", "--node", "a:1", "--replicas", "all"]).contains("--replicas"));
+    assert!(refusal(&["sutra", "cluster", "health-check", "--wait", "soon"]).contains("ends in ms, s, m or h"));
+}

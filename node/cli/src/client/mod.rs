@@ -1,6 +1,7 @@
-//! One HTTP exchange with a node.
+//! One HTTP exchange with a node; and the one request that goes to a peer port, before there is a grid.
 
 mod error;
+mod founder;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use sutra_protocol::limits;
 use crate::arguments::Server;
 
 pub(crate) use error::ClientError;
+pub(crate) use founder::found;
 
 /// How much longer than the server a client waits: the server knows best why it is late.
 const GRACE: Duration = Duration::from_secs(5);

@@ -2,6 +2,7 @@
 
 mod ask;
 mod associate;
+mod cluster;
 mod completion;
 mod count;
 mod erase;
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     Export(export::Export),
     /// Show the numbers of a node
     Stats,
+    /// Found a grid, and see how it is
+    #[command(subcommand)]
+    Cluster(cluster::Cluster),
     /// Print a script that completes these commands in your shell
     Completion(completion::Completion),
 }
@@ -104,6 +108,7 @@ async fn dispatch(command: Command, session: &Session) -> anyhow::Result<Outcome
         Command::Import(import) => import.run(session).await,
         Command::Export(export) => export.run(session).await,
         Command::Stats => stats::run(session).await,
+        Command::Cluster(cluster) => cluster.run(session).await,
         Command::Completion(completion) => completion.run(&session.screen, &session.invocation),
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod text;
 
 use std::io::{self, IsTerminal, Write};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_norway::Value;
 use terminal_size::{Width, terminal_size};
@@ -41,6 +42,15 @@ impl Screen {
             Format::Table => self.print(&table(&reply.read()?)),
             Format::Json => self.print(&json(reply.value())?),
             Format::Yaml => self.print(&serde_norway::to_string(reply.value())?),
+        }
+    }
+
+    /// Prints what no single reply says.
+    pub(crate) fn show_own<T: Serialize>(&self, own: &T, table: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+        match self.format {
+            Format::Table => self.print(&table(own)),
+            Format::Json => self.print(&json(&serde_norway::to_value(own)?)?),
+            Format::Yaml => self.print(&serde_norway::to_string(own)?),
         }
     }
 

@@ -12,6 +12,7 @@
 //! | [`transfer`] | `/v1/import`, `/v1/export` |
 //! | [`namespaces`] | `/v1/namespaces` |
 //! | [`strict`] | (how all of them are read) |
+//! | [`grid`] | `/v1/grid` |
 //! | [`node`] | `/stats`, `/info`, `/health` |
 
 use std::fmt;
@@ -29,6 +30,7 @@ pub mod associate;
 pub(crate) mod bounded;
 pub mod concept;
 pub mod concepts;
+pub mod grid;
 pub mod learn;
 pub mod namespaces;
 pub mod node;
@@ -41,6 +43,7 @@ pub mod transfer;
 pub use associate::*;
 pub use concept::*;
 pub use concepts::*;
+pub use grid::*;
 pub use learn::*;
 pub use namespaces::*;
 pub use node::*;

@@ -144,8 +144,14 @@ pub struct HealthDetail {
 pub struct ShardHealth {
     /// The shard.
     pub shard: u64,
-    /// `leader` on a node alone.
+    /// What this node's replica is: `leader` on a node alone; in a grid also `follower`, `candidate`, `learner`, `stopped`.
     pub role: String,
+    /// The node that leads it, as far as is known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<String>,
+    /// Entries that are in this replica's log and not yet applied.
+    #[serde(default)]
+    pub lag: u64,
     /// Whether the node has all that the shard's leader had when it last asked.
     pub caught_up: bool,
     /// First placement key of the shard, 32 hexadecimal digits.

@@ -32,12 +32,16 @@ pub(crate) struct Config {
     pub(crate) http: SocketAddr,
     /// Loopback unless `insecure_listen`.
     pub(crate) tcp: SocketAddr,
-    /// For the grid's other nodes; not opened while there are none.
+    /// For the grid's other nodes; opened only where there are some, or may be. Loopback unless `insecure_listen`.
     pub(crate) peer: SocketAddr,
     /// What the node calls itself.
     pub(crate) node_name: String,
     /// The host under which other nodes find this one.
     pub(crate) advertise: Option<String>,
+    /// Whether to wait for a grid instead of being one alone.
+    pub(crate) wait_for_grid: bool,
+    /// What whoever makes a grid of this node has to know.
+    pub(crate) peer_secret_file: Option<PathBuf>,
     /// Whether it may listen on other addresses than loopback without accounts and TLS.
     pub(crate) insecure_listen: bool,
     /// What an acknowledged write stands for.
@@ -46,8 +50,8 @@ pub(crate) struct Config {
     pub(crate) delta_budget: Size,
     /// Form of the log.
     pub(crate) log: LogFormat,
-    /// How long it keeps accepting after it was told to stop.
-    pub(crate) drain_delay: Duration,
+    /// How long it keeps accepting after it was told to stop, if that was said.
+    pub(crate) drain_delay: Option<Duration>,
     /// How long what is in flight may take after that.
     pub(crate) shutdown_timeout: Duration,
 }
@@ -93,12 +97,13 @@ impl Config {
             peer: address::resolve("peer", settings.peer.as_deref().unwrap_or("127.0.0.1:7001"))?,
             node_name: settings.node_name.unwrap_or_else(host_name),
             advertise: settings.advertise,
+            wait_for_grid: settings.wait_for_grid.unwrap_or_default(),
+            peer_secret_file: settings.peer_secret_file,
             insecure_listen: settings.insecure_listen.unwrap_or_default(),
             durability: settings.durability.unwrap_or_default(),
             delta_budget: settings.delta_budget.unwrap_or(DELTA_BUDGET),
             log: settings.log.unwrap_or_default(),
-            // INTERFACES: 0 where no peer exists, and in this version none does.
-            drain_delay: settings.drain_delay.map_or(Duration::ZERO, Duration::from),
+            drain_delay: settings.drain_delay.map(Duration::from),
             shutdown_timeout: settings.shutdown_timeout.map_or(Duration::from_secs(60), Duration::from),
         };
         address::check_host("node-name", &config.node_name)?;

@@ -27,22 +27,28 @@ pub(crate) struct Settings {
     /// Address for MessagePack over TCP; port 0 takes a free one [default: 127.0.0.1:50051]
     #[arg(long, value_name = "HOST:PORT", env = "SUTRA_TCP")]
     pub(crate) tcp: Option<String>,
-    /// Address for the grid's other nodes; it opens with the first grid of several nodes [default: 127.0.0.1:7001]
+    /// Address for the grid's other nodes; it opens where the node belongs to a grid of several, or waits for one; port 0 takes a free
+    /// one [default: 127.0.0.1:7001]
     #[arg(long, value_name = "HOST:PORT", env = "SUTRA_PEER")]
     pub(crate) peer: Option<String>,
     /// Name of the node [default: the host name]
     #[arg(long, value_name = "NAME", env = "SUTRA_NODE_NAME")]
     pub(crate) node_name: Option<String>,
-    /// Host under which other nodes find this one; used by a grid of several nodes
+    /// Host under which other nodes find this one [default: that of --peer]
     #[arg(long, value_name = "HOST", env = "SUTRA_ADVERTISE")]
     pub(crate) advertise: Option<String>,
     /// Shards of a new grid; this version has one [default: 1]
     #[arg(long, value_name = "N", env = "SUTRA_SHARDS")]
     pub(crate) shards: Option<u32>,
-    /// Wait for a grid instead of making one; not in this version
+    /// Wait until `sutra cluster init` makes a grid of this node and others, instead of being one alone; where it belongs to one
+    /// already, it takes its place there
     #[arg(long, value_name = "BOOL", env = "SUTRA_WAIT_FOR_GRID", num_args = 0..=1, require_equals = true,
           default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub(crate) wait_for_grid: Option<bool>,
+    /// File with the secret by which the nodes of a grid know each other; whoever makes a grid of this node has to know it [default:
+    /// the grid makes one, and keeps it in the data directory]
+    #[arg(long, value_name = "FILE", env = "SUTRA_PEER_SECRET_FILE")]
+    pub(crate) peer_secret_file: Option<PathBuf>,
     /// What embeds content: none in this version [default: none]
     #[arg(long, value_name = "EMBEDDER", env = "SUTRA_EMBEDDER")]
     pub(crate) embedder: Option<String>,
@@ -67,7 +73,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "BOOL", env = "SUTRA_INSECURE_LISTEN", num_args = 0..=1, require_equals = true,
           default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub(crate) insecure_listen: Option<bool>,
-    /// How long to keep accepting after SIGTERM [default: 5s; 0s without peers]
+    /// How long to keep accepting after SIGTERM [default: 5s; 0s without other nodes]
     #[arg(long, value_name = "TIME", env = "SUTRA_DRAIN_DELAY")]
     pub(crate) drain_delay: Option<Span>,
     /// How long what is in flight may take after that [default: 60s]
@@ -110,6 +116,7 @@ impl Settings {
             advertise: self.advertise.or(below.advertise),
             shards: self.shards.or(below.shards),
             wait_for_grid: self.wait_for_grid.or(below.wait_for_grid),
+            peer_secret_file: self.peer_secret_file.or(below.peer_secret_file),
             embedder: self.embedder.or(below.embedder),
             edition: self.edition.or(below.edition),
             durability: self.durability.or(below.durability),
@@ -126,9 +133,6 @@ impl Settings {
     pub(super) fn refuse_what_cannot_work(&self) -> Result<(), ConfigError> {
         if let Some(shards) = self.shards.filter(|shards| *shards != 1) {
             return Err(ConfigError::value("shards", shards, "this version keeps one shard"));
-        }
-        if self.wait_for_grid == Some(true) {
-            return Err(ConfigError::value("wait-for-grid", true, "this version has no grids of several nodes to wait for"));
         }
         if let Some(embedder) = self.embedder.as_deref().filter(|embedder| *embedder != "none") {
             return Err(ConfigError::value("embedder", embedder, "this version has no embedders; only none can be given"));

@@ -22,14 +22,13 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     std::fs::write(&file, "http = \"127.0.0.1:1\"\ntcp = \"127.0.0.1:2\"\n").unwrap();
     let config = Config::resolve(settings(&["--config", file.to_str().unwrap(), "--http", "127.0.0.1:3"])).unwrap();
     assert_eq!([config.http.port(), config.tcp.port(), config.peer.port()], [3, 2, 7001]);
-    assert_eq!(config.drain_delay, Duration::ZERO);
+    assert_eq!(config.drain_delay, None);
     assert_eq!(config.shutdown_timeout, Duration::from_secs(60));
 }
 
 #[test]
 fn what_this_version_cannot_do_is_refused() {
     assert_eq!(refused(&["--shards", "4"]), "--shards 4: this version keeps one shard");
-    assert!(refused(&["--wait-for-grid"]).starts_with("--wait-for-grid true: "));
     assert!(refused(&["--embedder", "hash:64"]).starts_with("--embedder hash:64: this version has no embedders"));
     assert!(refused(&["--edition", "simple"]).starts_with("--edition simple: "));
     assert!(refused(&["--secure"]).starts_with("--secure true: "));

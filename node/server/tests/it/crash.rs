@@ -1,31 +1,18 @@
 //! SIGKILL while writers write: nothing acknowledged is lost.
 
 use std::sync::mpsc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::node::{Node, data};
+use crate::random::Random;
 
 /// A concept that a writer was told is stored, and the hub that it is associated with.
 struct Acknowledged {
     content: String,
     id: String,
     hub: String,
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
 }
 
 fn body(round: u64, writer: usize, number: u64) -> (String, Value) {
@@ -68,10 +55,7 @@ fn write_http(url: &str, round: u64, writer: usize, done: &mpsc::Sender<Acknowle
 #[test]
 fn nothing_acknowledged_is_lost_by_sigkill() {
     let rounds = if std::env::var_os("SUTRA_SOAK").is_some() { 50 } else { 5 };
-    let seed = std::env::var("SUTRA_SEED")
-        .ok()
-        .map_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64, |seed| seed.parse().unwrap());
-    let mut random = Random(seed);
+    let (seed, mut random) = Random::seeded();
     let dir = tempfile::tempdir().unwrap();
     let mut everything: Vec<Acknowledged> = Vec::new();
     for round in 0..rounds {

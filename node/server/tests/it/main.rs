@@ -1,6 +1,7 @@
 //! A real `sutra-node` process, driven over real sockets, killed and started again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a fixture that fails is a test that fails")]
 
+mod address;
 mod client;
 mod crash;
 mod damage;
@@ -10,6 +11,7 @@ mod frames;
 mod full;
 mod node;
 mod offline;
+mod random;
 mod requests;
 mod start;
 mod stop;

@@ -1,7 +1,7 @@
 //! The node under test.
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -24,6 +24,14 @@ pub(crate) struct Node {
     pub(crate) stdout: Option<BufReader<ChildStdout>>,
     /// What was logged before the ready line.
     pub(crate) early: Vec<String>,
+    log: mpsc::Receiver<String>,
+}
+
+/// A process of `sutra-node` that is not ready yet, killed when this is dropped.
+pub(crate) struct Starting {
+    child: Option<Child>,
+    stdout: Option<BufReader<ChildStdout>>,
+    seen: Vec<String>,
     log: mpsc::Receiver<String>,
 }
 
@@ -50,6 +58,61 @@ pub(crate) fn run(command: &mut Command) -> (Option<i32>, String) {
     (output.status.code(), stderr.trim_end().lines().last().unwrap_or_default().into())
 }
 
+impl Starting {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let (stderr, stdout) = (BufReader::new(child.stderr.take().unwrap()), child.stdout.take().map(BufReader::new));
+        let (lines, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            // The pipe is drained to its end, or the node would stop when it is full.
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = lines.send(line);
+            }
+        });
+        Self { child: Some(child), stdout, seen: Vec::new(), log }
+    }
+
+    /// Waits for a line of the log that has these words; `false`: the node has ended.
+    pub(crate) fn says(&mut self, words: &str) -> bool {
+        self.line(|line| line.contains(words).then_some(())).is_some()
+    }
+
+    /// Waits for the ready line.
+    pub(crate) fn ready(mut self) -> Node {
+        let Some((http, tcp)) = self.line(ready) else { panic!("the node ended: {:#?}", self.seen) };
+        let log = std::mem::replace(&mut self.log, mpsc::channel().1);
+        let (child, stdout, early) = (self.child.take().unwrap(), self.stdout.take(), std::mem::take(&mut self.seen));
+        Node { child, http, tcp, stdout, early, log }
+    }
+
+    fn line<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) => match wanted(&line) {
+                    Some(found) => return Some(found),
+                    None => self.seen.push(line),
+                },
+                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("the node did not come so far: {:#?}", self.seen),
+            }
+        }
+    }
+
+    /// SIGKILL, and the end of it.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 impl Node {
     /// A node that serves `dir` on free ports.
     pub(crate) fn serve(dir: &Path) -> Self {
@@ -65,28 +128,7 @@ impl Node {
 
     /// Starts the command and waits for its ready line.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let (stderr, stdout) = (BufReader::new(child.stderr.take().unwrap()), child.stdout.take().map(BufReader::new));
-        let (lines, log) = mpsc::channel();
-        std::thread::spawn(move || {
-            // The pipe is drained to its end, or the node would stop when it is full.
-            for line in stderr.lines().map_while(Result::ok) {
-                let _ = lines.send(line);
-            }
-        });
-        let mut seen = Vec::new();
-        loop {
-            match log.recv_timeout(PATIENCE) {
-                Ok(line) => match ready(&line) {
-                    Some((http, tcp)) => return Self { child, http, tcp, stdout, early: seen, log },
-                    None => seen.push(line),
-                },
-                Err(error) => {
-                    let _ = child.kill();
-                    panic!("the node was not ready ({error}): {seen:#?}");
-                }
-            }
-        }
+        Starting::spawn(command).ready()
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -118,6 +160,16 @@ impl Node {
         self.signal(Signal::TERM);
         let (status, log) = self.wait();
         assert!(status.success(), "{status}: {log:#?}");
+    }
+
+    /// What was logged since the ready line, and not asked for before.
+    pub(crate) fn logged(&self) -> Vec<String> {
+        self.log.try_iter().collect()
+    }
+
+    /// Writes a line to its input, which has to be a pipe.
+    pub(crate) fn tell(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// Memory that the process holds, in bytes.

@@ -25,7 +25,7 @@ impl Keeper {
     }
 
     pub(super) fn move_out(&mut self, snapshot: State) -> Result<(), KeepError> {
-        if snapshot.applied == self.manifest.applied {
+        if snapshot.point().map(|point| point.index) == self.manifest.point().map(|point| point.index) {
             let purged = self.log.group(GROUP).and_then(|group| group.purged).map(|point| point.index);
             return if purged < Some(self.manifest.applied) && self.manifest.applied.0 > 0 { self.cut_log() } else { Ok(()) };
         }
@@ -119,7 +119,8 @@ impl Keeper {
         });
         Manifest {
             applied: snapshot.applied,
-            applied_term: TERM,
+            applied_term: snapshot.term,
+            configuration: snapshot.configuration.as_deref().cloned(),
             clock: snapshot.clock,
             namespaces: namespaces.collect(),
             sessions: snapshot.sessions.entries(),
@@ -128,8 +129,12 @@ impl Keeper {
         }
     }
 
-    /// Takes out of the log what the manifest's files hold.
+    /// Takes out of the log what the manifest's files hold; of several replicas' as soon as the consensus can do without.
     pub(super) fn cut_log(&self) -> Result<(), KeepError> {
+        if let Some(consensus) = &self.shared.consensus {
+            consensus.checkpointed(self.manifest.applied);
+            return Ok(());
+        }
         let purge = Record::Purge { group: GROUP, upto: self.manifest.applied, term: TERM };
         let cut = self.log.append(&[purge]).and_then(|position| self.log.sync(position));
         cut.map_err(|error| KeepError::Log(error.to_string()))?;

@@ -14,6 +14,7 @@
 //! | `compact` | neighbouring segments become one, written by a thread of its own |
 //! | `scrub` | erased content leaves segments and log |
 //! | `tiers` | which segments to merge |
+//! | `transfer` | checkpoints given to other replicas, and taken from them |
 //! | `indexer` | the thread that builds graphs over vectors |
 //! | `files` | names, and what is swept |
 
@@ -23,6 +24,7 @@ mod files;
 mod indexer;
 mod scrub;
 mod tiers;
+mod transfer;
 mod work;
 
 use std::sync::Arc;
@@ -71,6 +73,8 @@ pub(crate) struct Keeper {
     failures: u32,
     /// Segments that no manifest names for certain: they may go once a later manifest is certain.
     strays: Vec<u64>,
+    /// The consensus cuts the log of what was erased.
+    cutting: Option<scrub::Cutting>,
 }
 
 /// Why the keeper could not do something. It is told to the operator and tried again.
@@ -90,6 +94,8 @@ pub(crate) enum KeepError {
     Damage(#[from] sutra_segment::Damage),
     #[error("the log could not be cut: {0}")]
     Log(String),
+    #[error("the checkpoint of another replica can't be used: {0}")]
+    Incoming(String),
     #[error("the store is closed")]
     Closed,
 }
@@ -117,6 +123,7 @@ impl Keeper {
             asked: Vec::new(),
             failures: 0,
             strays: Vec::new(),
+            cutting: None,
         }
     }
 
@@ -218,6 +225,25 @@ impl Keeper {
                 Ok(())
             }
             Work::Built(built) => self.built(*built),
+            Work::Pin(done) => {
+                // Whoever asked may have gone away.
+                let _ = done.send(self.pin().map_err(|error| told(&error)));
+                Ok(())
+            }
+            Work::Held(done) => {
+                let _ = done.send(Ok(self.segments.iter().map(|segment| segment.signature()).collect()));
+                Ok(())
+            }
+            Work::Install(incoming, done) => {
+                let installed = self.install_checkpoint(&incoming);
+                let _ = done.send(installed.as_ref().copied().map_err(told));
+                // Whoever sent it tries again; what is here is as it was.
+                match installed {
+                    Err(error @ KeepError::Closed) => Err(error),
+                    _ => Ok(()),
+                }
+            }
+            Work::Cut(cut) => self.cut(cut),
             Work::Merge => {
                 self.try_merge();
                 Ok(())

@@ -3,10 +3,19 @@
 use sutra_protocol::ConceptId;
 use sutra_protocol::command::LogIndex;
 
-use super::{KeepError, Keeper, undamaged};
+use super::{KeepError, Keeper, Work, undamaged};
 use crate::control::Control;
 use crate::manifest::NamespaceEntry;
 use crate::memory::Layer;
+use crate::replica::Cut;
+
+/// A scrub that waits for the consensus to cut the log.
+pub(super) struct Cutting {
+    /// The last erasure that it is of.
+    upto: LogIndex,
+    /// The log's first file that has nothing of it.
+    file: u64,
+}
 
 impl Keeper {
     /// Removes what was erased so far, if anything was.
@@ -14,14 +23,19 @@ impl Keeper {
         if self.manifest.scrubs.is_empty() { Ok(()) } else { self.scrub() }
     }
 
-    /// Removes what was erased so far from every file of the store.
+    /// Removes what was erased so far from every file of the store. Of several replicas' log the consensus does: see [`Keeper::cut`].
     pub(super) fn scrub(&mut self) -> Result<(), KeepError> {
+        // What is erased meanwhile is for the next time, which begins when this one has ended.
+        if self.cutting.is_some() {
+            return Ok(());
+        }
         // What is erased while this goes on may have left its content in the log's new file: it is for the next time.
         let bound = *self.shared.applied.borrow();
         // What a merge writes would have to be looked at, too.
         self.settle_merges()?;
         // From here on the log's older files hold nothing that the checkpoint after it does not, and can go as a whole.
         self.log.rotate().map_err(|error| KeepError::Log(error.to_string()))?;
+        let file = self.log.last_file();
         self.checkpoint()?;
         let mut scrubs = self.manifest.scrubs.clone();
         scrubs.retain(|scrub| scrub.index <= bound);
@@ -34,7 +48,34 @@ impl Keeper {
         }
         // A block that can't be read may hold it, or hide that it does.
         undamaged(&self.segments)?;
+        if let Some(consensus) = &self.shared.consensus {
+            self.cutting = Some(Cutting { upto, file });
+            consensus.cut(self.manifest.applied, Cut::new(self.shared.keeper.sender()));
+            return Ok(());
+        }
         self.cut_log()?;
+        self.end_scrub(upto)
+    }
+
+    /// The consensus has cut the log, or could not: it is tried again then.
+    pub(super) fn cut(&mut self, cut: Result<(), String>) -> Result<(), KeepError> {
+        // Another replica's checkpoint has come meanwhile: it has its own erasures, and a log that begins behind it.
+        let Some(Cutting { upto, file }) = self.cutting.take() else { return Ok(()) };
+        cut.map_err(KeepError::Log)?;
+        if self.log.first_file() < file {
+            let needs = self.log.oldest_file_needs();
+            let groups: Vec<String> = needs.iter().map(|need| format!("{} up to entry {}", need.group, need.upto.0)).collect();
+            return Err(KeepError::Log(format!("its oldest file is kept by group {}", groups.join(", "))));
+        }
+        self.end_scrub(upto)?;
+        if !self.manifest.scrubs.is_empty() {
+            self.shared.keeper.ask(Work::Scrub);
+        }
+        Ok(())
+    }
+
+    /// Nothing of it is in segments or log.
+    fn end_scrub(&mut self, upto: LogIndex) -> Result<(), KeepError> {
         if !self.strays.is_empty() {
             // They may go only once it is certain that no manifest on the disk names them.
             self.adopt(self.manifest.clone())?;

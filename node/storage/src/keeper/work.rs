@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
 use crate::manifest::GraphEntry;
+use crate::replica::{Checkpoint, Incoming};
 
 /// Where somebody waits for what comes of it.
 pub(crate) type Asker = oneshot::Sender<Result<(), String>>;
@@ -26,6 +27,14 @@ pub(crate) enum Work {
     Merged(u64),
     /// A graph was built, or found again.
     Built(Box<Built>),
+    /// Somebody wants the files of the newest checkpoint, to give them to another replica.
+    Pin(oneshot::Sender<Result<Option<Checkpoint>, String>>),
+    /// Somebody wants to know which segments are here.
+    Held(oneshot::Sender<Result<Vec<[u8; 16]>, String>>),
+    /// Another replica's checkpoint has come.
+    Install(Box<Incoming>, Asker),
+    /// The consensus has cut the log, or could not yet.
+    Cut(Result<(), String>),
     /// Nothing comes after this.
     Close,
 }

@@ -20,6 +20,7 @@ use im::{OrdMap, Vector};
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::{Namespace, Timestamp};
 use sutra_segment::Damage;
+use sutra_wal::LogPoint;
 
 mod apply;
 mod compacted;
@@ -47,7 +48,7 @@ pub(crate) use written::Written;
 
 pub(crate) use sessions::Sessions;
 
-use crate::manifest::Scrub;
+use crate::manifest::{Configuration, Scrub};
 
 /// Everything a shard knows. A clone is a snapshot and costs little.
 #[derive(Clone, Default)]
@@ -58,6 +59,10 @@ pub(crate) struct State {
     pub(crate) scrubs: Vector<Scrub>,
     /// The last entry that is in here.
     pub(crate) applied: LogIndex,
+    /// Its term.
+    pub(crate) term: u64,
+    /// Who belonged to the group by the last entry that said so; `None`: none ever did.
+    pub(crate) configuration: Option<Arc<Configuration>>,
     /// Greatest record time in here.
     pub(crate) clock: Timestamp,
 }
@@ -66,6 +71,12 @@ impl State {
     /// Estimate of the memory that the deltas take, those that a checkpoint is writing apart.
     pub(crate) fn delta_bytes(&self) -> usize {
         self.namespaces.values().map(|graph| graph.delta.bytes()).sum()
+    }
+
+    /// The last entry that is in here; `None`: there never was one. A group of several replicas begins at entry 0.
+    pub(crate) fn point(&self) -> Option<LogPoint> {
+        let begun = self.applied > LogIndex(0) || self.configuration.is_some();
+        begun.then_some(LogPoint { index: self.applied, term: self.term })
     }
 
     /// Whether a checkpoint is under way.

@@ -11,7 +11,7 @@ use sutra_protocol::{ApiError, limits};
 use tokio::time::Instant;
 
 use super::json::{self, RequestBody};
-use super::params::Deadline;
+use super::params::{Deadline, Strong};
 use crate::http::app::App;
 use crate::http::envelope::Started;
 use crate::http::problem::Problem;
@@ -64,7 +64,8 @@ fn caller(headers: &HeaderMap, extensions: &Extensions) -> Result<Caller, ApiErr
     let token = text(headers, &TOKEN, "Sutra-Token")?.map(str::parse::<Token>).transpose()?;
     let deadline = deadline(extensions);
     let timeout = deadline.saturating_duration_since(Instant::now());
-    Ok(Caller { deadline, token, ..Caller::anonymous(timeout) })
+    let strong = extensions.get::<Strong>().is_some();
+    Ok(Caller { deadline, token, strong, ..Caller::anonymous(timeout) })
 }
 
 /// The caller's `Idempotency-Key`, within its bounds.

@@ -18,6 +18,10 @@ use crate::http::problem::Problem;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::http) struct Deadline(pub(in crate::http) Instant);
 
+/// The caller wants to see all that was acknowledged before.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) struct Strong;
+
 /// The parameters of one operation. Each has to be taken; what is left is unknown, and refused.
 #[derive(Debug)]
 pub(in crate::http) struct Params(Vec<(String, String)>);
@@ -26,6 +30,11 @@ pub(in crate::http) struct Params(Vec<(String, String)>);
 pub(in crate::http) trait FromParams: Sized {
     /// Whether `timeout_ms` bounds the operation.
     const BOUNDED: bool = true;
+
+    /// Whether what is read has to be as new as can be.
+    fn is_strong(&self) -> bool {
+        false
+    }
 
     /// Takes the operation's parameters.
     fn from_params(params: &mut Params) -> Result<Self, ApiError>;
@@ -46,6 +55,9 @@ impl<T: FromParams, S: Sync> FromRequestParts<S> for Query<T> {
         }
         let found = T::from_params(&mut params)?;
         params.finish()?;
+        if found.is_strong() {
+            parts.extensions.insert(Strong);
+        }
         Ok(Self(found))
     }
 }

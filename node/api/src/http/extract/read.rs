@@ -14,6 +14,7 @@ pub(in crate::http) struct ReadParams {
     pub(in crate::http) namespace: Option<Namespace>,
     pub(in crate::http) valid_at: Option<Timestamp>,
     pub(in crate::http) known_at: Option<Timestamp>,
+    strong: bool,
 }
 
 /// `namespace`: what every write takes.
@@ -24,8 +25,8 @@ pub(in crate::http) struct InNamespace(pub(in crate::http) Option<Namespace>);
 #[derive(Debug)]
 pub(in crate::http) struct NoParams;
 
-/// How fresh a read has to be. On a node alone the three are equal.
-#[derive(Debug, Deserialize)]
+/// How fresh a read has to be. On a node alone the three are equal; in a grid every read waits for what its token names.
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Consistency {
     Session,
@@ -34,10 +35,15 @@ enum Consistency {
 }
 
 impl FromParams for ReadParams {
+    fn is_strong(&self) -> bool {
+        self.strong
+    }
+
     fn from_params(params: &mut Params) -> Result<Self, ApiError> {
-        params.one::<Consistency>("consistency")?;
+        let strong = params.one::<Consistency>("consistency")? == Some(Consistency::Strong);
         params.flag("partial")?;
-        Ok(Self { namespace: params.one("namespace")?, valid_at: params.one("valid_at")?, known_at: params.one("known_at")? })
+        let (namespace, valid_at) = (params.one("namespace")?, params.one("valid_at")?);
+        Ok(Self { namespace, valid_at, known_at: params.one("known_at")?, strong })
     }
 }
 

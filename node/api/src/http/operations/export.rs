@@ -27,6 +27,10 @@ const RETRY_AFTER_MS: u64 = 5_000;
 pub(in crate::http) struct ExportParams(ReadParams);
 
 impl FromParams for ExportParams {
+    fn is_strong(&self) -> bool {
+        self.0.is_strong()
+    }
+
     fn from_params(params: &mut Params) -> Result<Self, ApiError> {
         refuse_async(params)?;
         ReadParams::from_params(params).map(Self)

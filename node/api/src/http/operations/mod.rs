@@ -12,6 +12,7 @@ pub(super) mod dissociate;
 pub(super) mod docs;
 pub(super) mod document;
 pub(super) mod export;
+pub(super) mod grid;
 pub(super) mod health;
 pub(super) mod health_detailed;
 pub(super) mod import;

@@ -22,6 +22,10 @@ pub(in crate::http) struct NeighborsParams {
 }
 
 impl FromParams for NeighborsParams {
+    fn is_strong(&self) -> bool {
+        self.read.is_strong()
+    }
+
     fn from_params(params: &mut Params) -> Result<Self, ApiError> {
         let labels: Vec<String> = params.many("label")?;
         let types = params.many("type")?;

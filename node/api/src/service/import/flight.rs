@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use sutra_grid::{RouteError, Router};
 use sutra_protocol::command::{Applied, Command};
-use sutra_storage::{Store, SubmitError};
+use tokio::time::{Duration, Instant};
 
 use super::open::Loose;
 
@@ -27,15 +28,18 @@ pub(super) struct Landed {
     /// One for each operation.
     pub(super) origins: Vec<Origin>,
     /// What came of it.
-    pub(super) applied: Result<Applied, SubmitError>,
+    pub(super) applied: Result<Applied, RouteError>,
     /// The overlay's generation that is applied with this command.
     pub(super) generation: Option<u64>,
 }
 
+/// How long a shard may be without a leader before an import gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Submits a command: an import waits where a request would be turned away.
-pub(super) fn depart(store: Store, command: Command, origins: Vec<Origin>, generation: Option<u64>) -> Flight {
+pub(super) fn depart(router: Router, command: Command, origins: Vec<Origin>, generation: Option<u64>) -> Flight {
     Box::pin(async move {
-        let applied = store.submit_patiently(command).await;
+        let applied = router.submit_patiently(command, Instant::now() + PATIENCE).await;
         Landed { origins, applied, generation }
     })
 }

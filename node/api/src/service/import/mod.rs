@@ -23,6 +23,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use tokio::time::Instant;
 
+use sutra_grid::RouteError;
 use sutra_learning::{Draft, Outline, Overlay, Planner, Reference, Refusal};
 use sutra_protocol::command::{Applied, Learn, LogIndex, NewConcept, Operation, Outcome, Rejection};
 use sutra_protocol::http::{ImportReport, LearnRequest, TransferLine};
@@ -114,6 +115,9 @@ impl Importer {
     /// # Errors
     /// `unavailable` if the store takes nothing any more: the import is over.
     pub async fn push(&mut self, line: &[u8]) -> Result<(), ApiError> {
+        if self.tally.lines == 0 {
+            self.service.ready_to_write(&self.caller).await?;
+        }
         self.tally.lines += 1;
         let at = self.tally.lines;
         match self.take(at, line) {
@@ -327,7 +331,7 @@ impl Importer {
             let later_origins = origins.split_off(operations.len());
             let last = later.is_empty().then_some(generation);
             let command = submit::command(&self.caller, &self.namespace, None, operations);
-            self.flights.push_back(flight::depart(self.service.store.clone(), command, origins, last));
+            self.flights.push_back(flight::depart(self.service.router.clone(), command, origins, last));
             // A command is queued when it is first polled; left alone, it would wait behind the lines still to come.
             self.land_ready().await?;
             (operations, origins) = (later, later_origins);
@@ -357,13 +361,13 @@ impl Importer {
         self.view = None;
         let Applied { index, outcomes, .. } = match applied {
             Ok(applied) => applied,
-            Err(error @ SubmitError::TooLarge { .. }) => {
-                let error = fault::submit(&error);
+            Err(error @ RouteError::Submit(SubmitError::TooLarge { .. })) => {
+                let error = fault::route(&error);
                 origins.iter().filter_map(line_of).for_each(|line| self.tally.fail(line, &error));
                 return Ok(());
             }
             // What departed before is stored, so this is no refusal of the whole.
-            Err(error) => return Err(fault::submit(&error).with_details(serde_json::json!({ "outcome": "unknown" }))),
+            Err(error) => return Err(fault::route(&error).with_details(serde_json::json!({ "outcome": "unknown" }))),
         };
         self.last = self.last.max(index);
         for (origin, outcome) in origins.into_iter().zip(outcomes) {

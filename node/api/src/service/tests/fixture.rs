@@ -29,7 +29,7 @@ pub(super) fn node() -> Node {
         embedder: "none".into(),
         edition: "none".into(),
     };
-    Node { service: Service::new(store, config), _dir: dir }
+    Node { service: Service::new(sutra_grid::Router::alone(store), config), _dir: dir }
 }
 
 pub(super) fn caller() -> Caller {

@@ -1,0 +1,144 @@
+//! `GET /v1/grid`.
+
+use std::collections::BTreeMap;
+
+use sutra_grid::{Grid, GridMap, NodeStatus, ReplicaNumbers, ReplicaRecord, ShardId};
+use sutra_protocol::http::{GridNode, GridReplica, GridResponse, GridShard};
+
+use super::{SHARD, Service};
+
+impl Service {
+    /// The nodes and shards, as this node knows them and as they answer it now.
+    pub async fn grid(&self) -> GridResponse {
+        match self.router.grid() {
+            Some(grid) => seen(grid).await,
+            None => self.alone(),
+        }
+    }
+
+    /// What an operator watches of this node's replica; `None` on a node alone.
+    pub fn replica_numbers(&self) -> Option<ReplicaNumbers> {
+        self.router.grid().map(Grid::numbers)
+    }
+
+    /// What this node's replica is to its shard, which node leads it, and how many entries it has yet to apply.
+    pub(super) fn replica(&self) -> (String, Option<String>, u64) {
+        let Some(grid) = self.router.grid() else { return ("leader".into(), Some(self.config.node.clone()), 0) };
+        let status = grid.shard().status();
+        let leader = status.leader.and_then(|leader| status.members.get(&leader)).map(|member| member.node.clone());
+        let applied = status.applied.map(|at| at.index).unwrap_or_default();
+        (status.role.as_str().into(), leader, status.last.unwrap_or_default().0.saturating_sub(applied.0))
+    }
+
+    fn alone(&self) -> GridResponse {
+        let config = &self.config;
+        let problems: Vec<String> = self.store.failure().into_iter().collect();
+        let replica = GridReplica {
+            replica: 1,
+            node: config.node.clone(),
+            role: "leader".into(),
+            applied: Some(self.store.applied()),
+            lag: Some(0),
+        };
+        GridResponse {
+            grid_id: self.store.grid_id(),
+            epoch: 0,
+            healthy: problems.is_empty(),
+            problems,
+            nodes: vec![GridNode {
+                name: config.node.clone(),
+                peer: None,
+                http: config.http.clone(),
+                tcp: config.tcp.clone(),
+                reachable: true,
+                version: Some(config.version.into()),
+            }],
+            meta: None,
+            shards: vec![GridShard {
+                shard: SHARD,
+                range_start: format!("{:032x}", 0),
+                range_end: None,
+                leader: Some(config.node.clone()),
+                replicas: vec![replica],
+            }],
+        }
+    }
+}
+
+async fn seen(grid: &Grid) -> GridResponse {
+    let map = grid.map().borrow().clone();
+    let asked = map.nodes.keys().map(|name| async move { (name.clone(), grid.status_of(name).await) });
+    let answers: BTreeMap<String, Result<NodeStatus, String>> = futures_util::future::join_all(asked).await.into_iter().collect();
+    let mut problems: Vec<String> = answers
+        .iter()
+        .filter_map(|(name, answer)| answer.as_ref().err().map(|reason| format!("node {name} does not answer: {reason}")))
+        .collect();
+    let statuses: BTreeMap<&str, &NodeStatus> =
+        answers.iter().filter_map(|(name, answer)| answer.as_ref().ok().map(|status| (name.as_str(), status))).collect();
+    let nodes = map.nodes.iter().map(|(name, record)| GridNode {
+        name: name.clone(),
+        peer: Some(record.peer.clone()),
+        http: record.http.clone(),
+        tcp: record.tcp.clone(),
+        reachable: statuses.contains_key(name.as_str()),
+        version: statuses.get(name.as_str()).map(|status| status.version.clone()),
+    });
+    let nodes = nodes.collect();
+    let meta = shard(ShardId(0), &map.meta, &statuses, &mut problems);
+    let shards = map.shards.iter().map(|record| GridShard {
+        range_start: record.start.to_string(),
+        range_end: record.end.map(|end| end.to_string()),
+        ..shard(record.shard, &record.replicas, &statuses, &mut problems)
+    });
+    let shards = shards.collect();
+    let GridMap { grid_id, epoch, .. } = map.as_ref();
+    GridResponse {
+        grid_id: grid_id.clone(),
+        epoch: epoch.0,
+        healthy: problems.is_empty(),
+        problems,
+        nodes,
+        meta: Some(meta),
+        shards,
+    }
+}
+
+fn shard(
+    id: ShardId,
+    replicas: &[ReplicaRecord],
+    statuses: &BTreeMap<&str, &NodeStatus>,
+    problems: &mut Vec<String>,
+) -> GridShard {
+    let told = |record: &ReplicaRecord| {
+        let status = statuses.get(record.node.as_str())?;
+        status.replicas.iter().find(|replica| replica.shard == id && replica.replica == record.replica.0)
+    };
+    let furthest = replicas.iter().filter_map(told).map(|replica| replica.last).max().unwrap_or_default();
+    // A leader that was cut off may not know yet that there is another, of a higher term.
+    let leader =
+        replicas.iter().filter_map(|record| told(record).filter(|told| told.role == "leader").map(|told| (told.term, record)));
+    let leader = leader.max_by_key(|(term, _)| *term).map(|(_, record)| record.node.clone());
+    let name = if id.0 == 0 { "meta".to_owned() } else { format!("shard {id}") };
+    if leader.is_none() {
+        problems.push(format!("{name} has no leader"));
+    }
+    let shown = replicas.iter().map(|record| match told(record) {
+        Some(told) => GridReplica {
+            replica: record.replica.0,
+            node: record.node.clone(),
+            role: told.role.clone(),
+            applied: Some(told.applied),
+            lag: Some(furthest.0.saturating_sub(told.applied.0)),
+        },
+        None => {
+            GridReplica { replica: record.replica.0, node: record.node.clone(), role: "unknown".into(), applied: None, lag: None }
+        }
+    });
+    let shown: Vec<GridReplica> = shown.collect();
+    problems.extend(shown.iter().filter_map(|replica| match replica.role.as_str() {
+        "stopped" => Some(format!("{name} is stopped on node {}", replica.node)),
+        "learner" => Some(format!("{name} is still catching up on node {}", replica.node)),
+        _ => None,
+    }));
+    GridShard { shard: id.0, range_start: format!("{:032x}", 0), range_end: None, leader, replicas: shown }
+}

@@ -1,0 +1,52 @@
+//! `sutra cluster`: a grid as a whole.
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | [`init`] | asks for a grid, and watches it come into being |
+//! | [`status`] | the nodes, the shards and their replicas |
+//! | [`health`] | healthy or not, for scripts |
+//! | [`replace`] | a node takes the place of one that is lost |
+//! | [`newcomers`] | what the nodes of a new grid say of it |
+//! | [`watch`] | how long is waited, and what is told meanwhile |
+
+mod health;
+mod init;
+mod newcomers;
+mod replace;
+mod status;
+mod watch;
+
+use clap::Subcommand;
+
+use super::Session;
+use crate::client::{Client, Reply};
+use crate::exit::Outcome;
+
+/// The commands about a grid.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cluster {
+    /// Make one grid of nodes that wait for it
+    Init(init::Init),
+    /// Show the nodes and shards of the grid, and what is wrong with them
+    Status,
+    /// Tell whether the grid is healthy
+    HealthCheck(health::HealthCheck),
+    /// Let a new node take the place of one that is lost with its disk
+    ReplaceNode(replace::ReplaceNode),
+}
+
+impl Cluster {
+    pub(crate) async fn run(self, session: &Session) -> anyhow::Result<Outcome> {
+        match self {
+            Self::Init(init) => init.run(session).await,
+            Self::Status => status::run(session).await,
+            Self::HealthCheck(check) => check.run(session).await,
+            Self::ReplaceNode(replace) => replace.run(session).await,
+        }
+    }
+}
+
+/// The grid as a node sees it.
+async fn ask(client: &Client) -> anyhow::Result<Reply> {
+    client.get("/v1/grid", []).await
+}

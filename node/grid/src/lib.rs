@@ -1,0 +1,42 @@
+//! The grid: which nodes there are, who keeps what, and the way from any node to the replica that can answer.
+//!
+//! ```text
+//!   api ─→ Router ─┬─→ the node's own replica ─→ Store
+//!                  └─→ the shard's leader ─ peer port ─→ its Store
+//!   map ←─ meta (group 0: every change is a compare-and-swap on the epoch)
+//! ```
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | `map` | nodes, shards, replicas, and their changes: pure |
+//! | `meta` | the group that keeps the map |
+//! | `grid` | a node of a grid: start, answer other nodes, hand over, stop |
+//! | `route` | where a request goes, and what is tried again |
+//! | `founding` | how nodes become a grid |
+//! | `converge`, `replace` | groups become what the map says; a node takes the place of a lost one |
+//! | `numbers` | what an operator watches |
+//! | `door` | who answers at the peer port |
+//! | `messages`, `words` | what nodes ask of each other, and how it lies on the wire |
+//!
+//! This version keeps one shard, with a replica on every node: every node reads its own, and writes go through the shard's leader.
+
+mod converge;
+mod door;
+mod founding;
+mod grid;
+mod map;
+mod messages;
+mod meta;
+mod numbers;
+mod replace;
+mod route;
+mod words;
+
+pub use door::Door;
+pub use founding::{FoundingError, Waiting, found_here, secret_of};
+pub use grid::{Grid, GridError, GridSetup};
+pub use map::{Change, ChangeRefusal, Epoch, GridMap, META_VOTERS, ProposedChange, ReplicaRecord, ShardId, ShardRecord};
+pub use messages::{NodeStatus, ReplicaStatus};
+pub use meta::MetaFileError;
+pub use numbers::ReplicaNumbers;
+pub use route::{Repeat, RouteError, Router};

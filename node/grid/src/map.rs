@@ -1,0 +1,279 @@
+//! What the nodes of a grid agree on: who they are, and who keeps which part of the placement space.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sutra_protocol::ConceptId;
+use sutra_protocol::founding::{NodeRecord, Plan, PlanError};
+use sutra_replication::{Member, Members, ReplicaId};
+
+/// Number of the shard map's state: every change raises it, and names the one that it was made for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// Of a map that meta has never changed.
+    pub const FIRST: Self = Self(1);
+}
+
+/// A shard's number. It is that of its group in the log, where 0 is meta's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ShardId(pub u64);
+
+impl std::fmt::Display for ShardId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The state of meta: the whole grid, as its nodes have agreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GridMap {
+    /// The grid.
+    pub grid_id: String,
+    /// Raised by every change.
+    pub epoch: Epoch,
+    /// The node that founded it: it alone calls the groups into being.
+    pub founder: String,
+    /// By name.
+    pub nodes: BTreeMap<String, NodeRecord>,
+    /// Who keeps this map.
+    pub meta: Vec<ReplicaRecord>,
+    /// In the order of their ranges, which cover the placement space without gap or overlap.
+    pub shards: Vec<ShardRecord>,
+    /// No replica has had this number, nor one above it.
+    pub next_replica: u64,
+    /// Nodes that take the place of lost ones, and have not come yet. Their replicas have no vote until then.
+    #[serde(default)]
+    pub awaited: BTreeSet<String>,
+}
+
+/// A replica of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaRecord {
+    /// Its number.
+    pub replica: ReplicaId,
+    /// The node that keeps it.
+    pub node: String,
+}
+
+/// A shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardRecord {
+    /// Its number.
+    pub shard: ShardId,
+    /// First placement key.
+    pub start: ConceptId,
+    /// First placement key that it does not hold; `None`: it reaches to the end.
+    pub end: Option<ConceptId>,
+    /// Who keeps it.
+    pub replicas: Vec<ReplicaRecord>,
+}
+
+/// Most nodes that vote on the map.
+pub const META_VOTERS: usize = 5;
+
+impl GridMap {
+    /// The map of a new grid.
+    ///
+    /// # Errors
+    /// A [`PlanError`].
+    pub fn found(grid_id: String, nodes: &[(String, NodeRecord)], plan: Plan) -> Result<Self, PlanError> {
+        plan.check(nodes.len())?;
+        let mut by_name = BTreeMap::new();
+        for (name, node) in nodes {
+            if nodes.iter().filter(|(_, other)| other.peer == node.peer).count() > 1 {
+                return Err(PlanError::Twice { what: "peer address", value: node.peer.clone() });
+            }
+            if by_name.insert(name.clone(), node.clone()).is_some() {
+                return Err(PlanError::Twice { what: "name", value: name.clone() });
+            }
+        }
+        let mut next_replica = 1;
+        let mut replicas = |most: usize| -> Vec<ReplicaRecord> {
+            let records = nodes.iter().take(most).map(|(node, _)| {
+                let replica = ReplicaId(next_replica);
+                next_replica += 1;
+                ReplicaRecord { replica, node: node.clone() }
+            });
+            records.collect()
+        };
+        let meta = replicas(META_VOTERS);
+        let shard = ShardRecord { shard: ShardId(1), start: ConceptId::from_u128(0), end: None, replicas: replicas(nodes.len()) };
+        let founder = nodes.first().map(|(name, _)| name.clone()).unwrap_or_default();
+        Ok(Self {
+            grid_id,
+            epoch: Epoch::FIRST,
+            founder,
+            nodes: by_name,
+            meta,
+            shards: vec![shard],
+            next_replica,
+            awaited: BTreeSet::new(),
+        })
+    }
+
+    /// The members of a group that these replicas make.
+    pub fn members(&self, replicas: &[ReplicaRecord]) -> Members {
+        let member = |record: &ReplicaRecord| {
+            let node = self.nodes.get(&record.node)?;
+            Some((record.replica, Member { node: record.node.clone(), address: node.peer.clone() }))
+        };
+        replicas.iter().filter_map(member).collect()
+    }
+
+    /// The shard that holds a placement key.
+    pub fn shard_of(&self, key: ConceptId) -> Option<&ShardRecord> {
+        let holds = |shard: &&ShardRecord| shard.start <= key && shard.end.is_none_or(|end| key < end);
+        self.shards.iter().find(holds)
+    }
+}
+
+/// A change of the map.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// A node has other addresses than before.
+    SetNode {
+        /// Its name.
+        name: String,
+        /// Its addresses.
+        node: NodeRecord,
+    },
+    /// A node is lost with its disk, and one with an empty directory takes its place under its name: with new replicas, since what the
+    /// lost ones have promised nobody knows any more.
+    ReplaceNode {
+        /// The name of both.
+        name: String,
+        /// The addresses of the new one.
+        node: NodeRecord,
+    },
+    /// A node that was awaited has come.
+    Arrived {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// A change that is proposed: it is made only if the map is as its proposer knew it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposedChange {
+    /// The map's epoch that the proposer knew.
+    pub known: Epoch,
+    /// The change.
+    pub change: Change,
+}
+
+/// Why a change was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum ChangeRefusal {
+    /// Somebody else was first.
+    #[error("the map's epoch is {}, and the change was made for {}", now.0, known.0)]
+    Stale {
+        /// The map's.
+        now: Epoch,
+        /// The proposer's.
+        known: Epoch,
+    },
+    /// It names a node that the grid does not have.
+    #[error("the grid has no node {name}")]
+    NoNode {
+        /// The name.
+        name: String,
+    },
+}
+
+impl GridMap {
+    /// Makes a change, or says why not and stays as it is.
+    ///
+    /// # Errors
+    /// A [`ChangeRefusal`].
+    pub fn change(&mut self, proposed: ProposedChange) -> Result<Epoch, ChangeRefusal> {
+        if proposed.known != self.epoch {
+            return Err(ChangeRefusal::Stale { now: self.epoch, known: proposed.known });
+        }
+        match proposed.change {
+            Change::SetNode { name, node } => match self.nodes.get_mut(&name) {
+                Some(record) => *record = node,
+                None => return Err(ChangeRefusal::NoNode { name }),
+            },
+            Change::ReplaceNode { name, node } => {
+                let Some(record) = self.nodes.get_mut(&name) else { return Err(ChangeRefusal::NoNode { name }) };
+                *record = node;
+                let groups = std::iter::once(&mut self.meta).chain(self.shards.iter_mut().map(|shard| &mut shard.replicas));
+                for replica in groups.flatten().filter(|replica| replica.node == name) {
+                    replica.replica = ReplicaId(self.next_replica);
+                    self.next_replica += 1;
+                }
+                self.awaited.insert(name);
+            }
+            Change::Arrived { name } => {
+                if !self.awaited.remove(&name) {
+                    return Err(ChangeRefusal::NoNode { name });
+                }
+            }
+        }
+        self.epoch = Epoch(self.epoch.0 + 1);
+        Ok(self.epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(at: u16) -> (String, NodeRecord) {
+        let of = |port: u16| format!("10.0.0.{at}:{port}");
+        (format!("node-{at}"), NodeRecord { peer: of(7001), http: of(8000), tcp: of(50051) })
+    }
+
+    fn three() -> GridMap {
+        let nodes = [node(1), node(2), node(3)];
+        GridMap::found("5d5dd7d0".into(), &nodes, Plan { shards: 1, replicas: 3 }).unwrap()
+    }
+
+    #[test]
+    fn a_new_grid_has_a_replica_of_everything_on_every_node_and_no_number_twice() {
+        let map = three();
+        let all: Vec<u64> = map.meta.iter().chain(&map.shards[0].replicas).map(|record| record.replica.0).collect();
+        assert_eq!(all, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(map.next_replica, 7);
+        assert_eq!(map.members(&map.meta).len(), 3);
+        assert_eq!(map.shard_of(ConceptId::from_u128(u128::MAX)).map(|shard| shard.shard), Some(ShardId(1)));
+    }
+
+    #[test]
+    fn nodes_that_can_not_be_told_apart_are_refused() {
+        let twice = [node(1), node(2), (String::from("node-3"), node(2).1)];
+        let refused = GridMap::found("5d5dd7d0".into(), &twice, Plan { shards: 1, replicas: 3 }).unwrap_err();
+        assert_eq!(refused.to_string(), "two of the nodes have the peer address 10.0.0.2:7001");
+    }
+
+    #[test]
+    fn a_change_made_for_another_epoch_changes_nothing() {
+        let mut map = three();
+        let moved = Change::SetNode { name: "node-2".into(), node: node(9).1 };
+        let stale = ProposedChange { known: Epoch(0), change: moved.clone() };
+        assert_eq!(map.change(stale), Err(ChangeRefusal::Stale { now: Epoch(1), known: Epoch(0) }));
+        assert_eq!(map, three());
+        assert_eq!(map.change(ProposedChange { known: Epoch(1), change: moved }), Ok(Epoch(2)));
+        assert_eq!(map.nodes["node-2"].peer, "10.0.0.9:7001");
+    }
+
+    #[test]
+    fn a_node_that_takes_a_lost_ones_place_has_numbers_that_nobody_ever_had() {
+        let mut map = three();
+        let replace = Change::ReplaceNode { name: "node-2".into(), node: node(9).1 };
+        map.change(ProposedChange { known: Epoch(1), change: replace }).unwrap();
+        let of_two: Vec<u64> =
+            map.meta.iter().chain(&map.shards[0].replicas).filter(|one| one.node == "node-2").map(|one| one.replica.0).collect();
+        assert_eq!((of_two, map.next_replica), (vec![7, 8], 9));
+        assert!(map.awaited.contains("node-2"));
+        let arrived = Change::Arrived { name: "node-2".into() };
+        map.change(ProposedChange { known: Epoch(2), change: arrived.clone() }).unwrap();
+        assert!(map.awaited.is_empty());
+        let twice = map.change(ProposedChange { known: Epoch(3), change: arrived });
+        assert_eq!(twice, Err(ChangeRefusal::NoNode { name: "node-2".into() }));
+    }
+}

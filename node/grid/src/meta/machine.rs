@@ -1,0 +1,127 @@
+//! What meta's log is applied to: the map, which is on the disk after every entry.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sutra_disk::Disk;
+use sutra_replication::{Doing, Machine};
+use sutra_storage::{Checkpoint, Committed, Configuration, Incoming, Progress, blank_entry, configuration_of};
+use sutra_wal::LogPoint;
+use tokio::sync::watch;
+
+use super::file::MetaFile;
+use crate::map::{ChangeRefusal, Epoch, GridMap, ProposedChange};
+use crate::words;
+
+/// The state machine of meta.
+pub(crate) struct MetaMachine {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    /// As it is on the disk.
+    state: Mutex<MetaFile>,
+    map: watch::Sender<Arc<GridMap>>,
+}
+
+/// What a proposed change came to.
+pub(crate) type Changed = Result<Epoch, ChangeRefusal>;
+
+impl MetaMachine {
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, state: MetaFile) -> Self {
+        let map = watch::Sender::new(Arc::new(state.map.clone()));
+        Self { disk, dir, state: Mutex::new(state), map }
+    }
+
+    /// The map, and its changes.
+    pub(crate) fn map(&self) -> watch::Receiver<Arc<GridMap>> {
+        self.map.subscribe()
+    }
+
+    fn state(&self) -> MetaFile {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes a state durable, and shows it.
+    fn adopt(&self, state: MetaFile) -> Result<(), String> {
+        let mut current = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.write(&*self.disk, &self.dir).map_err(|error| words::told(&error))?;
+        let map = Arc::new(state.map.clone());
+        *current = state;
+        drop(current);
+        self.map.send_if_modified(|shown| {
+            *shown != map && {
+                *shown = map;
+                true
+            }
+        });
+        Ok(())
+    }
+
+    fn apply_all(&self, entries: &[Committed]) -> Result<Vec<Vec<u8>>, String> {
+        let mut state = self.state();
+        let mut answers = Vec::with_capacity(entries.len());
+        for Committed { point, payload } in entries {
+            answers.push(match configuration_of(payload)? {
+                Some(words) => {
+                    state.configuration = Some(Configuration { index: point.index, term: point.term, words });
+                    Vec::new()
+                }
+                None if *payload == blank_entry() => Vec::new(),
+                None => {
+                    let proposed: ProposedChange = words::decode(payload)?;
+                    let changed: Changed = state.map.change(proposed);
+                    words::encode(&changed)?
+                }
+            });
+            state.set_applied(*point);
+        }
+        self.adopt(state)?;
+        Ok(answers)
+    }
+}
+
+impl Machine for MetaMachine {
+    fn progress(&self) -> Progress {
+        let state = self.state();
+        Progress { applied: state.applied(), configuration: state.configuration }
+    }
+
+    fn apply(&self, entries: Vec<Committed>) -> Doing<'_, Vec<Vec<u8>>> {
+        // It is rare, and a small file.
+        let applied = self.apply_all(&entries);
+        Box::pin(async move { applied })
+    }
+
+    fn newest_checkpoint(&self) -> Doing<'_, Option<Checkpoint>> {
+        let state = self.state();
+        Box::pin(async move {
+            let Some(applied) = state.applied() else { return Ok(None) };
+            let manifest = state.encode().map_err(|error| error.to_string())?;
+            Ok(Some(Checkpoint { applied, configuration: state.configuration, manifest, files: Vec::new() }))
+        })
+    }
+
+    fn point_of(&self, manifest: &[u8]) -> Result<LogPoint, String> {
+        let state = MetaFile::decode(Path::new("received"), manifest).map_err(|error| words::told(&error))?;
+        state.applied().ok_or_else(|| "the map is of no entry".into())
+    }
+
+    fn checkpoint(&self) -> Doing<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn held(&self) -> Doing<'_, Vec<[u8; 16]>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn install(&self, incoming: Incoming) -> Doing<'_, ()> {
+        let theirs = MetaFile::decode(Path::new("received"), &incoming.manifest).map_err(|error| words::told(&error));
+        let installed = theirs.and_then(|theirs| {
+            let own = self.state();
+            if theirs.map.grid_id != own.map.grid_id {
+                return Err("the map is another grid's".into());
+            }
+            self.adopt(theirs.of_node(own.node))
+        });
+        Box::pin(async move { installed })
+    }
+}

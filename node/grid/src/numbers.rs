@@ -1,0 +1,107 @@
+//! What an operator watches of a node's replica.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use sutra_replication::{Group, GroupStatus, ReplicaId, Role};
+use tokio::time::Instant;
+
+/// Numbers about a replica, and the connections that it lives by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplicaNumbers {
+    /// The shard.
+    pub shard: u64,
+    /// What the replica is.
+    pub role: Role,
+    /// Raft's term.
+    pub term: u64,
+    /// How often another replica came to lead since the start, as this node saw it.
+    pub leader_changes: u64,
+    /// Last entry of its log.
+    pub last: u64,
+    /// Last entry that is applied.
+    pub applied: u64,
+    /// For how long it has not applied all of its log, in seconds.
+    pub lag_seconds: f64,
+    /// Requests to other nodes since the start.
+    pub peer_calls: u64,
+    /// Those that had no reply.
+    pub peer_failures: u64,
+}
+
+/// What is noticed of a replica over time.
+#[derive(Debug, Default)]
+pub(crate) struct Watched(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    leader: Option<ReplicaId>,
+    changes: u64,
+    behind_since: Option<Instant>,
+}
+
+impl Watched {
+    fn note(&self, status: &GroupStatus, now: Instant) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(leader) = status.leader
+            && seen.leader.replace(leader) != Some(leader)
+        {
+            seen.changes += 1;
+        }
+        let is_behind = status.last.is_some_and(|last| status.applied.is_none_or(|applied| applied.index < last));
+        seen.behind_since = is_behind.then(|| seen.behind_since.unwrap_or(now));
+    }
+
+    /// How often the leader changed, and for how long the replica has been behind.
+    pub(crate) fn seen(&self, now: Instant) -> (u64, Duration) {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (seen.changes, seen.behind_since.map_or(Duration::ZERO, |since| now - since))
+    }
+}
+
+/// Notices what changes of a replica, as long as it runs.
+pub(crate) async fn watch(group: Group, watched: std::sync::Arc<Watched>) {
+    loop {
+        let status = group.status();
+        watched.note(&status, Instant::now());
+        if group.wait_until(Duration::MAX, |newer| *newer != status).await.is_none() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sutra_protocol::command::LogIndex;
+    use sutra_wal::LogPoint;
+
+    use super::*;
+
+    #[test]
+    fn a_leader_counts_when_it_is_another_one_and_a_lag_from_its_beginning() {
+        let status = |leader: Option<u64>, last: u64, applied: u64| GroupStatus {
+            role: Role::Follower,
+            term: 1,
+            leader: leader.map(ReplicaId),
+            last: Some(LogIndex(last)),
+            applied: Some(LogPoint { index: LogIndex(applied), term: 1 }),
+            checkpoint: None,
+            purged: None,
+            members: BTreeMap::new(),
+            voters: Vec::new(),
+            quorum_answered: None,
+            matched: BTreeMap::new(),
+        };
+        let (watched, start) = (Watched::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        watched.note(&status(Some(1), 5, 5), at(0));
+        watched.note(&status(None, 6, 5), at(1));
+        watched.note(&status(Some(1), 7, 5), at(2));
+        assert_eq!(watched.seen(at(4)), (1, Duration::from_secs(3)));
+        watched.note(&status(Some(2), 7, 7), at(5));
+        assert_eq!(watched.seen(at(6)), (2, Duration::ZERO));
+    }
+}

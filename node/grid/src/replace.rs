@@ -1,0 +1,139 @@
+//! A node takes the place of one that is lost with its disk.
+//!
+//! ```text
+//!   replace (peer port, with the secret) ─→ any node ─ describe ─→ the new node, which waits for a grid
+//!                                              └─ change of the map: new replicas under the old name, awaited
+//!   leader of meta ─ join ─→ the new node ─→ it has come ─→ its replicas catch up, get the vote, the lost ones leave
+//! ```
+//!
+//! The new node never gets the numbers of the lost one: a replica that forgot what it voted and stored would break its group's promises.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sutra_peer::{CallError, Class, Peer, PeerSecret};
+use sutra_protocol::founding::{Card, DESCRIBE, ReplaceRequest};
+use sutra_replication::{Call, Member, Transport as _};
+
+use crate::grid::Asking;
+use crate::map::{Change, GridMap, ProposedChange};
+use crate::messages::{Invitation, JOIN, MAP, NodeStatus, Proposed, STATUS};
+use crate::words;
+
+/// How long a node has for a question.
+const QUESTION: Duration = Duration::from_secs(5);
+/// How often what is awaited is looked after.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Has a node that waits at `address` take the place of node `name`.
+pub(crate) async fn replace(asking: &Asking, secret: &PeerSecret, request: ReplaceRequest, version: &str) -> Result<(), String> {
+    let ReplaceRequest { name, address } = request;
+    let map = asking.machine.map().borrow().clone();
+    if !map.nodes.contains_key(&name) {
+        let names: Vec<&str> = map.nodes.keys().map(String::as_str).collect();
+        return Err(format!("the grid has no node {name}; it has {}", names.join(", ")));
+    }
+    if status_of(asking, &map, &name).await.is_ok() {
+        return Err(format!(
+            "node {name} answers at {}: stop it first, and never start it again with its old directory",
+            map.nodes[&name].peer
+        ));
+    }
+    let card: Card = words::decode(&found(&address, secret, DESCRIBE, Bytes::new()).await?)?;
+    if card.node != name {
+        return Err(format!(
+            "the node at {address} is called {}, and would have to be called {name}: see --node-name",
+            card.node
+        ));
+    }
+    if card.record.peer != address {
+        return Err(format!("the node at {address} says that others find it at {}: give that address", card.record.peer));
+    }
+    if card.version != version {
+        return Err(format!("the node at {address} is of release {}, and the grid of {version}", card.version));
+    }
+    let change = Change::ReplaceNode { name, node: card.record };
+    match asking.propose(&ProposedChange { known: map.epoch, change }).await? {
+        Proposed::Decided(Ok(_)) => Ok(()),
+        Proposed::Decided(Err(refusal)) => Err(refusal.to_string()),
+        Proposed::NotLeader => Err("meta has no leader just now; try again".into()),
+        Proposed::Unknown => Err("meta's leader changed meanwhile; look at the grid, and try again if need be".into()),
+    }
+}
+
+/// Asks a node that waits for a grid, whether it was started with the secret or without one.
+async fn found(address: &str, secret: &PeerSecret, service: u16, payload: Bytes) -> Result<Bytes, String> {
+    let with = Peer::founding(address, Some(secret.clone()));
+    match with.call(Class::Founding, service, 0, payload.clone(), QUESTION).await {
+        Ok(reply) => Ok(reply),
+        Err(CallError::Refused { reason }) => Err(reason),
+        Err(_) => {
+            let without = Peer::founding(address, None);
+            without.call(Class::Founding, service, 0, payload, QUESTION).await.map_err(|error| error.to_string())
+        }
+    }
+}
+
+async fn status_of(asking: &Asking, map: &GridMap, name: &str) -> Result<NodeStatus, String> {
+    let record = map.nodes.get(name).ok_or("the grid has no such node")?;
+    let member = Member { node: name.to_owned(), address: record.peer.clone() };
+    let call = Call { class: Class::Control, service: STATUS, group: 0, payload: Bytes::new(), timeout: QUESTION };
+    let reply = asking.pool.call(&member, call).await.map_err(|error| error.to_string())?;
+    words::decode(&reply)
+}
+
+/// Invites the nodes that are awaited, and notes when they have come, as long as this node leads meta.
+pub(crate) async fn look_after_awaited(asking: Arc<Asking>, secret: PeerSecret) {
+    let lease = asking.meta.timing().lease();
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        if !asking.meta.status().leads_fully(lease) {
+            continue;
+        }
+        let map = asking.machine.map().borrow().clone();
+        for name in &map.awaited {
+            if let Err(reason) = look_after(&asking, &secret, &map, name).await {
+                tracing::warn!(node = name, reason, "a node that takes a lost one's place has not come yet");
+            }
+        }
+    }
+}
+
+async fn look_after(asking: &Asking, secret: &PeerSecret, map: &Arc<GridMap>, name: &str) -> Result<(), String> {
+    let record = map.nodes.get(name).ok_or("the map does not know it")?;
+    let own = map.meta.iter().chain(map.shards.iter().flat_map(|shard| &shard.replicas)).filter(|replica| replica.node == name);
+    let own: Vec<u64> = own.map(|replica| replica.replica.0).collect();
+    let has_come = |status: &NodeStatus| own.iter().all(|id| status.replicas.iter().any(|replica| replica.replica == *id));
+    if status_of(asking, map, name).await.is_ok_and(|status| has_come(&status)) {
+        let change = Change::Arrived { name: name.to_owned() };
+        asking.propose(&ProposedChange { known: map.epoch, change }).await?;
+        return Ok(());
+    }
+    let invitation = Invitation { node: name.to_owned(), map: GridMap::clone(map), secret: secret.as_bytes().to_vec() };
+    found(&record.peer, secret, JOIN, words::encode(&invitation)?.into()).await.map(|_| ())
+}
+
+/// Ends with a sentence once another node's map says that this node was replaced.
+pub(crate) async fn notice_replacement(asking: Arc<Asking>, node: String, own: Vec<u64>) -> String {
+    loop {
+        let map = asking.machine.map().borrow().clone();
+        for (name, record) in map.nodes.iter().filter(|(name, _)| **name != node) {
+            tokio::time::sleep(PAUSE).await;
+            let member = Member { node: name.clone(), address: record.peer.clone() };
+            let call = Call { class: Class::Control, service: MAP, group: 0, payload: Bytes::new(), timeout: QUESTION };
+            let Ok(reply) = asking.pool.call(&member, call).await else { continue };
+            let Ok(theirs) = words::decode::<GridMap>(&reply) else { continue };
+            let all = || theirs.meta.iter().chain(theirs.shards.iter().flat_map(|shard| &shard.replicas));
+            let is_kept = own.iter().all(|id| all().any(|replica| replica.replica.0 == *id && replica.node == node));
+            if theirs.grid_id == map.grid_id && theirs.epoch > map.epoch && !is_kept {
+                return format!(
+                    "another node has taken the place of {node} in grid {}: what is in this directory counts no more, and the grid has all \
+                     that was acknowledged",
+                    map.grid_id
+                );
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,137 @@
+//! How a grid is asked for, and a lost node replaced: what travels between `sutra cluster` and nodes, at their peer ports.
+//!
+//! As MessagePack with named fields. The other services of the peer port are the nodes' own.
+
+use serde::{Deserialize, Serialize};
+
+/// Who a node without a grid is: nothing → [`Card`].
+pub const DESCRIBE: u16 = 200;
+/// To found a grid: [`FoundRequest`] → [`Founded`].
+pub const FOUND: u16 = 201;
+/// That a waiting node takes the place of a lost one, asked of any node of the grid by who knows its secret: [`ReplaceRequest`] →
+/// nothing.
+pub const REPLACE: u16 = 105;
+
+/// Which node takes the place of which.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplaceRequest {
+    /// The name of the lost node, and of the one that takes its place.
+    pub name: String,
+    /// The new one's peer port.
+    pub address: String,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    /// Host and port of its peer port.
+    pub peer: String,
+    /// Where it serves HTTP.
+    pub http: String,
+    /// Where it serves TCP.
+    pub tcp: String,
+}
+
+/// What a new grid should be like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Shards.
+    pub shards: u32,
+    /// Replicas of each.
+    pub replicas: u32,
+}
+
+/// Why there can be no such grid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Too few nodes or too many.
+    #[error("a grid of {found} nodes was asked for; this version makes grids of 1, 3 or 5")]
+    Nodes {
+        /// How many were given.
+        found: usize,
+    },
+    /// Shards that this version can't keep.
+    #[error("{found} shards were asked for; this version keeps one")]
+    Shards {
+        /// How many were asked for.
+        found: u32,
+    },
+    /// Replicas that this version can't place.
+    #[error("{found} replicas of each shard were asked for on {nodes} nodes; this version keeps one on every node")]
+    Replicas {
+        /// How many were asked for.
+        found: u32,
+        /// How many nodes there are.
+        nodes: usize,
+    },
+    /// Two nodes that can't be told apart.
+    #[error("two of the nodes have the {what} {value}")]
+    Twice {
+        /// "name" or "peer address".
+        what: &'static str,
+        /// What both have.
+        value: String,
+    },
+}
+
+impl Plan {
+    /// That a grid of so many nodes can be made like this.
+    ///
+    /// # Errors
+    /// A [`PlanError`] that names the bound.
+    pub fn check(self, nodes: usize) -> Result<(), PlanError> {
+        if !matches!(nodes, 1 | 3 | 5) {
+            return Err(PlanError::Nodes { found: nodes });
+        }
+        if self.shards != 1 {
+            return Err(PlanError::Shards { found: self.shards });
+        }
+        if usize::try_from(self.replicas) != Ok(nodes) {
+            return Err(PlanError::Replicas { found: self.replicas, nodes });
+        }
+        Ok(())
+    }
+}
+
+/// What a node without a grid says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// Its name.
+    pub node: String,
+    /// Its addresses.
+    pub record: NodeRecord,
+    /// Its release.
+    pub version: String,
+}
+
+/// What a founder is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundRequest {
+    /// The peer ports of all nodes, the founder's among them.
+    pub nodes: Vec<String>,
+    /// What the grid should be like.
+    pub plan: Plan,
+}
+
+/// What a founder answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Founded {
+    /// The new grid.
+    pub grid_id: String,
+    /// Its nodes.
+    pub nodes: Vec<Card>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_kept_is_refused_with_the_bound() {
+        let plan = |shards, replicas| Plan { shards, replicas };
+        assert_eq!(plan(1, 2).check(2), Err(PlanError::Nodes { found: 2 }));
+        assert_eq!(plan(4, 3).check(3), Err(PlanError::Shards { found: 4 }));
+        assert_eq!(plan(1, 3).check(5), Err(PlanError::Replicas { found: 3, nodes: 5 }));
+        assert_eq!(plan(1, 3).check(3), Ok(()));
+    }
+}

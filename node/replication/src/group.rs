@@ -1,0 +1,515 @@
+//! A replica of a group.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::error::{ClientWriteError, RaftError};
+use openraft::{ChangeMembers, ServerState};
+use sutra_disk::Disk;
+use sutra_peer::Class;
+use sutra_protocol::command::LogIndex;
+use sutra_wal::{GroupId, Log, LogPoint};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::held::Held;
+use crate::log_store::LogStore;
+use crate::machine::{Driven, Inbox, Machine};
+use crate::network::Network;
+use crate::receive::Receiving;
+use crate::service::{Groups, STAND, Served};
+use crate::silence::Silence;
+use crate::syncer::Syncer;
+use crate::timing::Timing;
+use crate::transport::{Call, Transport};
+use crate::types::{Logged, Member, Members, Raft, ReplicaId, Words, point};
+
+/// How long cutting the log may take before it is tried again.
+const CUT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often it is asked for meanwhile.
+const CUT_PAUSE: Duration = Duration::from_millis(20);
+
+/// What all groups of a node share. Cheap to clone.
+#[derive(Clone)]
+pub struct Node {
+    /// The log.
+    pub log: Log,
+    /// Makes it durable.
+    pub syncer: Syncer,
+    /// The disk that the node's data directory is on.
+    pub disk: Arc<dyn Disk>,
+    /// Where snapshots are received: a folder that is the node's alone.
+    pub incoming: PathBuf,
+    /// Reaches the other nodes.
+    pub transport: Arc<dyn Transport>,
+    /// Where the other nodes reach the groups.
+    pub groups: Groups,
+    /// Raft's timers.
+    pub timing: Timing,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("groups", &self.groups).field("timing", &self.timing).finish_non_exhaustive()
+    }
+}
+
+/// Which replica of which group this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupSetup {
+    /// The group.
+    pub group: GroupId,
+    /// This replica.
+    pub replica: ReplicaId,
+}
+
+/// What a replica is to its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It takes proposals.
+    Leader,
+    /// It follows a leader, or waits for one.
+    Follower,
+    /// It stands for election.
+    Candidate,
+    /// It gets entries and has no vote.
+    Learner,
+    /// It has failed, or was stopped.
+    Stopped,
+}
+
+impl Role {
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Leader, Self::Follower, Self::Candidate, Self::Learner, Self::Stopped];
+
+    /// Its name in every interface.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Leader => "leader",
+            Self::Follower => "follower",
+            Self::Candidate => "candidate",
+            Self::Learner => "learner",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// How a replica is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupStatus {
+    /// What it is.
+    pub role: Role,
+    /// Raft's term.
+    pub term: u64,
+    /// Who leads, as far as is known here.
+    pub leader: Option<ReplicaId>,
+    /// Last entry in its log.
+    pub last: Option<LogIndex>,
+    /// Last entry that is applied.
+    pub applied: Option<LogPoint>,
+    /// Last entry that the newest known checkpoint holds.
+    pub checkpoint: Option<LogIndex>,
+    /// Last entry that the log has given up.
+    pub purged: Option<LogIndex>,
+    /// Who belongs to the group.
+    pub members: Members,
+    /// Those of them who vote.
+    pub voters: Vec<ReplicaId>,
+    /// Of a leader: how long ago a quorum last answered.
+    pub quorum_answered: Option<Duration>,
+    /// Of a leader: up to which entry each replica is known to have its log.
+    pub matched: BTreeMap<ReplicaId, Option<LogIndex>>,
+}
+
+impl GroupStatus {
+    /// Whether it leads, and has applied an entry of its own term: then it knows of everything that was ever acknowledged.
+    pub fn leads_fully(&self, lease: Duration) -> bool {
+        let is_answered = self.voters.len() == 1 || self.quorum_answered.is_some_and(|ago| ago <= 2 * lease);
+        self.role == Role::Leader && is_answered && self.applied.is_some_and(|applied| applied.term == self.term)
+    }
+}
+
+/// Why a proposal has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// It is in no log, and never will be.
+    #[error("another replica leads the group")]
+    NotLeader {
+        /// Who leads, as far as is known here.
+        leader: Option<(ReplicaId, Member)>,
+    },
+    /// It may be committed later, or never.
+    #[error("the group's leader changed while the proposal was on its way")]
+    Unknown,
+}
+
+/// Why nobody can say how far a read must wait.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Another replica has to be asked.
+    #[error("another replica leads the group")]
+    NotLeader {
+        /// Who leads, as far as is known here.
+        leader: Option<(ReplicaId, Member)>,
+    },
+    /// Too few replicas answer.
+    #[error("too few replicas of the group answer: {reason}")]
+    NoQuorum {
+        /// What the consensus says.
+        reason: String,
+    },
+}
+
+/// A replica of a group. Cheap to clone; all clones are the same replica.
+#[derive(Clone)]
+pub struct Group(Arc<Inner>);
+
+struct Inner {
+    raft: Raft,
+    node: Node,
+    setup: GroupSetup,
+    closing: Arc<AtomicBool>,
+    reads: mpsc::UnboundedSender<oneshot::Sender<Result<LogIndex, ReadError>>>,
+}
+
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Group").field(&self.0.setup).finish()
+    }
+}
+
+impl Group {
+    /// Starts a replica: it applies what its log is known to have committed, and takes part in its group. One that never belonged to
+    /// a group waits to be told of one.
+    ///
+    /// # Errors
+    /// Its log or its state machine can't be used.
+    pub async fn start(node: &Node, setup: GroupSetup, machine: Arc<dyn Machine>) -> Result<Self, String> {
+        let inbox = Inbox::open(Arc::clone(&node.disk), node.incoming.join(setup.group.to_string()));
+        let inbox = inbox.map_err(|error| format!("clear the folder of received snapshots: {error}"))?;
+        let closing = Arc::new(AtomicBool::new(false));
+        // A machine that was just opened is as of its newest checkpoint.
+        let applied = machine.progress().applied;
+        let held = Held::new(applied.map(|applied| applied.index));
+        let log = LogStore::new(node.log.clone(), setup, node.syncer.clone(), Arc::clone(&closing), held.clone());
+        log.follow(applied).await.map_err(|error| format!("cut the log behind the checkpoint: {error}"))?;
+        let silence = Silence::default();
+        let network = Network {
+            group: setup.group.0,
+            id: setup.replica.0,
+            transport: Arc::clone(&node.transport),
+            timing: node.timing,
+            silence: silence.clone(),
+        };
+        let config = node.timing.config(setup.group.0).validate().map_err(|error| error.to_string())?;
+        let driven = Driven::new(Arc::clone(&machine), inbox.clone(), held, Arc::clone(&closing));
+        let raft = Raft::new(setup.replica.0, Arc::new(config), network, log, driven).await;
+        let raft = raft.map_err(|error| error.to_string())?;
+        let own = setup.replica.0;
+        let is_alone = raft.with_raft_state(move |state| state.membership_state.effective().voter_ids().eq([own]));
+        if is_alone.await.map_err(|error| error.to_string())? {
+            // It need not wait for others.
+            raft.trigger().elect().await.map_err(|error| error.to_string())?;
+        }
+        let receiving = Arc::new(Receiving::new(machine, inbox));
+        node.groups.insert(setup.group.0, Served { raft: raft.clone(), receiving });
+        let (reads, asked) = mpsc::unbounded_channel();
+        let group = Self(Arc::new(Inner { raft, node: node.clone(), setup, closing, reads }));
+        tokio::spawn(answer_reads(group.0.raft.clone(), asked));
+        tokio::spawn(silence.watch(group.0.raft.clone(), node.timing));
+        Ok(group)
+    }
+
+    /// Founds the group with these members, one of whom is this replica. It may be tried again: a group that exists stays as it is.
+    ///
+    /// # Errors
+    /// The replica has failed.
+    pub async fn found(&self, members: Members) -> Result<(), String> {
+        let members: BTreeMap<u64, Member> = members.into_iter().map(|(id, member)| (id.0, member)).collect();
+        match self.0.raft.initialize(members).await {
+            Ok(()) | Err(RaftError::APIError(openraft::error::InitializeError::NotAllowed(_))) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// The group.
+    pub fn id(&self) -> GroupId {
+        self.0.setup.group
+    }
+
+    /// This replica.
+    pub fn replica(&self) -> ReplicaId {
+        self.0.setup.replica
+    }
+
+    /// Raft's timers.
+    pub fn timing(&self) -> Timing {
+        self.0.node.timing
+    }
+
+    pub(crate) fn raft(&self) -> &Raft {
+        &self.0.raft
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.0.node.log
+    }
+
+    /// How the replica is.
+    pub fn status(&self) -> GroupStatus {
+        status(&self.0.raft.metrics().borrow())
+    }
+
+    /// Ends when `is_so` holds of the replica's status; `None` if it does not come to that in time, or never.
+    pub async fn wait_until(&self, limit: Duration, mut is_so: impl FnMut(&GroupStatus) -> bool) -> Option<GroupStatus> {
+        let mut metrics = self.0.raft.metrics();
+        let wait = async {
+            loop {
+                let status = status(&metrics.borrow_and_update());
+                if is_so(&status) {
+                    return Some(status);
+                }
+                metrics.changed().await.ok()?;
+            }
+        };
+        timeout(limit, wait).await.ok().flatten()
+    }
+
+    /// Who leads, as far as is known here.
+    pub fn leader(&self) -> Option<(ReplicaId, Member)> {
+        let status = self.status();
+        let leader = status.leader?;
+        status.members.get(&leader).map(|member| (leader, member.clone()))
+    }
+
+    /// Proposes words to the state machine; ends with what they came to when they are committed and applied here.
+    ///
+    /// # Errors
+    /// A [`ProposeError`].
+    pub async fn propose(&self, payload: Vec<u8>) -> Result<(LogIndex, Vec<u8>), ProposeError> {
+        let logged = Logged::watched();
+        let lost = |leader| if logged.is_set() { ProposeError::Unknown } else { ProposeError::NotLeader { leader } };
+        match self.0.raft.client_write(Words { payload, logged: logged.clone() }).await {
+            Ok(written) => Ok((LogIndex(written.log_id.index), written.data.0)),
+            Err(_) => Err(lost(self.leader())),
+        }
+    }
+
+    /// The entry that a read has to wait for to see everything that was acknowledged before it was asked. Those who ask while one round
+    /// is under way share the next.
+    ///
+    /// # Errors
+    /// A [`ReadError`].
+    pub async fn read_index(&self) -> Result<LogIndex, ReadError> {
+        let (reply, answer) = oneshot::channel();
+        let stopped = || ReadError::NoQuorum { reason: "the replica is stopped".into() };
+        self.0.reads.send(reply).map_err(|_| stopped())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Makes `id` a member without a vote, which gets all entries.
+    ///
+    /// # Errors
+    /// A [`ProposeError`].
+    pub async fn add_learner(&self, id: ReplicaId, member: Member) -> Result<(), ProposeError> {
+        let added = self.0.raft.add_learner(id.0, member, false).await;
+        added.map(|_| ()).map_err(|error| self.unchanged(&error))
+    }
+
+    /// Gives the vote to these members, and takes all others out of the group.
+    ///
+    /// # Errors
+    /// A [`ProposeError`].
+    pub async fn set_voters(&self, voters: impl IntoIterator<Item = ReplicaId>) -> Result<(), ProposeError> {
+        let voters = voters.into_iter().map(|id| id.0).collect();
+        let changed = self.0.raft.change_membership(ChangeMembers::ReplaceAllVoters(voters), false).await;
+        changed.map(|_| ()).map_err(|error| self.unchanged(&error))
+    }
+
+    fn unchanged(&self, error: &RaftError<u64, ClientWriteError<u64, Member>>) -> ProposeError {
+        match error {
+            RaftError::APIError(ClientWriteError::ForwardToLeader(_)) => ProposeError::NotLeader { leader: self.leader() },
+            error => {
+                tracing::warn!(group = %self.id(), %error, "a change of members was not carried through");
+                ProposeError::Unknown
+            }
+        }
+    }
+
+    /// Lets another replica lead, if this one does: the others stand for election, the one that has most of the log first. Ends when
+    /// another leads; `false` if none does within `limit`.
+    pub async fn hand_over(&self, limit: Duration) -> bool {
+        let status = self.status();
+        if status.role != Role::Leader {
+            return true;
+        }
+        // It has all of the log, and would win again.
+        self.0.raft.runtime_config().elect(false);
+        let succeeded = timeout(limit, self.succeeded(&status)).await.unwrap_or(false);
+        self.0.raft.runtime_config().elect(true);
+        succeeded
+    }
+
+    /// Ends when another replica leads; `false`: there is no other. Each of the others is asked by turns: within the lease of an election no replica votes for
+    /// another, unless it has stood for one itself since; and who lacks an entry that another has does not win.
+    async fn succeeded(&self, status: &GroupStatus) -> bool {
+        let own = self.replica();
+        let mut heirs: Vec<ReplicaId> = status.voters.iter().copied().filter(|id| *id != own).collect();
+        heirs.sort_by_key(|id| std::cmp::Reverse(status.matched.get(id).copied().flatten()));
+        let heirs: Vec<&Member> = heirs.iter().filter_map(|id| status.members.get(id)).collect();
+        // Longer and longer: an election takes as long as a disk takes to sync.
+        let mut pause = self.timing().heartbeat / 16;
+        let leads = |status: &GroupStatus| status.leader.is_some_and(|leader| leader != own);
+        while !heirs.is_empty() {
+            for heir in &heirs {
+                let call = Call {
+                    class: Class::Control,
+                    service: STAND,
+                    group: self.id().0,
+                    payload: Bytes::new(),
+                    timeout: self.timing().heartbeat,
+                };
+                if let Err(error) = self.0.node.transport.call(heir, call).await {
+                    tracing::debug!(group = %self.id(), %heir, %error, "asked in vain to stand for election");
+                }
+                if self.wait_until(pause, leads).await.is_some() {
+                    return true;
+                }
+            }
+            pause = (pause * 2).min(self.timing().heartbeat);
+        }
+        false
+    }
+
+    /// Makes the newest checkpoint known to the consensus: what is in it may be purged.
+    pub(crate) async fn checkpointed(&self) {
+        // It fails only once the replica has.
+        let _ = self.0.raft.trigger().snapshot().await;
+    }
+
+    /// Takes entries up to `upto` out of the log, as far as they are in a known checkpoint.
+    pub(crate) async fn purge(&self, upto: LogIndex) {
+        let _ = self.0.raft.trigger().purge_log(upto.0).await;
+    }
+
+    /// Has the log give up its entries up to `upto`, all of which are in the machine's newest checkpoint, and ends when no file of it
+    /// holds them any more.
+    ///
+    /// # Errors
+    /// It is not so in time; it may be tried again.
+    pub async fn cut(&self, upto: LogIndex) -> Result<(), String> {
+        self.checkpointed().await;
+        let known = self.wait_until(CUT_TIMEOUT, |status| status.checkpoint >= Some(upto)).await;
+        known.ok_or("the consensus does not learn of the checkpoint")?;
+        let is_cut = || self.log().group(self.id()).and_then(|log| log.purged).is_some_and(|purged| purged.index >= upto);
+        let purge = async {
+            // A leader that is about to send such entries puts it off, and looks again only when it is asked.
+            while !is_cut() {
+                self.purge(upto).await;
+                tokio::time::sleep(CUT_PAUSE).await;
+            }
+        };
+        timeout(CUT_TIMEOUT, purge).await.map_err(|_| "the consensus does not purge the log")?;
+        // What the purge made unneeded may have been refused by the disk then.
+        let log = self.log().clone();
+        let dropped = tokio::task::spawn_blocking(move || log.drop_unneeded()).await.map_err(|error| error.to_string())?;
+        dropped.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Stops the replica. Its log stays.
+    pub async fn stop(&self) {
+        self.0.closing.store(true, Ordering::Release);
+        self.0.node.groups.remove(self.id().0);
+        if let Err(error) = self.0.raft.shutdown().await {
+            tracing::error!(group = %self.id(), %error, "a replica had failed when it was stopped");
+        }
+    }
+}
+
+fn status(metrics: &openraft::RaftMetrics<u64, Member>) -> GroupStatus {
+    let members = metrics.membership_config.nodes().map(|(id, member)| (ReplicaId(*id), member.clone())).collect();
+    let role = match metrics.state {
+        _ if metrics.running_state.is_err() => Role::Stopped,
+        ServerState::Leader => Role::Leader,
+        ServerState::Follower => Role::Follower,
+        ServerState::Candidate => Role::Candidate,
+        ServerState::Learner => Role::Learner,
+        ServerState::Shutdown => Role::Stopped,
+    };
+    let index = |id: &openraft::LogId<u64>| LogIndex(id.index);
+    let matched = metrics.replication.iter().flatten().map(|(id, matched)| (ReplicaId(*id), matched.as_ref().map(index)));
+    GroupStatus {
+        role,
+        term: metrics.current_term,
+        leader: metrics.current_leader.map(ReplicaId),
+        last: metrics.last_log_index.map(LogIndex),
+        applied: metrics.last_applied.as_ref().map(point),
+        checkpoint: metrics.snapshot.as_ref().map(index),
+        purged: metrics.purged.as_ref().map(index),
+        members,
+        voters: metrics.membership_config.voter_ids().map(ReplicaId).collect(),
+        quorum_answered: metrics.millis_since_quorum_ack.map(Duration::from_millis),
+        matched: matched.collect(),
+    }
+}
+
+/// Answers those who want to read, all who have asked meanwhile with one round.
+async fn answer_reads(raft: Raft, mut asked: mpsc::UnboundedReceiver<oneshot::Sender<Result<LogIndex, ReadError>>>) {
+    let mut waiting = Vec::new();
+    while asked.recv_many(&mut waiting, usize::MAX).await > 0 {
+        let answer = match raft.get_read_log_id().await {
+            Ok((index, _)) => Ok(index.map_or(LogIndex(0), |id| LogIndex(id.index))),
+            Err(RaftError::APIError(openraft::error::CheckIsLeaderError::ForwardToLeader(to))) => {
+                let leader = to.leader_id.zip(to.leader_node).map(|(id, member)| (ReplicaId(id), member));
+                Err(ReadError::NotLeader { leader })
+            }
+            Err(error) => Err(ReadError::NoQuorum { reason: error.to_string() }),
+        };
+        for reply in waiting.drain(..) {
+            // Whoever asked may have gone away.
+            let _ = reply.send(answer.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_leads_fully_is_answered_and_has_applied_an_entry_of_its_term() {
+        let lease = Duration::from_millis(750);
+        let applied = |term| Some(LogPoint { index: LogIndex(9), term });
+        let leader = GroupStatus {
+            role: Role::Leader,
+            term: 4,
+            leader: Some(ReplicaId(1)),
+            last: Some(LogIndex(9)),
+            applied: applied(4),
+            checkpoint: None,
+            purged: None,
+            members: Members::new(),
+            voters: [1, 2, 3].map(ReplicaId).into(),
+            quorum_answered: Some(lease),
+            matched: BTreeMap::new(),
+        };
+        assert!(leader.leads_fully(lease));
+        let unready = [
+            GroupStatus { role: Role::Follower, ..leader.clone() },
+            // What earlier leaders acknowledged may not be applied yet.
+            GroupStatus { applied: applied(3), ..leader.clone() },
+            GroupStatus { applied: None, ..leader.clone() },
+            GroupStatus { quorum_answered: Some(3 * lease), ..leader.clone() },
+            GroupStatus { quorum_answered: None, ..leader.clone() },
+        ];
+        for status in unready {
+            assert!(!status.leads_fully(lease), "{status:?}");
+        }
+        let alone = GroupStatus { voters: vec![ReplicaId(1)], quorum_answered: None, ..leader };
+        assert!(alone.leads_fully(lease));
+    }
+}

@@ -1,0 +1,216 @@
+//! How openraft reaches the other replicas of a group.
+
+use std::iter::repeat;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::error::{Fatal, NetworkError, RPCError, RaftError, ReplicationClosed, StreamingError, Timeout, Unreachable};
+use openraft::network::{Backoff, RPCOption, RPCTypes, RaftNetwork, RaftNetworkFactory};
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
+use openraft::storage::Snapshot;
+use openraft::{AnyError, OptionalSend};
+use serde::de::DeserializeOwned;
+use sutra_peer::{CallError, Class};
+use tokio::task::JoinHandle;
+
+use crate::files::SnapshotFiles;
+use crate::receive::{End, Offer, OfferedFile, Piece, Wanted};
+use crate::service::{APPEND, SNAPSHOT_END, SNAPSHOT_OFFER, SNAPSHOT_PIECE, VOTE};
+use crate::silence::Silence;
+use crate::timing::Timing;
+use crate::transport::{Call, Transport};
+use crate::types::{LogId, Member, TypeConfig, Vote};
+use crate::words::{decode, encode};
+
+/// How many heartbeats entries may be on their way before they are sent again. Openraft stops waiting after one; a disk that syncs may
+/// take longer, and sending the same again would only add to what it has to do.
+const APPEND_HEARTBEATS: u32 = 16;
+/// How many heartbeats a reply to a message of a snapshot's transfer is waited for before it is sent again, and how often it is sent.
+const PIECE_HEARTBEATS: u32 = 40;
+const PIECE_TRIES: u32 = 3;
+/// How often a peer is asked whether it has checked and installed all of it.
+const END_TRIES: u32 = 60;
+/// Bytes of a piece, and how many are on their way at once.
+const PIECE_BYTES: usize = 1 << 20;
+const PIECES_IN_FLIGHT: usize = 4;
+/// How long to wait before a peer that can't be reached is tried again.
+const UNREACHABLE_PAUSE: Duration = Duration::from_millis(200);
+
+type RpcError = RPCError<u64, Member, RaftError<u64>>;
+
+/// Makes the links of a group.
+#[derive(Clone)]
+pub(crate) struct Network {
+    pub(crate) group: u64,
+    pub(crate) id: u64,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) timing: Timing,
+    pub(crate) silence: Silence,
+}
+
+/// The way to one replica.
+pub(crate) struct Link {
+    network: Network,
+    target: u64,
+    to: Member,
+    in_flight: Option<InFlight>,
+}
+
+/// Entries that are on their way, whether openraft still waits for them or not.
+struct InFlight {
+    vote: Vote,
+    before: Option<LogId>,
+    last: Option<LogId>,
+    reply: JoinHandle<Result<Bytes, CallError>>,
+}
+
+impl RaftNetworkFactory<TypeConfig> for Network {
+    type Network = Link;
+
+    async fn new_client(&mut self, target: u64, node: &Member) -> Link {
+        Link { network: self.clone(), target, to: node.clone(), in_flight: None }
+    }
+}
+
+impl Link {
+    fn call(&self, class: Class, service: u16, payload: Vec<u8>, timeout: Duration) -> crate::transport::Reply {
+        let call = Call { class, service, group: self.network.group, payload: payload.into(), timeout };
+        self.network.transport.call(&self.to, call)
+    }
+
+    fn failed(&self, error: CallError, action: RPCTypes) -> RpcError {
+        match error {
+            CallError::TimedOut { limit, .. } => {
+                RPCError::Timeout(Timeout { action, id: self.network.id, target: self.target, timeout: limit })
+            }
+            // After any other error openraft would send the same again at once, thousands of times a second: a node that starts or
+            // stops refuses everything.
+            error => RPCError::Unreachable(Unreachable::new(&error)),
+        }
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, service: u16, payload: Vec<u8>, tries: u32) -> Result<T, String> {
+        let reply = repeated(self.network.clone(), self.to.clone(), service, payload.into(), tries).await?;
+        decode(&reply)
+    }
+
+    async fn send_files(&self, vote: Vote, snapshot: Snapshot<TypeConfig>) -> Result<SnapshotResponse<u64>, String> {
+        let SnapshotFiles::Outgoing(checkpoint) = *snapshot.snapshot else {
+            return Err("the snapshot is not this replica's".into());
+        };
+        let files = checkpoint.files.iter();
+        let files = files.map(|file| OfferedFile { bytes: file.bytes, signature: file.signature.into() }).collect();
+        let offer = Offer { vote, meta: snapshot.meta, manifest: checkpoint.manifest, files };
+        let Wanted { transfer, files } = self.ask(SNAPSHOT_OFFER, encode(&offer)?, PIECE_TRIES).await?;
+        for at in files {
+            let file = checkpoint.files.get(at).ok_or("a file was asked for that is not offered")?;
+            let mut on_their_way = std::collections::VecDeque::new();
+            let mut offset = 0;
+            while offset < file.bytes || !on_their_way.is_empty() {
+                if offset < file.bytes && on_their_way.len() < PIECES_IN_FLIGHT {
+                    let bytes = usize::try_from(file.bytes - offset).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+                    let source = Arc::clone(&file.content);
+                    let read = tokio::task::spawn_blocking(move || {
+                        let mut content = vec![0; bytes];
+                        source.read_at(offset, &mut content).map(|read| (read == bytes).then_some(content))
+                    });
+                    let content =
+                        read.await.map_err(|error| error.to_string())?.map_err(|error| format!("read a segment: {error}"))?;
+                    let content = content.ok_or("a segment is shorter than it was")?;
+                    let piece = encode(&Piece { transfer, file: at, offset, content })?;
+                    let sent = repeated(self.network.clone(), self.to.clone(), SNAPSHOT_PIECE, piece.into(), PIECE_TRIES);
+                    on_their_way.push_back(tokio::spawn(sent));
+                    offset += bytes as u64;
+                } else if let Some(piece) = on_their_way.pop_front() {
+                    let reply = piece.await.map_err(|error| error.to_string())??;
+                    decode::<()>(&reply)?;
+                }
+            }
+        }
+        self.ask(SNAPSHOT_END, encode(&End { transfer })?, END_TRIES).await
+    }
+}
+
+/// Sends a message of a snapshot's transfer until there is a reply: each can be done twice.
+async fn repeated(network: Network, to: Member, service: u16, payload: Bytes, tries: u32) -> Result<Bytes, String> {
+    let timeout = network.timing.heartbeat * PIECE_HEARTBEATS;
+    let mut last = String::new();
+    for _ in 0..tries {
+        let call = Call { class: Class::Bulk, service, group: network.group, payload: payload.clone(), timeout };
+        match network.transport.call(&to, call).await {
+            Ok(reply) => return Ok(reply),
+            Err(error @ CallError::TimedOut { .. }) => last = error.to_string(),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err(last)
+}
+
+impl RaftNetwork<TypeConfig> for Link {
+    async fn append_entries(
+        &mut self,
+        rpc: AppendEntriesRequest<TypeConfig>,
+        _: RPCOption,
+    ) -> Result<AppendEntriesResponse<u64>, RpcError> {
+        let lost = |reason: String| RPCError::Network(NetworkError::new(&AnyError::error(reason)));
+        if self.network.silence.is_kept() {
+            return Err(RPCError::Unreachable(Unreachable::new(&AnyError::error(
+                "no quorum answers, and others may elect a leader",
+            ))));
+        }
+        if rpc.entries.is_empty() {
+            // A sign of life. It leaves alone what is on its way, and nothing may wait for a reply to it that was lost.
+            let reply = self
+                .call(Class::Append, APPEND, encode(&rpc).map_err(lost)?, self.network.timing.heartbeat * APPEND_HEARTBEATS)
+                .await;
+            return decode(&reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?).map_err(lost);
+        }
+        let last = rpc.entries.last().map(|entry| entry.log_id);
+        let is_it = |sent: &InFlight| sent.vote == rpc.vote && sent.before == rpc.prev_log_id && sent.last <= last;
+        if !self.in_flight.as_ref().is_some_and(is_it) {
+            let payload = encode(&rpc).map_err(lost)?;
+            let reply =
+                tokio::spawn(self.call(Class::Append, APPEND, payload, self.network.timing.heartbeat * APPEND_HEARTBEATS));
+            self.in_flight = Some(InFlight { vote: rpc.vote, before: rpc.prev_log_id, last, reply });
+        }
+        let Some(sent) = &mut self.in_flight else { return Err(lost("nothing was sent".into())) };
+        // If openraft stops waiting here, the next identical request goes on.
+        let reply = (&mut sent.reply).await;
+        let covered = sent.last;
+        self.in_flight = None;
+        let reply = reply.map_err(|error| lost(error.to_string()))?;
+        let reply = reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?;
+        match decode(&reply).map_err(lost)? {
+            AppendEntriesResponse::Success if covered < last => Ok(AppendEntriesResponse::PartialSuccess(covered)),
+            response => Ok(response),
+        }
+    }
+
+    async fn vote(&mut self, rpc: VoteRequest<u64>, option: RPCOption) -> Result<VoteResponse<u64>, RpcError> {
+        let lost = |reason: String| RPCError::Network(NetworkError::new(&AnyError::error(reason)));
+        let payload = encode(&rpc).map_err(lost)?;
+        let reply = self.call(Class::Control, VOTE, payload, option.hard_ttl()).await;
+        decode(&reply.map_err(|error| self.failed(error, RPCTypes::Vote))?).map_err(lost)
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: Snapshot<TypeConfig>,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        _: RPCOption,
+    ) -> Result<SnapshotResponse<u64>, StreamingError<TypeConfig, Fatal<u64>>> {
+        tokio::select! {
+            sent = self.send_files(vote, snapshot) => sent.map_err(|reason| {
+                tracing::warn!(group = self.network.group, to = %self.to, reason, "a snapshot could not be sent; it is tried again");
+                StreamingError::Unreachable(Unreachable::new(&AnyError::error(reason)))
+            }),
+            closed = cancel => Err(closed.into()),
+        }
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff::new(repeat(UNREACHABLE_PAUSE))
+    }
+}

@@ -1,0 +1,209 @@
+//! Receiving the snapshot of another replica.
+//!
+//! ```text
+//!   leader ─ offer (meta, manifest, what files) ─→ which of them are not here
+//!          ─ piece, piece, … ───────────────────→
+//!          ─ end ───────────────────────────────→ synced, installed
+//! ```
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use openraft::SnapshotMeta;
+use openraft::raft::SnapshotResponse;
+use openraft::storage::Snapshot;
+use serde::{Deserialize, Serialize};
+use sutra_disk::{DiskFile, Open};
+use sutra_storage::{Incoming, IncomingFile};
+use tokio::sync::{Mutex, watch};
+
+use crate::files::SnapshotFiles;
+use crate::machine::{Inbox, Machine};
+use crate::types::{Member, Raft, Vote};
+
+/// The beginning of a transfer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Offer {
+    pub(crate) vote: Vote,
+    pub(crate) meta: SnapshotMeta<u64, Member>,
+    #[serde(with = "serde_bytes")]
+    pub(crate) manifest: Vec<u8>,
+    pub(crate) files: Vec<OfferedFile>,
+}
+
+/// A file of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OfferedFile {
+    pub(crate) bytes: u64,
+    #[serde(with = "serde_bytes")]
+    pub(crate) signature: Vec<u8>,
+}
+
+/// The answer to an offer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Wanted {
+    /// Names the transfer.
+    pub(crate) transfer: u64,
+    /// The places of the files that are not here.
+    pub(crate) files: Vec<usize>,
+}
+
+/// A piece of a file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Piece {
+    pub(crate) transfer: u64,
+    pub(crate) file: usize,
+    pub(crate) offset: u64,
+    #[serde(with = "serde_bytes")]
+    pub(crate) content: Vec<u8>,
+}
+
+/// The end of a transfer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct End {
+    pub(crate) transfer: u64,
+}
+
+/// What a group receives.
+pub(crate) struct Receiving {
+    machine: Arc<dyn Machine>,
+    inbox: Inbox,
+    /// One at a time: a newer offer takes the place of an older one, whose sender is gone or has begun anew.
+    current: Mutex<Option<Stage>>,
+    next: AtomicU64,
+}
+
+/// How far a transfer has come.
+enum Stage {
+    Receiving(Box<Transfer>),
+    /// All has come, and is put in place; whoever asks again how it went gets the same answer.
+    Ending {
+        number: u64,
+        ended: watch::Receiver<Option<Result<Vote, String>>>,
+    },
+}
+
+struct Transfer {
+    number: u64,
+    offer: Offer,
+    /// By their place in the offer.
+    files: HashMap<usize, Part>,
+    inbox: Inbox,
+}
+
+struct Part {
+    path: PathBuf,
+    file: Box<dyn DiskFile>,
+    /// The pieces that came, by their offset: one may come twice.
+    received: HashMap<u64, u64>,
+    bytes: u64,
+}
+
+impl Receiving {
+    pub(crate) fn new(machine: Arc<dyn Machine>, inbox: Inbox) -> Self {
+        Self { machine, inbox, current: Mutex::default(), next: AtomicU64::new(1) }
+    }
+
+    pub(crate) async fn offer(&self, offer: Offer) -> Result<Wanted, String> {
+        let held = self.machine.held().await?;
+        let mut files = HashMap::new();
+        for (at, file) in offer.files.iter().enumerate() {
+            // Of two equal files only one can be taken from what is here.
+            let is_first = offer.files.iter().take(at).all(|other| other.signature != file.signature);
+            if is_first && held.iter().any(|held| held[..] == file.signature[..]) {
+                continue;
+            }
+            let path = self.inbox.path();
+            let opened =
+                self.inbox.disk().open(&path, Open::Create).map_err(|error| format!("make a file for a snapshot: {error}"))?;
+            files.insert(at, Part { path, file: opened, received: HashMap::new(), bytes: file.bytes });
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut wanted: Vec<usize> = files.keys().copied().collect();
+        wanted.sort_unstable();
+        let transfer = Transfer { number, offer, files, inbox: self.inbox.clone() };
+        *self.current.lock().await = Some(Stage::Receiving(Box::new(transfer)));
+        Ok(Wanted { transfer: number, files: wanted })
+    }
+
+    pub(crate) async fn piece(&self, piece: Piece) -> Result<(), String> {
+        let mut current = self.current.lock().await;
+        let Some(Stage::Receiving(transfer)) = current.as_mut().filter(|stage| stage.is(piece.transfer)) else {
+            return Err("another snapshot has begun to come".into());
+        };
+        let part = transfer.files.get_mut(&piece.file).ok_or("this file was not asked for")?;
+        let end = piece.offset.checked_add(piece.content.len() as u64).filter(|end| *end <= part.bytes);
+        end.ok_or("a piece lies beyond the file's end")?;
+        part.file.write_at(piece.offset, &piece.content).map_err(|error| format!("write a piece of a snapshot: {error}"))?;
+        part.received.insert(piece.offset, piece.content.len() as u64);
+        Ok(())
+    }
+
+    /// All has come. It may be asked again, as the answer may be lost.
+    pub(crate) async fn end(self: Arc<Self>, raft: &Raft, end: End) -> Result<SnapshotResponse<u64>, String> {
+        let mut ended = {
+            let mut current = self.current.lock().await;
+            match current.take_if(|stage| stage.is(end.transfer)) {
+                None => return Err("another snapshot has begun to come".into()),
+                Some(Stage::Receiving(transfer)) => {
+                    let (tell, ended) = watch::channel(None);
+                    *current = Some(Stage::Ending { number: transfer.number, ended: ended.clone() });
+                    let (receiving, raft) = (Arc::clone(&self), raft.clone());
+                    tokio::spawn(async move { tell.send_replace(Some(receiving.put_in_place(&raft, transfer).await)) });
+                    ended
+                }
+                Some(Stage::Ending { number, ended }) => {
+                    *current = Some(Stage::Ending { number, ended: ended.clone() });
+                    ended
+                }
+            }
+        };
+        let outcome = ended.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
+        outcome.unwrap_or_else(|| Err("the replica is stopped".into())).map(SnapshotResponse::new)
+    }
+
+    async fn put_in_place(&self, raft: &Raft, mut transfer: Box<Transfer>) -> Result<Vote, String> {
+        for part in transfer.files.values_mut() {
+            let received: u64 = part.received.values().sum();
+            if received != part.bytes {
+                return Err(format!("a file has {} bytes, and {received} of them came", part.bytes));
+            }
+            part.file.sync().map_err(|error| format!("sync a file of a snapshot: {error}"))?;
+        }
+        let held = self.machine.held().await?;
+        let is_here = |at: &usize| held.iter().any(|held| held[..] == transfer.offer.files[*at].signature[..]);
+        if !(0..transfer.offer.files.len()).all(|at| transfer.files.contains_key(&at) || is_here(&at)) {
+            return Err("a file that was here has gone meanwhile".into());
+        }
+        let files = transfer.offer.files.iter().enumerate().map(|(at, file)| {
+            let signature = file.signature[..].try_into().map_err(|_| "a signature has 16 bytes")?;
+            Ok(IncomingFile { signature, received: transfer.files.get(&at).map(|part| part.path.clone()) })
+        });
+        let files = files.collect::<Result<Vec<_>, &str>>()?;
+        let incoming = Incoming { manifest: std::mem::take(&mut transfer.offer.manifest), files };
+        let snapshot = Snapshot { meta: transfer.offer.meta.clone(), snapshot: Box::new(SnapshotFiles::Incoming(incoming)) };
+        let installed = raft.install_full_snapshot(transfer.offer.vote, snapshot).await;
+        installed.map(|response| response.vote).map_err(|error| error.to_string())
+    }
+}
+
+impl Stage {
+    fn is(&self, number: u64) -> bool {
+        match self {
+            Self::Receiving(transfer) => transfer.number == number,
+            Self::Ending { number: ending, .. } => *ending == number,
+        }
+    }
+}
+
+impl Drop for Transfer {
+    /// What was installed has another name by now; the rest is nobody's.
+    fn drop(&mut self) {
+        for part in self.files.values() {
+            // Swept at the next start if it stays.
+            let _ = self.inbox.disk().remove(&part.path);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Replicas of a shard as the rest of a node uses them: several in one process, over a network whose weather the tests make.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that can't go on has failed"
+)]
+
+mod budget;
+mod cluster;
+mod crashes;
+mod elections;
+mod erasing;
+mod history;
+mod network;
+mod reads;
+mod snapshots;
+mod writes;

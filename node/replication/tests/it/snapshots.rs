@@ -1,0 +1,218 @@
+//! Replicas that a log can't help any more.
+
+use std::time::Duration;
+
+use sutra_protocol::command::LogIndex;
+use sutra_replication::{ReplicaId, Role};
+
+use crate::cluster::{Cluster, GROUP, LIMIT, Setup, until};
+use crate::network::member;
+
+/// The service of a snapshot's pieces.
+const PIECE: u16 = 4;
+
+fn purged(cluster: &Cluster, node: u64) -> Option<LogIndex> {
+    cluster.log(node).group(GROUP).and_then(|group| group.purged).map(|point| point.index)
+}
+
+fn last(cluster: &Cluster, node: u64) -> Option<LogIndex> {
+    cluster.log(node).group(GROUP).and_then(|group| group.last).map(|point| point.index)
+}
+
+/// Writes and checkpoints until none of the running replicas has the entries that one had last.
+async fn leave_behind(cluster: &Cluster, had: Option<LogIndex>, what: &str) -> Vec<String> {
+    let mut contents = Vec::new();
+    // The entries since the checkpoint before the last are kept.
+    for round in 0..2 {
+        for at in 0..5 {
+            let content = format!("{what}: {round}, {at}");
+            cluster.learn(&content).await;
+            contents.push(content);
+        }
+        cluster.settle().await;
+        for node in cluster.up() {
+            cluster.store(node).checkpoint().await.unwrap();
+        }
+    }
+    for node in cluster.up() {
+        until("the log is not cut", || purged(cluster, node) > had).await;
+    }
+    contents
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_was_away_gets_a_snapshot_of_what_it_lacks() {
+    for setup in [Setup::of(3).on_real_files(), Setup::of(3)] {
+        let mut cluster = setup.start().await;
+        cluster.learn("known to all").await;
+        cluster.settle().await;
+        for node in cluster.up() {
+            cluster.store(node).checkpoint().await.unwrap();
+        }
+        let leader = cluster.leader().await;
+        let away = cluster.up().into_iter().find(|node| *node != leader).unwrap();
+        let had = last(&cluster, away);
+        cluster.stop(away).await;
+        let mut contents = leave_behind(&cluster, had, "while it was away").await;
+        contents.push("known to all".into());
+        let before = cluster.net.delivered(PIECE);
+        cluster.start(away).await;
+        let (_, index) = cluster.learn("back again").await;
+        cluster.applied(away, index).await;
+        assert!(purged(&cluster, away) > had, "its log begins behind the snapshot");
+        let leader = cluster.leader().await;
+        let (pieces, files) = (cluster.net.delivered(PIECE) - before, cluster.store(leader).stats().segments);
+        assert!(pieces > 0 && pieces < files, "{pieces} pieces of {files} files");
+        cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
+        // And it goes on from there.
+        cluster.stop(away).await;
+        cluster.start(away).await;
+        cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
+        cluster.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_comes_through_a_network_that_loses_replies_and_doubles_requests() {
+    let mut cluster = Setup::of(3).start().await;
+    let leader = cluster.leader().await;
+    let away = cluster.up().into_iter().find(|node| *node != leader).unwrap();
+    let had = last(&cluster, away);
+    cluster.stop(away).await;
+    let contents = leave_behind(&cluster, had, "while it was away").await;
+    for from in 1..=3 {
+        for to in 1..=3 {
+            cluster.net.set(from, to, crate::network::Weather { is_cut: false, delay: 10, lost_replies: 20, doubled: 60 });
+        }
+    }
+    cluster.start(away).await;
+    until("it does not get the snapshot", || cluster.knows(away, contents.last().unwrap())).await;
+    cluster.net.heal();
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_learner_catches_up_and_takes_the_place_of_a_voter() {
+    let mut cluster = Setup::of(3).start().await;
+    let contents = leave_behind(&cluster, None, "before").await;
+    cluster.add(4).await;
+    let leader = cluster.leader().await;
+    cluster.group(leader).add_learner(ReplicaId(4), member(4)).await.unwrap();
+    let (_, index) = cluster.learn("with a learner").await;
+    cluster.applied(4, index).await;
+    assert_eq!(cluster.group(4).status().role, Role::Learner);
+    let leader = cluster.leader().await;
+    let leaves = cluster.up().into_iter().find(|node| *node != leader && *node != 4).unwrap();
+    let stay = cluster.up().into_iter().filter(|node| *node != leaves).map(ReplicaId);
+    cluster.group(leader).set_voters(stay).await.unwrap();
+    cluster.stop(leaves).await;
+    // With one of the old ones gone, the new one's vote and log count.
+    let old = cluster.up().into_iter().find(|node| *node != leader && *node != 4).unwrap();
+    cluster.learn("with the new voter").await;
+    cluster.stop(old).await;
+    cluster.learn("by the new voter's log").await;
+    cluster.start(old).await;
+    let status = cluster.group(4).wait_until(LIMIT, |status| status.voters.contains(&ReplicaId(4))).await.unwrap();
+    assert!(!status.members.contains_key(&ReplicaId(leaves)), "{status:?}");
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str).chain(["by the new voter's log"])).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_anywhere_in_an_installation_is_recovered_from() {
+    let mut cluster = Setup::of(3).start().await;
+    let mut contents = Vec::new();
+    for crash_at in 1..=24 {
+        let leader = cluster.leader().await;
+        let away = cluster.up().into_iter().find(|node| *node != leader).unwrap();
+        let had = last(&cluster, away);
+        cluster.stop(away).await;
+        contents.extend(leave_behind(&cluster, had, &format!("before crash {crash_at}")).await);
+        cluster.start(away).await;
+        let disk = cluster.hosts[&away].simulated.clone().unwrap();
+        disk.crash_after(crash_at);
+        let newest = contents.last().unwrap();
+        until("it neither crashes nor gets the snapshot", || disk.is_off() || cluster.knows(away, newest)).await;
+        cluster.crash(away).await;
+        cluster.start(away).await;
+        let (_, index) = cluster.learn(&format!("after crash {crash_at}")).await;
+        cluster.applied(away, index).await;
+    }
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_whose_disk_refuses_a_snapshot_gets_it_after_its_next_start() {
+    let mut cluster = Setup::of(3).start().await;
+    let leader = cluster.leader().await;
+    let away = cluster.up().into_iter().find(|node| *node != leader).unwrap();
+    let had = last(&cluster, away);
+    cluster.stop(away).await;
+    let contents = leave_behind(&cluster, had, "while it was away").await;
+    cluster.start(away).await;
+    let disk = cluster.hosts[&away].simulated.clone().unwrap();
+    disk.fault(
+        sutra_disk::Fault::new(sutra_disk::DiskCall::Rename, sutra_disk::Failure::Io, sutra_disk::When::From(1)).on("segments"),
+    );
+    let newest = contents.last().unwrap();
+    // It was quicker than the fault, or ends.
+    until("it neither fails nor gets it", || cluster.knows(away, newest) || cluster.group(away).status().role == Role::Stopped)
+        .await;
+    disk.heal();
+    cluster.stop(away).await;
+    cluster.hosts[&away].fatal.lock().unwrap().clear();
+    cluster.start(away).await;
+    let (_, index) = cluster.learn("after the repair").await;
+    cluster.applied(away, index).await;
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checkpointed_and_purged_logs_start_again() {
+    let mut cluster = Setup::of(3).on_real_files().start().await;
+    let contents = leave_behind(&cluster, None, "before").await;
+    for node in cluster.up() {
+        cluster.stop(node).await;
+    }
+    for node in 1..=3 {
+        cluster.start(node).await;
+    }
+    cluster.learn("after").await;
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str).chain(["after"])).await;
+    for node in cluster.up() {
+        assert!(purged(&cluster, node).is_some(), "nothing was shown");
+    }
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checkpoints_and_snapshots_go_on_while_memory_is_always_full() {
+    let mut cluster = Setup { delta_bytes: 4_000, ..Setup::of(3) }.start().await;
+    let leader = cluster.leader().await;
+    let away = cluster.up().into_iter().find(|node| *node != leader).unwrap();
+    cluster.stop(away).await;
+    let writers: Vec<Vec<String>> = futures_util::future::join_all((0..4).map(|writer| {
+        let cluster = &cluster;
+        async move {
+            let mut contents = Vec::new();
+            for at in 0..100 {
+                let content = format!("writer {writer} on {at}, at some length so that memory is full soon");
+                cluster.learn(&content).await;
+                contents.push(content);
+            }
+            contents
+        }
+    }))
+    .await;
+    cluster.start(away).await;
+    let contents = writers.concat();
+    let (_, index) = cluster.learn("back again").await;
+    cluster.applied(away, index).await;
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
+    let stats = cluster.store(away).stats();
+    assert!(stats.trouble.is_none(), "{stats:?}");
+    tokio::time::timeout(Duration::from_secs(60), cluster.close()).await.expect("it does not stop");
+}

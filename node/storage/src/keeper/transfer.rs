@@ -1,0 +1,117 @@
+//! Checkpoints given to other replicas, and taken from them.
+
+use std::sync::Arc;
+
+use sutra_disk::Open;
+use sutra_segment::{Segment, SegmentId, naturalise};
+
+use super::checkpoint::entry;
+use super::{KeepError, Keeper, Work, segment_path};
+use crate::control::Control;
+use crate::error::OpenError;
+use crate::manifest::{FileEntry, Manifest, NamespaceEntry};
+use crate::opening;
+use crate::replica::{Checkpoint, CheckpointFile, Incoming};
+
+impl Keeper {
+    /// The files of the newest checkpoint, open; `None`: there never was one.
+    pub(super) fn pin(&self) -> Result<Option<Checkpoint>, KeepError> {
+        let Some(applied) = self.manifest.point() else { return Ok(None) };
+        let files = self.segments.iter().map(|segment| {
+            let path = segment_path(&self.dir.segments(), segment.id().0);
+            let content =
+                self.disk().open(&path, Open::Read).map_err(|source| KeepError::Io { step: "open a segment", source })?;
+            Ok(CheckpointFile { bytes: segment.bytes(), signature: segment.signature(), content: Arc::from(content) })
+        });
+        let files = files.collect::<Result<_, KeepError>>()?;
+        let manifest = self.manifest.encode();
+        let manifest =
+            manifest.map_err(|error| KeepError::Io { step: "encode the manifest", source: std::io::Error::other(error) })?;
+        Ok(Some(Checkpoint { applied, configuration: self.manifest.configuration.clone(), manifest, files }))
+    }
+
+    /// Puts the checkpoint of another replica in the place of everything.
+    pub(super) fn install_checkpoint(&mut self, incoming: &Incoming) -> Result<(), KeepError> {
+        let unusable = |reason: &str| KeepError::Incoming(reason.into());
+        let file = self.dir.path().join("incoming");
+        let theirs = Manifest::decode(&file, &incoming.manifest)?;
+        if theirs.grid_id != self.dir.grid_id() || theirs.shard != self.manifest.shard {
+            return Err(unusable("it is of another grid or shard"));
+        }
+        if theirs.files.len() != incoming.files.len() {
+            return Err(unusable("it has not as many files as its manifest says"));
+        }
+        // They stand on segments that are about to go.
+        self.give_up_merges();
+        let segments = self.take_in(incoming)?;
+        let renamed =
+            |id: u64| theirs.files.iter().position(|file| file.id == id).and_then(|at| segments.get(at)).map(|one| one.id().0);
+        let namespaces = theirs.namespaces.iter().map(|entry| {
+            let segments: Option<Vec<u64>> = entry.segments.iter().map(|id| renamed(*id)).collect();
+            segments.map(|segments| NamespaceEntry { segments, ..entry.clone() })
+        });
+        let namespaces = namespaces.collect::<Option<Vec<_>>>();
+        let replaced: Vec<u64> = self.manifest.files.iter().map(|file| file.id).collect();
+        let manifest = Manifest {
+            grid_id: self.manifest.grid_id.clone(),
+            store_id: self.manifest.store_id.clone(),
+            replica: self.manifest.replica,
+            next_file: self.manifest.next_file,
+            files: segments.iter().map(|segment| entry(segment)).collect::<Vec<FileEntry>>(),
+            // Each replica builds its own.
+            graphs: Vec::new(),
+            namespaces: namespaces.ok_or_else(|| unusable("a namespace names a segment that is not among its files"))?,
+            ..theirs
+        };
+        let state = opening::restored(self.dir.path(), &manifest, &segments).map_err(|error| unusable(&sentence(&error)))?;
+        self.adopt(manifest)?;
+        self.segments = segments;
+        // It was of what is gone now.
+        self.unfinished = None;
+        self.cutting = None;
+        self.install(|done| Control::Installed { state: Box::new(state), done })?;
+        let kept: Vec<u64> = self.manifest.files.iter().map(|file| file.id).collect();
+        self.forget(&replaced.into_iter().filter(|id| !kept.contains(id)).collect::<Vec<_>>());
+        for segment in self.segments.clone() {
+            self.index(&segment);
+        }
+        if !self.manifest.scrubs.is_empty() {
+            self.shared.keeper.ask(Work::Scrub);
+        }
+        Ok(())
+    }
+
+    /// The checkpoint's segments, in its order, each checked to its last byte and under a number of this store.
+    fn take_in(&mut self, incoming: &Incoming) -> Result<Vec<Arc<Segment>>, KeepError> {
+        let dir = self.dir.segments();
+        let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(incoming.files.len());
+        for file in &incoming.files {
+            let Some(received) = &file.received else {
+                let is_it = |segment: &&Arc<Segment>| segment.signature() == file.signature;
+                let held = self.segments.iter().find(is_it).filter(|held| segments.iter().all(|other| other.id() != held.id()));
+                let held = held.ok_or_else(|| KeepError::Incoming("a segment that was here has gone meanwhile".into()))?;
+                segments.push(Arc::clone(held));
+                continue;
+            };
+            let id = self.manifest.next_file;
+            self.manifest.next_file += 1;
+            self.strays.push(id);
+            naturalise(self.disk(), received, SegmentId(id), self.dir.store_id())?;
+            let path = segment_path(&dir, id);
+            let renamed = self.disk().rename(received, &path);
+            renamed.map_err(|source| KeepError::Io { step: "rename a received segment", source })?;
+            let segment = Segment::open(self.disk(), &path, self.dir.store_id())?;
+            if segment.signature() != file.signature {
+                return Err(KeepError::Incoming("a received segment is another one than its sender named".into()));
+            }
+            segment.verify()?;
+            segments.push(segment);
+        }
+        self.sync_segments()?;
+        Ok(segments)
+    }
+}
+
+fn sentence(error: &OpenError) -> String {
+    error.to_string()
+}
