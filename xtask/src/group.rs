@@ -1,10 +1,10 @@
 //! A child process that never outlives us, however we end: by return, error, Ctrl-C or SIGKILL.
 //!
 //! A shell stands between: it starts the program in a process group of its own and reads from a pipe whose other end only we
-//! hold. When that end closes, because we dropped it or died, the shell sends SIGTERM.
+//! hold. When that end closes, because we dropped it or died, the shell sends SIGTERM. Until then it may carry lines to the program.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -13,10 +13,11 @@ use std::time::Duration;
 /// How long a group may take to end after SIGTERM before it gets SIGKILL.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Whom the shell sends SIGTERM.
+/// How far the shell's SIGTERM reaches, and for whom it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// The program, which is then waited for: one that shuts down in its own way.
+    /// The program, which is then waited for: one that shuts down in its own way. It reads what it is [told](Group::tell), and has
+    /// no children.
     Program,
     /// It and all that it started.
     Everyone,
@@ -26,10 +27,14 @@ impl Reach {
     /// `cat` ends when the pipe closes. Its shell's output is redirected, so that it keeps none of our pipes open.
     fn script(self) -> &'static str {
         match self {
+            // Both shells outlive the signal: the inner one to wait for the program, the outer one to yield its status. When the
+            // program ends by itself, the signal ends `cat`. The shells have nothing to say.
             Self::Program => {
-                r#"exec 3<&0; "$@" </dev/null 3<&- & program=$!
-                   { cat <&3; kill -s TERM "$program"; } >/dev/null 2>&1 & watcher=$!
-                   exec 3<&-; wait "$program"; status=$?; kill "$watcher" 2>/dev/null; exit "$status""#
+                r#"exec 3<&0 4>&2 2>/dev/null; trap : TERM
+                   { cat <&3; kill -s TERM -- "-$$"; } 4>&- | {
+                       trap : TERM; "$@" 2>&4 3<&- 4>&-; status=$?
+                       kill -s TERM -- "-$$"; exit "$status"
+                   }"#
             }
             Self::Everyone => {
                 r#"exec 3<&0; "$@" </dev/null 3<&- & program=$!
@@ -75,6 +80,12 @@ impl Group {
         let (sender, ended) = mpsc::channel();
         std::thread::spawn(move || sender.send(child.wait()));
         Ok((Self { id, lifeline, ended, status: None }, pipes))
+    }
+
+    /// Hands a line to the program, which [`Reach::Program`] lets read.
+    pub(crate) fn tell(&mut self, line: &str) -> io::Result<()> {
+        let lifeline = self.lifeline.as_mut().ok_or_else(|| io::Error::other("it was told to end"))?;
+        lifeline.write_all(format!("{line}\n").as_bytes())
     }
 
     /// Waits for its end; none if that takes longer.
@@ -132,6 +143,18 @@ mod tests {
         let mut rest = String::new();
         stdout.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "bye\n");
+    }
+
+    #[test]
+    fn a_program_reads_what_it_is_told_before_it_is_stopped() {
+        let script = "trap 'exit 7' TERM; while read -r line; do echo \"heard $line\"; done; while :; do sleep 0.05; done";
+        let (mut group, pipes) = Group::spawn(command(Reach::Program, "sh").args(["-c", script]).stdout(Stdio::piped())).unwrap();
+        group.tell("stop node-1").unwrap();
+        let mut stdout = pipes.stdout.unwrap();
+        let mut heard = [0; 18];
+        stdout.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"heard stop node-1\n");
+        assert_eq!(group.stop().unwrap().and_then(|status| status.code()), Some(7));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | `demo` | `cargo xtask demo`: a node, the corpus, questions and answers |
+//! | `demo` | `cargo xtask demo`: a grid, the corpus, questions and answers, a node's death |
 //! | `test` | `cargo xtask test`: every check, in stages |
 //! | `up`, `down` | `cargo xtask up` and `down`: the operator and a small grid on Kubernetes |
 //! | [`kubernetes`] | a Kubernetes of our own |
@@ -12,7 +12,7 @@
 //! | `images` | `cargo xtask images`: the container images |
 //! | `manifests` | `cargo xtask crdgen` and `manifests`: files made from the types and from the chart |
 //! | `release` | the released programs, the same bytes on every machine |
-//! | `node` | a `sutra-node` process of our own |
+//! | `node` | a `sutra-node` process of our own, of one node or of several |
 //! | `group` | a child process that never outlives us |
 //! | `workspace`, [`cache`], [`tools`], [`console`], [`arguments`], [`failure`] | cargo, kept files, what the machine has, the terminal, the command line, errors |
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
@@ -48,7 +48,7 @@ The project's own commands.
 
 Usage: cargo xtask COMMAND [OPTIONS]
 
-  demo       start a node, teach it part of WordNet, ask, retract, look back
+  demo       start a grid, teach it part of WordNet, ask, lose a node, retract, look back
   up         bring the operator and a small grid up on Kubernetes
   down       take away what up made
   test       every check: format, lints, licences, tests, documents, the demo

@@ -10,10 +10,10 @@ use sutra_peer::{Answer, Class, Handler, Identity, PeerSecret, Refusal, Request}
 use sutra_protocol::command::{Command, LogIndex};
 use sutra_protocol::founding::{NodeRecord, REPLACE, ReplaceRequest};
 use sutra_replication::{
-    Call, Group, GroupSetup, Groups, Member, Node, PeerPool, ProposeError, ReplicaId, Shard, StartError, Syncer, Timing,
+    Call, Group, GroupSetup, Groups, Member, Node, PeerPool, ProposeError, ReplicaId, Role, Shard, StartError, Syncer, Timing,
     Transport,
 };
-use sutra_storage::{Directory, OpenError, Store, StoreConfig};
+use sutra_storage::{Directory, OnFatal, OpenError, Store, StoreConfig};
 use sutra_wal::GroupId;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -199,6 +199,9 @@ impl Grid {
         tasks.push(tokio::spawn(async move { fatal(&replaced.await) }));
         let watched = Arc::new(Watched::default());
         tasks.push(tokio::spawn(numbers::watch(shard.group().clone(), Arc::clone(&watched))));
+        for group in [meta.clone(), shard.group().clone()] {
+            tasks.push(tokio::spawn(end_with(group, on_fatal.clone())));
+        }
         let caught_up = Arc::new(AtomicBool::new(false));
         tasks.push(tokio::spawn(catch_up(shard.clone(), Arc::clone(&pool), Arc::clone(&caught_up))));
         Ok(Self(Arc::new(Inner {
@@ -511,6 +514,13 @@ async fn index_of(group: &Group, pool: &PeerPool, timeout: Duration) -> Index {
     words::decode::<Index>(&reply).ok().flatten()
 }
 
+/// Ends the process once a replica has failed: what it knows is on the disk, and the next start goes on from there.
+async fn end_with(group: Group, on_fatal: OnFatal) {
+    if group.wait_until(Duration::MAX, |status| status.role == Role::Stopped).await.is_some() {
+        on_fatal(&format!("the replica {} of group {} has failed; the log above says why", group.replica(), group.id()));
+    }
+}
+
 /// Notes when the replica has come to what its leader had.
 async fn catch_up(shard: Shard, pool: Arc<PeerPool>, caught_up: Arc<AtomicBool>) {
     let index = loop {
@@ -536,9 +546,15 @@ pub(crate) async fn scrub_others(grid: &Grid, index: LogIndex, until: Instant) -
     let others: Vec<Member> =
         grid.shard().status().members.into_iter().filter(|(id, _)| *id != own).map(|(_, one)| one).collect();
     for member in others {
-        let left = until.saturating_duration_since(Instant::now());
-        let scrubbed = grid.ask(&member, Class::Bulk, SCRUB, payload.clone(), left).await;
-        scrubbed.map_err(|error| error.to_string())?;
+        // A node that is away may come back while there is time.
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match grid.ask(&member, Class::Bulk, SCRUB, payload.clone(), left).await {
+                Ok(_) => break,
+                Err(error) if left <= PAUSE => return Err(error.to_string()),
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ use crate::held::Held;
 use crate::log_store::LogStore;
 use crate::machine::{Driven, Inbox, Machine};
 use crate::network::Network;
+use crate::patience::Patience;
 use crate::receive::Receiving;
 use crate::service::{Groups, STAND, Served};
 use crate::silence::Silence;
@@ -173,6 +174,7 @@ struct Inner {
     node: Node,
     setup: GroupSetup,
     closing: Arc<AtomicBool>,
+    patience: Patience,
     reads: mpsc::UnboundedSender<oneshot::Sender<Result<LogIndex, ReadError>>>,
 }
 
@@ -216,11 +218,13 @@ impl Group {
             raft.trigger().elect().await.map_err(|error| error.to_string())?;
         }
         let receiving = Arc::new(Receiving::new(machine, inbox));
-        node.groups.insert(setup.group.0, Served { raft: raft.clone(), receiving });
+        let patience = Patience::new();
+        node.groups.insert(setup.group.0, Served { raft: raft.clone(), receiving, patience: patience.clone() });
         let (reads, asked) = mpsc::unbounded_channel();
-        let group = Self(Arc::new(Inner { raft, node: node.clone(), setup, closing, reads }));
+        let group = Self(Arc::new(Inner { raft, node: node.clone(), setup, closing, patience: patience.clone(), reads }));
         tokio::spawn(answer_reads(group.0.raft.clone(), asked));
         tokio::spawn(silence.watch(group.0.raft.clone(), node.timing));
+        tokio::spawn(patience.watch(group.0.raft.clone(), node.timing));
         Ok(group)
     }
 
@@ -348,24 +352,25 @@ impl Group {
             return true;
         }
         // It has all of the log, and would win again.
-        self.0.raft.runtime_config().elect(false);
+        self.0.patience.leave(true);
         let succeeded = timeout(limit, self.succeeded(&status)).await.unwrap_or(false);
-        self.0.raft.runtime_config().elect(true);
+        self.0.patience.leave(false);
         succeeded
     }
 
-    /// Ends when another replica leads; `false`: there is no other. Each of the others is asked by turns: within the lease of an election no replica votes for
-    /// another, unless it has stood for one itself since; and who lacks an entry that another has does not win.
+    /// Ends when another replica leads; `false`: there is no other. Each of the others is asked by turns: within its leader's lease a
+    /// replica votes for nobody, unless it has stood for election itself since; and who lacks an entry that another has does not win.
     async fn succeeded(&self, status: &GroupStatus) -> bool {
         let own = self.replica();
         let mut heirs: Vec<ReplicaId> = status.voters.iter().copied().filter(|id| *id != own).collect();
         heirs.sort_by_key(|id| std::cmp::Reverse(status.matched.get(id).copied().flatten()));
         let heirs: Vec<&Member> = heirs.iter().filter_map(|id| status.members.get(id)).collect();
-        // Longer and longer: an election takes as long as a disk takes to sync.
+        // Longer and longer: an election takes as long as two disks take to sync, and whoever stands meanwhile ends it.
         let mut pause = self.timing().heartbeat / 16;
         let leads = |status: &GroupStatus| status.leader.is_some_and(|leader| leader != own);
         while !heirs.is_empty() {
-            for heir in &heirs {
+            // Each twice: who has stood in vain has only then learnt of the others' terms, and goes beyond them.
+            for heir in heirs.iter().flat_map(|heir| [heir; 2]) {
                 let call = Call {
                     class: Class::Control,
                     service: STAND,
@@ -380,7 +385,7 @@ impl Group {
                     return true;
                 }
             }
-            pause = (pause * 2).min(self.timing().heartbeat);
+            pause *= 2;
         }
         false
     }

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `group` | a replica of a group: start, propose, read index, hand over, stop |
 //! | `shard` | the group of a shard, whose state machine is a store |
+//! | `patience` | when a replica stands for election |
 //! | `timing` | when a leader is given up |
 //! | `types`, `words` | openraft's values: what they are, how they lie in the log and on the wire |
 //! | `log_store`, `syncer` | the log, and who waits until it is durable |
@@ -29,6 +30,7 @@ mod held;
 mod log_store;
 mod machine;
 mod network;
+mod patience;
 mod receive;
 mod service;
 mod shard;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use openraft::raft::{AppendEntriesRequest, VoteRequest};
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest};
 use serde::Serialize;
 
+use crate::patience::Patience;
 use crate::receive::Receiving;
 use crate::types::{Raft, TypeConfig};
 use crate::words::{decode, encode};
@@ -31,6 +32,7 @@ pub const FIRST_OTHER: u16 = 100;
 pub(crate) struct Served {
     pub(crate) raft: Raft,
     pub(crate) receiving: Arc<Receiving>,
+    pub(crate) patience: Patience,
 }
 
 /// The groups that a node has a replica of. Cheap to clone; all clones are the same.
@@ -58,10 +60,25 @@ impl Groups {
     /// A sentence for the other replica.
     pub async fn handle(&self, service: u16, group: u64, payload: &Bytes) -> Result<Bytes, String> {
         let served = self.lock().get(&group).cloned();
-        let Some(Served { raft, receiving }) = served else { return Err(format!("there is no replica of group {group} here")) };
+        let Some(Served { raft, receiving, patience }) = served else {
+            return Err(format!("there is no replica of group {group} here"));
+        };
         match service {
-            APPEND => answer(raft.append_entries(decode::<AppendEntriesRequest<TypeConfig>>(payload)?).await),
-            VOTE => answer(raft.vote(decode::<VoteRequest<u64>>(payload)?).await),
+            APPEND => {
+                let appended = raft.append_entries(decode::<AppendEntriesRequest<TypeConfig>>(payload)?).await;
+                // One whose time is over gives no sign of life.
+                if appended.as_ref().is_ok_and(|response| !matches!(response, AppendEntriesResponse::HigherVote(_))) {
+                    patience.heard();
+                }
+                answer(appended)
+            }
+            VOTE => {
+                let voted = raft.vote(decode::<VoteRequest<u64>>(payload)?).await;
+                if voted.as_ref().is_ok_and(|response| response.vote_granted) {
+                    patience.heard();
+                }
+                answer(voted)
+            }
             SNAPSHOT_OFFER => answer(receiving.offer(decode(payload)?).await),
             SNAPSHOT_PIECE => answer(receiving.piece(decode(payload)?).await),
             SNAPSHOT_END => answer(receiving.end(&raft, decode(payload)?).await),

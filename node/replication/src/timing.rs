@@ -39,6 +39,8 @@ impl Timing {
             election_timeout_min: millis(self.election[0]),
             election_timeout_max: millis(self.election[1]),
             max_payload_entries: MESSAGE_ENTRIES,
+            // See `patience`.
+            enable_elect: false,
             // The store makes checkpoints when memory asks for them, and says itself when the log may be cut behind one.
             snapshot_policy: SnapshotPolicy::Never,
             max_in_snapshot_log_to_keep: NEVER,

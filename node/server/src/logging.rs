@@ -8,9 +8,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::LogFormat;
 
-/// What is logged unless `RUST_LOG` says otherwise. The consensus tells every step of an election at `info`, and what is normal while a
-/// leader is lost at `warn`; what an operator must know of it is told by the replicas themselves.
-const DEFAULT: &str = "info,openraft=error";
+/// What is logged unless `RUST_LOG` says otherwise. The consensus tells every message that a dead node does not answer as an error,
+/// several times a second; what an operator must know of it is told by the replicas themselves.
+const DEFAULT: &str = "info,openraft=off";
 
 /// Sends the log to stderr; `RUST_LOG` chooses what is logged, by default everything from `info` on.
 pub(crate) fn start(format: LogFormat) -> anyhow::Result<()> {

@@ -4,18 +4,28 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::client::{Client, Expect, id_in};
+use super::death;
+use super::grid::Grid;
+use super::state::State;
 use crate::console;
 use crate::failure::{Failure, Result};
 
-const RELATED: &str = "How are aspirin and platelets related?";
+pub(super) const RELATED: &str = "How are aspirin and platelets related?";
+/// What nobody has taught when it is asked first.
+pub(super) const UNKNOWN: &str = "What is ticagrelor?";
 /// WordNet's heart that beats; it has others.
 const HEART: &str = "wn30:05388805-n";
 
 /// Tells all of it; the failure says which step went otherwise than it should.
-pub(crate) fn tell(client: &Client, corpus: &Path) -> Result<()> {
+pub(crate) fn tell(grid: &mut Grid, corpus: &Path) -> Result<()> {
+    let first = grid.first()?;
+    let client = &first;
+    grid.until("every node serves", State::is_whole)?;
+    client.run(&["cluster", "status"], Expect::Answer(": healthy"))?;
     import(client, corpus)?;
     let statement = teach(client)?;
     ask(client)?;
+    death::tell(grid)?;
 
     heading("Take a sentence back, and its consequences go with it");
     let before = now();
@@ -24,7 +34,7 @@ pub(crate) fn tell(client: &Client, corpus: &Path) -> Result<()> {
 
     heading("Look back: what was known before that");
     client.run(&["ask", RELATED, "--known-at", &before], Expect::Answer("inhibits"))?;
-    println!("\n{}", console::green("✓ taught, answered, refused, retracted, looked back"));
+    println!("\n{}", console::green("✓ taught, answered, refused, outlived a node, retracted, looked back"));
     Ok(())
 }
 
@@ -62,7 +72,7 @@ fn teach(client: &Client) -> Result<String> {
     Ok(inhibits)
 }
 
-fn learn(client: &Client, sentence: &str, source: &str, title: &str) -> Result<String> {
+pub(super) fn learn(client: &Client, sentence: &str, source: &str, title: &str) -> Result<String> {
     let printed = client.run(&["learn", sentence, "--source", source, "--source-title", title], Expect::Answer(""))?;
     id_in(&printed).map(str::to_owned).ok_or_else(|| Failure::new("`sutra learn` printed no id"))
 }
@@ -89,11 +99,11 @@ fn ask(client: &Client) -> Result<()> {
     heading("5. What kinds are there?");
     client.run(&["ask", "What are the kinds of penicillin?"], Expect::Answer("ampicillin"))?;
     heading("6. What nobody taught, it does not know");
-    client.run(&["ask", "What is ticagrelor?"], Expect::Refusal("unknown_entity"))?;
+    client.run(&["ask", UNKNOWN], Expect::Refusal("unknown_entity"))?;
     Ok(())
 }
 
-fn heading(text: &str) {
+pub(super) fn heading(text: &str) {
     println!("\n{}", console::green(&format!("── {text}")));
 }
 

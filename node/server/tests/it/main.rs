@@ -9,6 +9,7 @@ mod dev;
 mod exports;
 mod frames;
 mod full;
+mod grid;
 mod node;
 mod offline;
 mod random;

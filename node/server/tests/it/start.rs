@@ -16,7 +16,6 @@ fn flags_are_checked() {
     let dir = dir.path().to_str().unwrap();
     for (flags, words) in [
         (&["--shards", "2"][..], "--shards 2: this version keeps one shard"),
-        (&["--wait-for-grid"], "--wait-for-grid"),
         (&["--embedder", "local:/models"], "--embedder local:/models"),
         (&["--edition", "enterprise"], "--edition enterprise"),
         (&["--secure"], "--secure"),

@@ -1,0 +1,311 @@
+//! A grid of three processes.
+//!
+//! Each node listens at an address of its own; its peer port is reached through a proxy, which has the address that it advertises.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use sutra_peer::{CallError, Class, Peer};
+use sutra_protocol::founding::{FOUND, FoundRequest, Founded, Plan};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::proxy::Proxies;
+use crate::address::Addresses;
+use crate::node::{Node, Starting, command};
+
+pub(super) const NODES: usize = 3;
+
+/// More than anything takes on a busy machine.
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
+/// How long to wait before something is looked at again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Runs what the tests do themselves: proxies, and calls to peer ports.
+pub(super) fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
+}
+
+/// Looks until there is an answer.
+pub(super) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(since.elapsed() < PATIENCE, "{what} did not come to be in {PATIENCE:?}");
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Most lines of a node's log that a failed test tells.
+const TOLD: usize = 60;
+
+impl Drop for Grid {
+    fn drop(&mut self) {
+        for place in self.places.iter().filter(|_| std::thread::panicking()) {
+            let State::Up(node) = &place.state else { continue };
+            let log = node.logged();
+            println!("{}:\n{}", place.name, log[log.len().saturating_sub(TOLD)..].join("\n"));
+        }
+    }
+}
+
+/// Where a node of a grid is, and its process.
+struct Place {
+    name: String,
+    dir: PathBuf,
+    http: SocketAddr,
+    tcp: SocketAddr,
+    peer: SocketAddr,
+    /// Where the others find it: its proxy.
+    advertised: SocketAddr,
+    state: State,
+}
+
+enum State {
+    Down,
+    Waiting(Starting),
+    Up(Node),
+}
+
+/// A grid of three processes, killed when this is dropped.
+pub(super) struct Grid {
+    places: Vec<Place>,
+    flags: Vec<String>,
+    pub(super) proxies: Proxies,
+    client: reqwest::blocking::Client,
+    addresses: Addresses,
+    _dir: TempDir,
+}
+
+impl Grid {
+    /// Three nodes that run, wait for a grid, and have nothing.
+    pub(super) fn waiting(flags: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let addresses = Addresses::fresh();
+        let mut proxies = Proxies::default();
+        let mut places = Vec::new();
+        for number in 1..=NODES as u8 {
+            let name = format!("node-{number}");
+            let own = addresses.host(number);
+            let advertised = proxies.open(&name, addresses.host(100 + number), own);
+            let [http, tcp] = addresses.free(number);
+            places.push(Place {
+                dir: dir.path().join(&name),
+                name,
+                http,
+                tcp,
+                peer: SocketAddr::new(own, advertised.port()),
+                advertised,
+                state: State::Down,
+            });
+        }
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let client = reqwest::blocking::Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build().unwrap();
+        let mut grid = Self { places, flags, proxies, client, addresses, _dir: dir };
+        (0..NODES).for_each(|at| grid.start_waiting(at));
+        grid
+    }
+
+    /// A grid that has a leader.
+    pub(super) fn start(flags: &[&str]) -> Self {
+        let mut grid = Self::waiting(flags);
+        grid.found().unwrap();
+        (0..NODES).for_each(|at| grid.ready(at));
+        grid.healthy();
+        grid
+    }
+
+    /// Asks the first node to make a grid of all.
+    pub(super) fn found(&self) -> Result<Founded, CallError> {
+        self.found_through(0)
+    }
+
+    /// Asks this node to make a grid of all, itself first.
+    pub(super) fn found_through(&self, first: usize) -> Result<Founded, CallError> {
+        let mut nodes: Vec<String> = self.places.iter().map(|place| place.advertised.to_string()).collect();
+        nodes.rotate_left(first);
+        let founder = nodes[0].clone();
+        let request = FoundRequest { nodes, plan: Plan { shards: 1, replicas: NODES as u32 } };
+        let request = rmp_serde::to_vec_named(&request).unwrap();
+        let call = async { Peer::founding(founder, None).call(Class::Founding, FOUND, 0, request.into(), PATIENCE).await };
+        runtime().block_on(call).map(|reply| rmp_serde::from_slice(&reply).unwrap())
+    }
+
+    /// The command that runs a node; `more` may say again what is said here, but for its directory.
+    pub(super) fn command(&self, at: usize, more: &[&str]) -> Command {
+        let place = &self.places[at];
+        let [http, tcp, peer] = [place.http, place.tcp, place.peer].map(|address| address.to_string());
+        let host = place.advertised.ip().to_string();
+        let flags = [
+            ["--http", http.as_str()],
+            ["--tcp", tcp.as_str()],
+            ["--peer", peer.as_str()],
+            ["--advertise", host.as_str()],
+            ["--node-name", place.name.as_str()],
+        ];
+        let mut arguments = vec!["serve", "--data-dir", place.dir.to_str().unwrap()];
+        for flag in flags.iter().filter(|flag| !more.contains(&flag[0])) {
+            arguments.extend(flag);
+        }
+        arguments.extend(self.flags.iter().map(String::as_str));
+        arguments.extend(more);
+        command(arguments)
+    }
+
+    /// Starts a node, and waits until it waits for a grid.
+    pub(super) fn start_waiting(&mut self, at: usize) {
+        let mut starting = Starting::spawn(&mut self.command(at, &["--wait-for-grid"]));
+        assert!(starting.says("waiting for a grid http="), "{} ended", self.places[at].name);
+        self.places[at].state = State::Waiting(starting);
+    }
+
+    /// Starts a node, wherever it is in its life.
+    pub(super) fn spawn(&mut self, at: usize) {
+        self.places[at].state = State::Waiting(Starting::spawn(&mut self.command(at, &["--wait-for-grid"])));
+    }
+
+    /// Waits until a node serves.
+    pub(super) fn ready(&mut self, at: usize) {
+        let place = &mut self.places[at];
+        match std::mem::replace(&mut place.state, State::Down) {
+            State::Waiting(starting) => place.state = State::Up(starting.ready()),
+            State::Up(node) => place.state = State::Up(node),
+            State::Down => panic!("{} is down", place.name),
+        }
+    }
+
+    /// Starts a node of a grid that is there already.
+    pub(super) fn restart(&mut self, at: usize) {
+        let mut starting = self.command(at, &[]);
+        self.places[at].state = State::Up(Node::start(&mut starting));
+    }
+
+    /// SIGKILL, and the end of it.
+    pub(super) fn kill(&mut self, at: usize) {
+        match std::mem::replace(&mut self.places[at].state, State::Down) {
+            State::Down => {}
+            State::Waiting(starting) => starting.kill(),
+            State::Up(node) => node.kill(),
+        }
+    }
+
+    /// SIGTERM, and the clean end that must follow.
+    pub(super) fn stop(&mut self, at: usize) {
+        match std::mem::replace(&mut self.places[at].state, State::Down) {
+            State::Up(node) => node.stop(),
+            State::Waiting(_) | State::Down => panic!("{} does not serve", self.places[at].name),
+        }
+    }
+
+    /// From now on a node has other ports for its clients.
+    pub(super) fn moves(&mut self, at: usize) {
+        [self.places[at].http, self.places[at].tcp] = self.addresses.free(at as u8 + 1);
+    }
+
+    pub(super) fn tcp(&self, at: usize) -> SocketAddr {
+        self.places[at].tcp
+    }
+
+    /// A port at which nobody looks for the node.
+    pub(super) fn another_port(&self, at: usize) -> SocketAddr {
+        let [other] = self.addresses.free(at as u8 + 1);
+        other
+    }
+
+    pub(super) fn signal(&self, at: usize, signal: Signal) {
+        self.node(at).signal(signal);
+    }
+
+    pub(super) fn node(&self, at: usize) -> &Node {
+        match &self.places[at].state {
+            State::Up(node) => node,
+            State::Waiting(_) | State::Down => panic!("{} does not serve", self.places[at].name),
+        }
+    }
+
+    pub(super) fn name(&self, at: usize) -> &str {
+        &self.places[at].name
+    }
+
+    pub(super) fn dir(&self, at: usize) -> &PathBuf {
+        &self.places[at].dir
+    }
+
+    pub(super) fn advertised(&self, at: usize) -> SocketAddr {
+        self.places[at].advertised
+    }
+
+    /// The beginnings of the nodes' URLs, which they keep.
+    pub(super) fn urls(&self) -> Vec<String> {
+        self.places.iter().map(|place| format!("http://{}", place.http)).collect()
+    }
+
+    pub(super) fn client(&self) -> &reqwest::blocking::Client {
+        &self.client
+    }
+
+    pub(super) fn url(&self, at: usize, path: &str) -> String {
+        format!("http://{}{path}", self.places[at].http)
+    }
+
+    /// What a node answers to GET, if it answers well.
+    pub(super) fn get(&self, at: usize, path: &str) -> Option<Value> {
+        let reply = self.client.get(self.url(at, path)).send().ok()?;
+        if reply.status().is_success() { reply.json().ok() } else { None }
+    }
+
+    /// Which node leads the shard; waits until one does, and a node that serves knows it.
+    pub(super) fn leader(&self) -> usize {
+        until("a leader", || {
+            let up = (0..NODES).filter(|at| matches!(self.places[*at].state, State::Up(_)));
+            up.filter_map(|at| self.get(at, "/health/detailed").map(|health| (at, health)))
+                .find(|(_, health)| health["shards"][0]["role"] == "leader")
+                .map(|(at, _)| at)
+        })
+    }
+
+    /// Another node than this.
+    pub(super) fn other(&self, than: usize) -> usize {
+        (than + 1) % NODES
+    }
+
+    /// Waits until all nodes serve, have caught up, and say that nothing is wrong.
+    pub(super) fn healthy(&self) {
+        for at in 0..NODES {
+            until("a ready node", || self.get(at, "/readyz"));
+            until("a whole grid", || self.get(at, "/v1/grid").filter(|grid| grid["healthy"] == true));
+        }
+    }
+
+    /// What a node exports, as sorted lines.
+    pub(super) fn export(&self, at: usize) -> Vec<String> {
+        let exported = until("an export", || {
+            let reply = self.client.get(self.url(at, "/v1/export?consistency=strong")).send().ok()?;
+            if reply.status().is_success() { reply.text().ok() } else { None }
+        });
+        let mut lines: Vec<String> = exported.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    /// What every node exports: the same.
+    pub(super) fn exports(&self) -> Vec<String> {
+        self.healthy();
+        let exports: Vec<Vec<String>> = (0..NODES).map(|at| self.export(at)).collect();
+        for (at, export) in exports.iter().enumerate().skip(1) {
+            let differing = export.iter().filter(|line| exports[0].binary_search(line).is_err());
+            let missing = exports[0].iter().filter(|line| export.binary_search(line).is_err());
+            let differing: Vec<&String> = differing.chain(missing).take(4).collect();
+            assert!(*export == exports[0], "{} exports something else than {}: {differing:#?}", self.name(at), self.name(0));
+        }
+        exports.into_iter().next().unwrap()
+    }
+}
