@@ -9,8 +9,8 @@ use openraft::{Config, SnapshotPolicy};
 pub struct Timing {
     /// How often a leader gives a sign of life. Default: 250 ms.
     pub heartbeat: Duration,
-    /// How long a replica waits for one before it stands for election, at least and at most. No replica votes for another within
-    /// the longer of them after its leader's last sign. Default: 500 and 750 ms.
+    /// The consensus's election time-outs; the second is the lease: no replica votes for another within it after its leader's last sign.
+    /// A replica stands for election one to two leases after that sign, another time in each round. Default: 500 and 750 ms.
     pub election: [Duration; 2],
 }
 

@@ -11,6 +11,10 @@ use crate::error::OpenError;
 use crate::opening::{log_config, manifest_or_first};
 use crate::store::StoreConfig;
 
+/// The file of a data directory that says which grid of several nodes it belongs to. Where it is, the log is the consensus's: no tool may
+/// take anything out of it.
+pub const GRID_FILE: &str = "GRID";
+
 /// An open data directory. Cheap to clone; it is free again when the last clone, and every store opened over it, is gone.
 #[derive(Clone, Debug)]
 pub struct Directory {

@@ -50,7 +50,7 @@ mod store;
 mod sync;
 mod write_log;
 
-pub use directory::Directory;
+pub use directory::{Directory, GRID_FILE};
 pub use error::{KeepFailure, OpenError, SubmitError, ViewError};
 pub use load::WriteLogHealth;
 pub use manifest::{Configuration, ManifestError};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
-use sutra_storage::Configuration;
+use sutra_storage::{Configuration, GRID_FILE};
 use sutra_wal::LogPoint;
 
 use crate::map::GridMap;
@@ -62,7 +62,7 @@ pub enum MetaFileError {
 
 /// Where it is.
 pub(crate) fn path(dir: &Path) -> PathBuf {
-    dir.join("GRID")
+    dir.join(GRID_FILE)
 }
 
 impl MetaFile {

@@ -8,7 +8,6 @@ use sutra_segment::{Segment, SegmentId, naturalise};
 use super::checkpoint::entry;
 use super::{KeepError, Keeper, Work, segment_path};
 use crate::control::Control;
-use crate::error::OpenError;
 use crate::manifest::{FileEntry, Manifest, NamespaceEntry};
 use crate::opening;
 use crate::replica::{Checkpoint, CheckpointFile, Incoming};
@@ -63,7 +62,7 @@ impl Keeper {
             namespaces: namespaces.ok_or_else(|| unusable("a namespace names a segment that is not among its files"))?,
             ..theirs
         };
-        let state = opening::restored(self.dir.path(), &manifest, &segments).map_err(|error| unusable(&sentence(&error)))?;
+        let state = opening::restored(self.dir.path(), &manifest, &segments).map_err(|error| unusable(&error.to_string()))?;
         self.adopt(manifest)?;
         self.segments = segments;
         // It was of what is gone now.
@@ -110,8 +109,4 @@ impl Keeper {
         self.sync_segments()?;
         Ok(segments)
     }
-}
-
-fn sentence(error: &OpenError) -> String {
-    error.to_string()
 }

@@ -57,6 +57,15 @@ pub enum OfflineError {
     /// The identity could not be read or written, or the repaired store does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// What is cut from its log may have been acknowledged by its word, and the other replicas have it.
+    #[error(
+        "data directory {dir} holds a replica of a grid of several nodes and is not repaired: the other nodes have all that was acknowledged; \
+         start a new node in its place with `sutra cluster replace-node`"
+    )]
+    Replica {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// A release of another format wrote it: nothing says that it is damaged.
     #[error("{file} is of another release and can't be repaired by this one: {reason}")]
     OtherRelease {

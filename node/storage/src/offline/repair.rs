@@ -15,6 +15,7 @@ use super::error::{OfflineError, told};
 use super::salvage::{Damaged, Salvaged};
 use super::verify::graph_fault;
 use crate::datadir::{DataDir, Identity, identity_file};
+use crate::directory::GRID_FILE;
 use crate::error::OpenError;
 use crate::keeper::{graph_path, segment_path};
 use crate::manifest::{self, FileEntry, Manifest, ManifestError};
@@ -67,6 +68,10 @@ struct Rewrite {
 impl Plan {
     /// `None`: there has never been anything in the directory.
     fn new(dir: &Directory) -> Result<Option<Self>, OfflineError> {
+        let grid = dir.path.join(GRID_FILE);
+        if dir.disk.size(&grid).is_ok() {
+            return Err(OfflineError::Replica { dir: dir.path.clone() });
+        }
         let (manifest, fault) = match Manifest::read(&*dir.disk, &dir.path) {
             Ok(Some(manifest)) => (Some(manifest), None),
             Ok(None) => {

@@ -36,6 +36,17 @@ fn repaired(archive: &Archive) -> Repaired {
     done
 }
 
+#[test]
+fn a_replica_of_a_grid_is_not_repaired() {
+    let archive = archive(1);
+    let file = Path::new(DIR).join(sutra_storage::GRID_FILE);
+    sutra_disk::replace(archive.disk().as_ref(), &file, b"{}").unwrap();
+    let before = (archive.bytes(), archive.disk.mutations());
+    let refused = offline::repair(archive.disk(), Path::new(DIR), true).unwrap_err();
+    assert!(matches!(refused, OfflineError::Replica { .. }) && refused.to_string().contains("replace-node"), "{refused}");
+    assert_eq!((archive.bytes(), archive.disk.mutations()), before);
+}
+
 /// Opens what was repaired, asks it and writes to it.
 fn lives_on(archive: &Archive) -> Contents {
     let now = contents(archive);
