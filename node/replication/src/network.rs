@@ -27,10 +27,10 @@ use crate::words::{decode, encode};
 /// take longer, and sending the same again would only add to what it has to do.
 const APPEND_HEARTBEATS: u32 = 16;
 /// How many heartbeats a reply to a message of a snapshot's transfer is waited for before it is sent again, and how often it is sent.
-const PIECE_HEARTBEATS: u32 = 40;
-const PIECE_TRIES: u32 = 3;
+const PIECE_HEARTBEATS: u32 = 12;
+const PIECE_TRIES: u32 = 10;
 /// How often a peer is asked whether it has checked and installed all of it.
-const END_TRIES: u32 = 60;
+const END_TRIES: u32 = 200;
 /// Bytes of a piece, and how many are on their way at once.
 const PIECE_BYTES: usize = 1 << 20;
 const PIECES_IN_FLIGHT: usize = 4;

@@ -41,6 +41,11 @@ impl Patience {
         self.0.leaves.store(leaves, Ordering::Release);
     }
 
+    /// Whether it is about to leave.
+    pub(crate) fn leaves(&self) -> bool {
+        self.0.leaves.load(Ordering::Acquire)
+    }
+
     /// Stands for election when it is time to, until the replica has stopped.
     pub(crate) async fn watch(self, raft: Raft, timing: Timing) {
         let (metrics, lease) = (raft.metrics(), timing.lease());
@@ -58,7 +63,7 @@ impl Patience {
             let may_stand = {
                 let now = metrics.borrow();
                 let votes = now.membership_config.voter_ids().any(|id| id == now.id);
-                votes && now.state != ServerState::Leader && !self.0.leaves.load(Ordering::Acquire)
+                votes && now.state != ServerState::Leader && !self.leaves()
             };
             if !may_stand {
                 self.heard();
@@ -78,9 +83,10 @@ impl Patience {
     }
 }
 
-/// The time that is `share` of the way, of 2^32, from one to the other.
+/// The time that is `share` of the way, of 2^32, from one to the other, to the nanosecond below.
 fn between(from: Duration, to: Duration, share: u32) -> Duration {
-    from + (to - from).mul_f64(f64::from(share) / 2_f64.powi(32))
+    let nanos = ((to - from).as_nanos() * u128::from(share)) >> 32;
+    from + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 /// Other replicas have other numbers.

@@ -141,6 +141,9 @@ async fn do_asked(group: Group, mut asked: mpsc::UnboundedReceiver<Asked>) {
 
 /// Proposals reach the consensus in the order of their record times.
 async fn propose(group: &Group, payload: Vec<u8>, proposal: Proposal) {
+    if group.leaves() {
+        return proposal.resolve(Fate::Refused);
+    }
     let logged = Logged::watched();
     let fate = move |logged: &Logged| if logged.is_set() { Fate::Unknown } else { Fate::Refused };
     match group.raft().client_write_ff(Words { payload, logged: logged.clone() }).await {
