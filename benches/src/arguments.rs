@@ -16,8 +16,10 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Measure the storage engine
-    Storage(Box<Storage>),
+    /// Measure the storage engine and a node alone
+    Storage(Box<Run>),
+    /// Measure a grid of several nodes
+    Grid(Box<Run>),
     /// Send back every frame: what requests over TCP are compared with
     #[command(hide = true)]
     Echo,
@@ -32,7 +34,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Storage {
+pub(crate) struct Run {
     /// Measure only this; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
@@ -42,7 +44,7 @@ pub(crate) struct Storage {
     /// Name the measurements and do nothing
     #[arg(long)]
     pub(crate) list: bool,
-    /// Write the table to --results even if this run was small or not of everything
+    /// Write the table even if this run was small or not of everything
     #[arg(long)]
     pub(crate) write: bool,
     /// Measure nothing; make the table of what was measured before
@@ -63,8 +65,8 @@ pub(crate) struct Storage {
     /// Where stores are made; it must be on the disk that is to be measured
     #[arg(long, value_name = "DIR", default_value = "target/bench/scratch")]
     pub(crate) scratch: PathBuf,
-    /// Where raw samples are kept, as JSON
-    #[arg(long, value_name = "DIR", default_value = "target/bench/storage")]
+    /// Where raw samples are kept, as JSON, in a folder for each suite
+    #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub(crate) records: PathBuf,
     /// What is fetched once and kept
     #[arg(long, value_name = "DIR", env = "SUTRA_CACHE", default_value = "target/bench/cache")]

@@ -1,10 +1,10 @@
-//! Measures Sutra Grid against the goals of its design. `cargo xtask bench storage` builds and runs it; `benches/README.md` tells how
-//! to read what it says.
+//! Measures Sutra Grid against the goals of its design. `cargo xtask bench storage` and `cargo xtask bench grid` build and run it;
+//! `benches/README.md` tells how to read what it says.
 //!
 //! ```text
-//!   suite ─→ measure/… ─→ process/ (sutra-node, engine, echo)   peer/ (FalkorDB)   disk/ (bare log)
+//!   suite ─→ measure/… ─→ process/ (sutra-node, grids, engine, echo)  peer/ (FalkorDB)   disk/ (bare log)
 //!     │          │  └──→ generator/ (the great store), wordnet/ (the corpus)
-//!     │          └─────→ statistics ─→ report/ ─→ target/bench/storage/NAME-SCALE.json, benches/RESULTS.md
+//!     │          └─────→ statistics ─→ report/ ─→ target/bench/SUITE/NAME-SCALE.json, benches/RESULTS.md
 //!     └─ scale, setting
 //! ```
 //!
@@ -53,7 +53,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
-        Command::Storage(arguments) => suite::run(*arguments),
+        Command::Storage(arguments) => suite::run(measure::STORAGE, *arguments),
+        Command::Grid(arguments) => suite::run(measure::GRID, *arguments),
         Command::Echo => tokio::runtime::Runtime::new()?.block_on(process::serve_echo()),
         Command::Engine { data, seed } => tokio::runtime::Runtime::new()?.block_on(process::serve_engine(&data, seed)),
     }

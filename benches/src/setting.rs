@@ -32,7 +32,7 @@ impl Setting {
     /// # Errors
     /// If it was not given.
     pub(crate) fn node(&self) -> anyhow::Result<&Path> {
-        self.node.as_deref().context("--node names no sutra-node; `cargo xtask bench storage` builds and names it")
+        self.node.as_deref().context("--node names no sutra-node; `cargo xtask bench` builds and names it")
     }
 
     /// WordNet as an import file.
@@ -40,7 +40,7 @@ impl Setting {
     /// # Errors
     /// If it was not given.
     pub(crate) fn wordnet(&self) -> anyhow::Result<&Path> {
-        self.wordnet.as_deref().context("--wordnet names no corpus; `cargo xtask bench storage` makes and names it")
+        self.wordnet.as_deref().context("--wordnet names no corpus; `cargo xtask bench` makes and names it")
     }
 
     /// The directory for stores.

@@ -2,14 +2,15 @@
 #![allow(clippy::print_stdout, reason = "the table of a run that writes no file is its answer")]
 
 use std::fs;
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
-use crate::arguments::Storage;
-use crate::measure::{self, Measurement};
+use crate::arguments::Run;
+use crate::measure::{Measurement, Suite};
 use crate::progress;
-use crate::report::{About, Commit, Goal, Machine, Record, Recorder, Records, Row, Unit, render};
+use crate::report::{About, Commit, Goal, Machine, Record, Recorder, Records, Row, Unit, bind, render};
 use crate::scale::Scale;
 use crate::setting::Setting;
 
@@ -17,16 +18,16 @@ use crate::setting::Setting;
 ///
 /// # Errors
 /// If something cannot be measured at all; a measurement that fails is a line of the table, told at the end.
-pub(crate) fn run(arguments: Storage) -> anyhow::Result<()> {
+pub(crate) fn run(suite: Suite, arguments: Run) -> anyhow::Result<()> {
     if arguments.list {
-        for measurement in measure::ALL {
+        for measurement in suite.measurements {
             println!("{:16} {}", measurement.name, measurement.about);
         }
         return Ok(());
     }
-    let chosen = choose(&arguments.only)?;
-    let Storage { scale, seed, node, wordnet, source, scratch, cache, write, table, .. } = arguments;
-    let records = Records::at(&arguments.records)?;
+    let chosen = choose(suite, &arguments.only)?;
+    let Run { scale, seed, node, wordnet, source, scratch, cache, write, table, .. } = arguments;
+    let records = Records::at(&arguments.records.join(suite.part.name))?;
     let mut failed = Vec::new();
     if !table {
         for dir in [&scratch, &cache] {
@@ -43,12 +44,16 @@ pub(crate) fn run(arguments: Storage) -> anyhow::Result<()> {
             failed.extend(error.map(|_| measurement.name));
         }
     }
-    let shown: Vec<&Measurement> = if table || write { measure::ALL.iter().collect() } else { chosen };
+    let shown: Vec<&Measurement> = if table || write { suite.measurements.iter().collect() } else { chosen };
     let whole = arguments.only.is_empty() && scale == Scale::Full;
-    let text = paper(&records, scale, &shown)?;
+    let text = section(suite, &records, scale, &shown)?;
     if write || (whole && failed.is_empty() && !table) {
         let path = source.join("RESULTS.md");
-        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        let old = match fs::read_to_string(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => bail!("read {}: {error}", path.display()),
+            old => old.unwrap_or_default(),
+        };
+        fs::write(&path, bind(&old, suite.part, &text)).with_context(|| format!("write {}", path.display()))?;
         progress::step(format_args!("wrote {}", path.display()));
     } else {
         println!("{text}");
@@ -60,13 +65,13 @@ pub(crate) fn run(arguments: Storage) -> anyhow::Result<()> {
 }
 
 /// Those with these names; all without any.
-fn choose(only: &[String]) -> anyhow::Result<Vec<&'static Measurement>> {
+fn choose(suite: Suite, only: &[String]) -> anyhow::Result<Vec<&'static Measurement>> {
     if only.is_empty() {
-        return Ok(measure::ALL.iter().collect());
+        return Ok(suite.measurements.iter().collect());
     }
     only.iter()
         .map(|name| {
-            let found = measure::ALL.iter().find(|measurement| measurement.name == name);
+            let found = suite.measurements.iter().find(|measurement| measurement.name == name);
             found.with_context(|| format!("there is no measurement {name:?}; --list names them"))
         })
         .collect()
@@ -83,7 +88,7 @@ fn measure(measurement: &Measurement, setting: &Setting, about: About) -> (Recor
     (recorder.finish(about, started.elapsed().as_secs_f64()), error)
 }
 
-fn paper(records: &Records, scale: Scale, shown: &[&Measurement]) -> anyhow::Result<String> {
+fn section(suite: Suite, records: &Records, scale: Scale, shown: &[&Measurement]) -> anyhow::Result<String> {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for measurement in shown {
         match records.find(measurement.name, scale)? {
@@ -91,7 +96,7 @@ fn paper(records: &Records, scale: Scale, shown: &[&Measurement]) -> anyhow::Res
             None => missing.push(measurement.name),
         }
     }
-    Ok(render(scale, &found, &missing))
+    Ok(render(suite.part, scale, &found, &missing))
 }
 
 #[cfg(test)]
@@ -100,14 +105,17 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
+    use crate::measure::{GRID, STORAGE};
 
     #[test]
     fn names_choose_measurements_and_unknown_ones_are_refused() {
-        assert_eq!(choose(&[]).unwrap().len(), measure::ALL.len());
-        assert_eq!(choose(&["idle".into()]).unwrap()[0].name, "idle");
-        assert!(choose(&["idel".into()]).unwrap_err().to_string().contains("\"idel\""));
-        let names: HashSet<&str> = measure::ALL.iter().map(|measurement| measurement.name).collect();
-        assert_eq!(names.len(), measure::ALL.len());
+        for suite in [STORAGE, GRID] {
+            assert_eq!(choose(suite, &[]).unwrap().len(), suite.measurements.len());
+            assert_eq!(choose(suite, &["idle".into()]).unwrap()[0].name, "idle");
+            assert!(choose(suite, &["idel".into()]).unwrap_err().to_string().contains("\"idel\""));
+            let names: HashSet<&str> = suite.measurements.iter().map(|measurement| measurement.name).collect();
+            assert_eq!(names.len(), suite.measurements.len());
+        }
     }
 
     #[test]
@@ -124,7 +132,7 @@ mod tests {
         };
         let (record, error) = measure(&failing, &setting, about);
         assert!(error.is_some());
-        let text = render(Scale::Small, &[record], &[]);
+        let text = render(STORAGE.part, Scale::Small, &[record], &[]);
         assert!(text.contains("| a disk that is full | – | not measured | no space left | – |"), "{text}");
     }
 }

@@ -12,12 +12,15 @@ use crate::wordnet::download;
 use crate::workspace;
 
 pub(crate) const HELP: &str = "\
-Measures the storage engine against the goals of its design and writes benches/RESULTS.md.
+Measures the storage engine, or a grid of several nodes, against the goals of their design and writes
+that part of benches/RESULTS.md.
 
-Usage: cargo xtask bench [storage] [--only NAME]… [--scale small|full] [--write] [--seed N]
-       cargo xtask bench [storage] --list
-       cargo xtask bench [storage] --table [--write]
+Usage: cargo xtask bench [storage|grid] [--only NAME]… [--scale small|full] [--write] [--seed N]
+       cargo xtask bench [storage|grid] --list
+       cargo xtask bench [storage|grid] --table [--write]
 
+  storage       the storage engine and a node alone, about an hour; what is measured if none is named
+  grid          three and five nodes on this machine, about half an hour
   --only NAME   measure only this; may be given several times
   --scale small a tenth of the concepts and few repetitions: shows that everything runs, in
                 minutes; the goals are those of the full scale
@@ -27,15 +30,16 @@ Usage: cargo xtask bench [storage] [--only NAME]… [--scale small|full] [--writ
   --table       measure nothing; print, or with --write write, what was measured before
   --seed N      what the generated store and the questions are drawn from
 
-A full run needs about an hour, 10 GiB of disk and 8 GiB of memory, and a machine that does nothing else.
-Progress goes to standard error; raw samples to target/bench/storage/NAME-SCALE.json.
+A full run needs 10 GiB of disk and 8 GiB of memory, and a machine that does nothing else.
+Progress goes to standard error; raw samples to target/bench/storage/NAME-SCALE.json, target/bench/grid/….
 WordNet and FalkorDB are fetched once into ~/.cache/sutra. benches/README.md says how to read the table.";
 
 pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
-    match arguments.word().as_deref() {
-        None | Some("storage") => {}
-        Some(other) => return Err(Failure::usage(format!("{other:?} cannot be measured; storage can"))),
-    }
+    let suite = match arguments.word().as_deref() {
+        None | Some("storage") => "storage",
+        Some("grid") => "grid",
+        Some(other) => return Err(Failure::usage(format!("{other:?} cannot be measured; storage and grid can"))),
+    };
     let chosen = Chosen::take(&mut arguments)?;
     arguments.finish()?;
     tools::require(&[tools::CARGO, tools::LINKER, tools::CPP, tools::MAKE])?;
@@ -43,9 +47,9 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
     let programs = directory.join("release");
     build()?;
     let mut bench = Command::new(programs.join("sutra-bench"));
-    bench.current_dir(workspace::root()).arg("storage").args(&chosen.passed_on);
+    bench.current_dir(workspace::root()).arg(suite).args(&chosen.passed_on);
     bench.arg("--source").arg(workspace::root().join("benches"));
-    bench.arg("--records").arg(directory.join("bench/storage"));
+    bench.arg("--records").arg(directory.join("bench"));
     if chosen.measures {
         bench.arg("--node").arg(programs.join("sutra-node"));
         bench.arg("--wordnet").arg(download::full_corpus()?);

@@ -45,10 +45,17 @@ impl Child {
     /// # Errors
     /// If it takes longer than `limit`.
     pub(crate) fn terminate(mut self, limit: Duration) -> anyhow::Result<ExitStatus> {
-        // The shell has the builtin `kill`; a minimal machine has no other.
-        let kill = ["-c", r#"kill -s TERM "$1""#, "sh", &self.id().to_string()].map(str::to_owned);
-        Command::new("sh").args(kill).status().with_context(|| format!("end {}", self.name))?;
+        self.signal("TERM")?;
         self.wait(limit)
+    }
+
+    /// Sends it a signal, as `kill -s NAME`.
+    pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
+        // The shell has the builtin `kill`; a minimal machine has no other.
+        let kill = ["-c", r#"kill -s "$1" "$2""#, "sh", name, &self.id().to_string()].map(str::to_owned);
+        let status = Command::new("sh").args(kill).status().with_context(|| format!("signal {}", self.name))?;
+        anyhow::ensure!(status.success(), "{} could not be sent SIG{name}", self.name);
+        Ok(())
     }
 
     /// Waits for its end.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `child` | a process that never outlives us |
 //! | `node` | a `sutra-node` of our own |
+//! | `grid` | several of them, one grid |
 //! | `engine` | ourselves again, with a store open, told what to do with it |
 //! | `echo` | the bare echo that requests over TCP are compared with |
 //! | `usage` | memory and processor time, from /proc |
@@ -11,11 +12,13 @@
 mod child;
 mod echo;
 mod engine;
+mod grid;
 mod node;
 mod usage;
 
 pub(crate) use child::{Child, pause};
 pub(crate) use echo::{Echo, serve as serve_echo};
 pub(crate) use engine::{Engine, Order, Tail, serve as serve_engine};
+pub(crate) use grid::Grid;
 pub(crate) use node::Node;
 pub(crate) use usage::{Memory, ProcessorTime, Watch, quiet};

@@ -29,33 +29,68 @@ pub(crate) struct Node {
     pub(crate) ready_after: Duration,
 }
 
-impl Node {
+/// A node that does not serve yet.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    child: Child,
+    messages: mpsc::Receiver<Said>,
+    said: Vec<String>,
+}
+
+impl Starting {
     /// Runs `sutra-node serve` over `data`, at ports that are free.
-    pub(crate) fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn spawn<'a>(program: &Path, data: &Path, flags: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
-        command.args(["serve", "--http", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--data-dir"]).arg(data);
+        command.args(["serve", "--http", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--data-dir"]).arg(data).args(flags);
         // RUST_LOG could hide the line that says "ready".
         command.env("NO_COLOR", "1").env_remove("RUST_LOG");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let started = Instant::now();
         let mut child = Child::spawn(&mut command)?;
-        let messages = child.process().stderr.take().context("the node's messages cannot be read")?;
-        let (sender, receiver) = mpsc::channel();
-        std::thread::spawn(move || listen(messages, started, &sender));
-        let mut said = Vec::new();
-        let patience = started + START;
+        let lines = child.process().stderr.take().context("the node's messages cannot be read")?;
+        let (sender, messages) = mpsc::channel();
+        std::thread::spawn(move || listen(lines, started, &sender));
+        Ok(Self { child, messages, said: Vec::new() })
+    }
+
+    /// Waits until it says that it waits for a grid.
+    pub(crate) fn waits(&mut self) -> anyhow::Result<()> {
+        match self.hear(|said| matches!(said, Said::Waiting))? {
+            Said::Waiting => Ok(()),
+            _ => bail!("the node serves, and should wait for a grid"),
+        }
+    }
+
+    /// Waits until it serves.
+    pub(crate) fn ready(mut self) -> anyhow::Result<Node> {
+        match self.hear(|said| matches!(said, Said::Ready { .. }))? {
+            Said::Ready { http, tcp, after } => Ok(Node { child: self.child, http, tcp, ready_after: after }),
+            _ => bail!("the node does not serve"),
+        }
+    }
+
+    fn hear(&mut self, is_it: impl Fn(&Said) -> bool) -> anyhow::Result<Said> {
+        let patience = Instant::now() + START;
         loop {
-            match receiver.recv_timeout(patience.saturating_duration_since(Instant::now())) {
-                Ok(Said::Ready { http, tcp, after }) => return Ok(Self { child, http, tcp, ready_after: after }),
-                Ok(Said::Line(line)) => said.push(line),
+            match self.messages.recv_timeout(patience.saturating_duration_since(Instant::now())) {
+                Ok(said) if is_it(&said) => return Ok(said),
+                Ok(Said::Line(line)) => self.said.push(line),
+                Ok(_) => {}
                 Err(mpsc::RecvTimeoutError::Timeout) => {
-                    bail!("the node was not ready after {START:?}; it said: {}", said.join("\n"))
+                    bail!("the node was not ready after {START:?}; it said: {}", self.said.join("\n"))
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    bail!("the node ended before it was ready; it said: {}", said.join("\n"))
+                    bail!("the node ended before it was ready; it said: {}", self.said.join("\n"))
                 }
             }
         }
+    }
+}
+
+impl Node {
+    /// Runs a node alone over `data`, at ports that are free.
+    pub(crate) fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
+        Starting::spawn(program, data, [])?.ready()
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -81,6 +116,16 @@ impl Node {
         Ok((time, report))
     }
 
+    /// Sends it a signal, as `kill -s NAME`.
+    pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
+        self.child.signal(name)
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(self) -> anyhow::Result<()> {
+        self.child.kill()
+    }
+
     /// Ends it in good order.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         let status = self.child.terminate(END)?;
@@ -89,7 +134,9 @@ impl Node {
     }
 }
 
+#[derive(Debug)]
 enum Said {
+    Waiting,
     Ready { http: String, tcp: String, after: Duration },
     Line(String),
 }
@@ -99,6 +146,7 @@ fn listen(messages: impl Read, started: Instant, sender: &mpsc::Sender<Said>) {
     for line in BufReader::new(messages).lines().map_while(Result::ok) {
         let said = match ready(&line) {
             Some((http, tcp)) => Said::Ready { http, tcp, after: started.elapsed() },
+            None if line.contains("waiting for a grid http=") => Said::Waiting,
             None => Said::Line(line),
         };
         // Once it is ready nobody listens any more.

@@ -2,20 +2,17 @@
 
 use std::fmt::Write as _;
 
+use super::paper::Part;
 use super::record::Record;
 use super::unit::Unit;
 use crate::scale::Scale;
 
-/// `RESULTS.md`: the machine, the table, and when each part was measured. `missing` are measurements without a record.
-pub(crate) fn render(scale: Scale, records: &[Record], missing: &[&str]) -> String {
-    let mut out = String::from("# Measured figures\n\n");
+/// A section of `RESULTS.md`: the machine, the table, and when each measurement was made. `missing` are measurements without a record.
+pub(crate) fn render(part: Part, scale: Scale, records: &[Record], missing: &[&str]) -> String {
+    let mut out = format!("{}\n", part.heading());
     if scale == Scale::Small {
         out.push_str("**Small scale: a tenth of the concepts. These are not the figures of the goals; they only show that the measurements run.**\n\n");
     }
-    out.push_str(
-        "Written by `cargo xtask bench storage`; do not edit. Medians unless a line says otherwise; a ratio is of two figures of one run. \
-         [README.md](README.md) says how to read it.\n\n",
-    );
     machine(&mut out, records);
     out.push_str("\n| what | goal | measured | how | reached? |\n|---|---|---|---|---|\n");
     for row in records.iter().flat_map(|record| &record.rows) {
@@ -23,7 +20,7 @@ pub(crate) fn render(scale: Scale, records: &[Record], missing: &[&str]) -> Stri
         let _ = writeln!(out, "| {} | {goal} | {measured} | {how} | {reached} |", escape(&row.what));
     }
     for name in missing {
-        let _ = writeln!(out, "| {name} | – | not measured | `cargo xtask bench storage --only {name}` was not run | – |");
+        let _ = writeln!(out, "| {name} | – | not measured | `cargo xtask bench {} --only {name}` was not run | – |", part.name);
     }
     out.push_str("\n| measurement | commit | when | took | load average before |\n|---|---|---|---|---|\n");
     for record in records {
@@ -73,13 +70,15 @@ mod tests {
     use super::*;
     use crate::report::{Goal, Row};
 
+    const PART: Part = Part { name: "storage", title: "Storage" };
+
     #[test]
     fn the_table_says_what_is_reached_what_not_and_what_was_not_measured() {
         let rows = vec![
             Row::new("resident | WordNet", Unit::Bytes, Goal::Below(178_257_920.0), 157_286_400.0, "one load"),
             Row::new("start", Unit::Seconds, Goal::Below(0.1), 0.2, "5 starts"),
         ];
-        let text = render(Scale::Full, &[record("memory", rows)], &["idle"]);
+        let text = render(PART, Scale::Full, &[record("memory", rows)], &["idle"]);
         assert!(text.contains("| resident \\| WordNet | < 170 MiB | 150 MiB | one load | yes |"), "{text}");
         assert!(text.contains("| start | < 100 ms | 200 ms | 5 starts | **no** |"), "{text}");
         assert!(text.contains("| idle | – | not measured |"), "{text}");
@@ -89,6 +88,6 @@ mod tests {
 
     #[test]
     fn a_small_run_never_passes_for_a_full_one() {
-        assert!(render(Scale::Small, &[], &[]).contains("**Small scale"));
+        assert!(render(PART, Scale::Small, &[], &[]).contains("**Small scale"));
     }
 }

@@ -88,8 +88,7 @@ fn tests(run: &mut Run, lab: &Lab, instance: &Instance, archives: &Path) -> Resu
         ("RUST_LIB_BACKTRACE", "0".into()),
     ];
     let threads = format!("--test-threads={THREADS}");
-    let mut arguments =
-        vec!["test", "--package", "sutra-e2e", "--test", "kubernetes", "--locked", "--no-fail-fast", "--", threads.as_str()];
+    let mut arguments = vec!["test", "--workspace", "--test", "kubernetes", "--locked", "--no-fail-fast", "--", threads.as_str()];
     let only = env::var(ONLY).unwrap_or_default();
     arguments.extend((!only.is_empty()).then_some(only.as_str()));
     run.tests(workspace::cargo_path(), arguments, &environment)

@@ -20,7 +20,8 @@ const SCHEMATHESIS: &str = "node/api/tests/schemathesis.sh";
 pub(crate) fn check(run: &mut Run) -> Result<()> {
     tools::require(&[tools::PYTHON, tools::LINKER, tools::CPP, tools::MAKE])?;
     let python = environment(run)?;
-    run.run(workspace::cargo_path(), ["build", "--package", "sutra-server", "--bin", "sutra-node", "--locked"], &[])?;
+    // The features of the workspace, as in the other stages: of one package's, all that it shares with them would be built again.
+    run.run(workspace::cargo_path(), ["test", "--workspace", "--test", "it", "--locked", "--no-run"], &[])?;
     let program = run::target_directory()?.join("debug/sutra-node");
     let client = against_a_node(&program, |node| {
         run.check(python.join("bin/python"), [OsString::from(CLIENT), node.tcp.clone().into()], &[])

@@ -1,0 +1,38 @@
+//! Several nodes that keep the same knowledge, as processes on this one machine: they share its cores and its disk.
+//!
+//! | module | figures |
+//! |---|---|
+//! | `failover` | how long nobody can write when a leader is lost, leaves, or freezes |
+//! | `load` | a client that writes all the time |
+//! | `writes` | replicated writes against those of a node alone |
+//! | `import` | WordNet through HTTP |
+//! | `reads` | reads and paths through every node |
+//! | `rebuild` | a replica made anew, against a bare copy of its files |
+//! | `idle` | processor time and memory of nodes that nobody asks anything |
+
+use super::Measurement;
+
+mod failover;
+mod idle;
+mod import;
+mod load;
+mod reads;
+mod rebuild;
+mod writes;
+
+/// Why a figure of several shards is missing.
+const ONE_SHARD: &str = "this version keeps one shard, with a replica on every node";
+
+/// The quick ones first.
+pub(super) const ALL: &[Measurement] = &[
+    Measurement { name: "import", about: "WordNet through POST /v1/import into three replicas", run: import::run },
+    Measurement { name: "reads", about: "point reads and paths through every node of three", run: reads::run },
+    Measurement { name: "idle", about: "processor time and memory of three idle nodes", run: idle::run },
+    Measurement {
+        name: "writes",
+        about: "durable writes of 64 callers on three replicas, against a node alone",
+        run: writes::run,
+    },
+    Measurement { name: "failover", about: "the write gap when the leader is lost, leaves, or freezes", run: failover::run },
+    Measurement { name: "rebuild", about: "a replica of a million concepts made anew, against a bare copy", run: rebuild::run },
+];

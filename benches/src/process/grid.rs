@@ -1,0 +1,186 @@
+//! A grid of `sutra-node` processes of our own.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use sutra_peer::{Class, Identity, Peer, PeerSecret};
+use sutra_protocol::founding::{FOUND, FoundRequest, Plan, REPLACE, ReplaceRequest};
+use sutra_protocol::http::GridResponse;
+use tempfile::TempDir;
+
+use super::child::pause;
+use super::node::{Node, Starting};
+use crate::setting::Setting;
+
+/// How long a grid may take to be made, to find a leader, to catch up.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// One shard, with a replica on every node; killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Grid {
+    program: PathBuf,
+    places: Vec<Place>,
+    client: reqwest::blocking::Client,
+    runtime: tokio::runtime::Runtime,
+    _directory: TempDir,
+}
+
+#[derive(Debug)]
+struct Place {
+    name: String,
+    data: PathBuf,
+    /// `HOST:PORT`, which the node keeps.
+    peer: String,
+    node: Option<Node>,
+}
+
+impl Grid {
+    /// So many nodes, founded, with a leader, all caught up.
+    pub(crate) fn start(setting: &Setting, nodes: usize) -> anyhow::Result<Self> {
+        let directory = setting.directory("grid")?;
+        // All at once, or two would get the same.
+        let listeners = (0..nodes).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+        let peers =
+            listeners.iter().map(|listener| Ok(listener.local_addr()?.to_string())).collect::<anyhow::Result<Vec<_>>>()?;
+        drop(listeners);
+        let places = peers.iter().enumerate().map(|(at, peer)| {
+            let name = format!("node-{}", at + 1);
+            Place { data: directory.path().join(&name), name, peer: peer.clone(), node: None }
+        });
+        let mut grid = Self {
+            program: setting.node()?.to_owned(),
+            places: places.collect(),
+            client: reqwest::blocking::Client::builder().no_proxy().timeout(PATIENCE).build().context("make an HTTP client")?,
+            runtime: tokio::runtime::Runtime::new()?,
+            _directory: directory,
+        };
+        let mut starting = (0..nodes).map(|at| grid.spawn(at)).collect::<anyhow::Result<Vec<_>>>()?;
+        starting.iter_mut().try_for_each(Starting::waits)?;
+        let request = FoundRequest { nodes: peers.clone(), plan: Plan { shards: 1, replicas: u32::try_from(nodes)? } };
+        grid.call(|| Peer::founding(peers[0].clone(), None), Class::Founding, FOUND, &request).context("found the grid")?;
+        for (place, starting) in grid.places.iter_mut().zip(starting) {
+            place.node = Some(starting.ready()?);
+        }
+        grid.whole()?;
+        Ok(grid)
+    }
+
+    fn spawn(&self, at: usize) -> anyhow::Result<Starting> {
+        let Place { name, data, peer, .. } = &self.places[at];
+        Starting::spawn(&self.program, data, ["--wait-for-grid", "--node-name", name, "--peer", peer])
+    }
+
+    fn call(
+        &self,
+        peer: impl FnOnce() -> Peer,
+        class: Class,
+        service: u16,
+        request: &impl serde::Serialize,
+    ) -> anyhow::Result<()> {
+        let payload = rmp_serde::to_vec_named(request)?;
+        self.runtime.block_on(async { peer().call(class, service, 0, payload.into(), PATIENCE).await })?;
+        Ok(())
+    }
+
+    /// How many nodes there are, running or not.
+    pub(crate) fn size(&self) -> usize {
+        self.places.len()
+    }
+
+    /// A node that runs.
+    pub(crate) fn node(&self, at: usize) -> anyhow::Result<&Node> {
+        let place = &self.places[at];
+        place.node.as_ref().with_context(|| format!("{} does not run", place.name))
+    }
+
+    /// Its data directory.
+    pub(crate) fn data(&self, at: usize) -> &Path {
+        &self.places[at].data
+    }
+
+    fn take(&mut self, at: usize) -> anyhow::Result<Node> {
+        let place = &mut self.places[at];
+        place.node.take().with_context(|| format!("{} does not run", place.name))
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self, at: usize) -> anyhow::Result<()> {
+        self.take(at)?.kill()
+    }
+
+    /// SIGTERM, and its end.
+    pub(crate) fn stop(&mut self, at: usize) -> anyhow::Result<()> {
+        self.take(at)?.stop()
+    }
+
+    /// Starts a node again over what it has.
+    pub(crate) fn restart(&mut self, at: usize) -> anyhow::Result<()> {
+        let node = self.spawn(at)?.ready()?;
+        self.places[at].node = Some(node);
+        Ok(())
+    }
+
+    /// Starts a node with an empty directory in the place of one that was ended, and has it take that place.
+    pub(crate) fn replace(&mut self, at: usize) -> anyhow::Result<()> {
+        let data = &self.places[at].data;
+        std::fs::remove_dir_all(data).with_context(|| format!("empty {}", data.display()))?;
+        let asked = (0..self.size()).find(|other| self.places[*other].node.is_some()).context("no node runs")?;
+        let mut starting = self.spawn(at)?;
+        starting.waits()?;
+        let grid = self.seen_by(asked)?;
+        let secret = PeerSecret::read(self.places[asked].data.join("peer-secret"))?;
+        let identity = Identity::new(grid.grid_id.as_str(), "sutra-bench")?;
+        let (name, address) = (self.places[at].name.clone(), self.places[at].peer.clone());
+        let peer = || Peer::new(self.places[asked].peer.clone(), identity, secret);
+        self.call(peer, Class::Control, REPLACE, &ReplaceRequest { name, address }).context("replace a node")?;
+        self.places[at].node = Some(starting.ready()?);
+        Ok(())
+    }
+
+    /// `GET /v1/grid` of a node.
+    pub(crate) fn seen_by(&self, at: usize) -> anyhow::Result<GridResponse> {
+        let url = format!("http://{}/v1/grid", self.node(at)?.http);
+        let reply = self.client.get(&url).send().and_then(reqwest::blocking::Response::error_for_status);
+        let text = reply.and_then(reqwest::blocking::Response::text).with_context(|| format!("ask {url}"))?;
+        serde_json::from_str(&text).with_context(|| format!("understand {text}"))
+    }
+
+    /// Which node leads the shard, as a node that runs sees it; waits until one does.
+    pub(crate) fn leader(&self) -> anyhow::Result<usize> {
+        let mut found = None;
+        self.until("a leader", |grid| {
+            let name = grid.shards.first().and_then(|shard| shard.leader.as_deref());
+            found = self.places.iter().position(|place| Some(place.name.as_str()) == name && place.node.is_some());
+            found.is_some()
+        })?;
+        found.context("no node leads")
+    }
+
+    /// Waits until every node serves and has applied all that any has.
+    pub(crate) fn whole(&self) -> anyhow::Result<()> {
+        self.until("a whole grid", |grid| {
+            let mut replicas = grid.shards.iter().flat_map(|shard| &shard.replicas);
+            grid.healthy && grid.nodes.len() == self.size() && replicas.all(|replica| replica.lag == Some(0))
+        })
+    }
+
+    fn until(&self, what: &str, mut is_so: impl FnMut(&GridResponse) -> bool) -> anyhow::Result<()> {
+        let since = Instant::now();
+        let mut last = None;
+        while since.elapsed() < PATIENCE {
+            for at in (0..self.size()).filter(|at| self.places[*at].node.is_some()) {
+                match self.seen_by(at) {
+                    Ok(grid) if is_so(&grid) => return Ok(()),
+                    Ok(grid) => last = Some(grid.problems.join("; ")),
+                    Err(error) => last = Some(error.to_string()),
+                }
+            }
+            pause(PAUSE);
+        }
+        bail!("there was not {what} within {PATIENCE:?}: {}", last.unwrap_or_default())
+    }
+}
