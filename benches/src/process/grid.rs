@@ -1,6 +1,6 @@
 //! A grid of `sutra-node` processes of our own.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -42,11 +42,9 @@ impl Grid {
     /// So many nodes, founded, with a leader, all caught up.
     pub(crate) fn start(setting: &Setting, nodes: usize) -> anyhow::Result<Self> {
         let directory = setting.directory("grid")?;
-        // All at once, or two would get the same.
-        let listeners = (0..nodes).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
-        let peers =
-            listeners.iter().map(|listener| Ok(listener.local_addr()?.to_string())).collect::<anyhow::Result<Vec<_>>>()?;
-        drop(listeners);
+        // Each at an address of its own, where no other process is given the same port meanwhile.
+        let peer = |at: u8| TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2 + at), 0))?.local_addr();
+        let peers = (0..u8::try_from(nodes)?).map(|at| Ok(peer(at)?.to_string())).collect::<std::io::Result<Vec<_>>>()?;
         let places = peers.iter().enumerate().map(|(at, peer)| {
             let name = format!("node-{}", at + 1);
             Place { data: directory.path().join(&name), name, peer: peer.clone(), node: None }

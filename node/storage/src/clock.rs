@@ -1,10 +1,14 @@
 //! Record time.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sutra_protocol::Timestamp;
 
-/// The wall clock.
+/// Tells what time it is.
+pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The operating system's wall clock.
 pub(crate) fn wall_clock() -> Timestamp {
     let micros = match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),

@@ -50,6 +50,7 @@ mod store;
 mod sync;
 mod write_log;
 
+pub use clock::WallClock;
 pub use directory::{Directory, GRID_FILE};
 pub use error::{KeepFailure, OpenError, SubmitError, ViewError};
 pub use load::WriteLogHealth;

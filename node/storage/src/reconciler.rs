@@ -18,7 +18,7 @@ use sutra_protocol::command::{Applied, Command, LogIndex, Operation};
 use sutra_wal::{AppendError, GroupId, Log, Record};
 use tokio::sync::oneshot;
 
-use crate::clock::{Clock, wall_clock};
+use crate::clock::Clock;
 use crate::control::Control;
 use crate::entry::{self, Entry, Label};
 use crate::error::SubmitError;
@@ -111,7 +111,7 @@ impl Reconciler {
         for item in items {
             match item {
                 Item::Command(pending) => {
-                    batch.commands.push((self.clock.stamp(wall_clock()), pending.command));
+                    batch.commands.push((self.clock.stamp((self.shared.config.wall_clock)()), pending.command));
                     batch.encoded.push(pending.encoded);
                     batch.replies.push(pending.reply);
                 }

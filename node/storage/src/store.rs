@@ -15,7 +15,7 @@ use sutra_protocol::{AsOf, Namespace, Timestamp};
 use sutra_wal::{Durability, Log};
 use tokio::sync::{oneshot, watch};
 
-use crate::clock::{Clock, wall_clock};
+use crate::clock::{Clock, WallClock, wall_clock};
 use crate::datadir::DataDir;
 use crate::entry;
 use crate::error::{KeepFailure, OpenError, SubmitError, ViewError};
@@ -50,6 +50,8 @@ pub struct StoreConfig {
     pub delta_bytes: usize,
     /// What an acknowledgement stands for. Default: fsync.
     pub durability: Durability,
+    /// What record times are made of, and what holds "now" is decided by; it may jump. Default: the operating system's.
+    pub wall_clock: WallClock,
     /// Default: logs the sentence and ends the process with status 1.
     pub on_fatal: OnFatal,
 }
@@ -66,6 +68,7 @@ impl StoreConfig {
             log_bytes: 1 << 30,
             delta_bytes: 48 << 20,
             durability: Durability::Fsync,
+            wall_clock: Arc::new(wall_clock),
             on_fatal: Arc::new(|reason| {
                 tracing::error!(
                     reason,
@@ -363,7 +366,7 @@ impl Store {
 
     /// The wall clock.
     pub fn now(&self) -> Timestamp {
-        wall_clock()
+        (self.0.shared.config.wall_clock)()
     }
 
     /// Every namespace, by name.

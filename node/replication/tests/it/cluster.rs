@@ -1,7 +1,9 @@
 //! Replicas of one shard in one process, each with a data directory of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use sutra_protocol::command::{Applied, Command, Learn, LogIndex, NewConcept, Ope
 use sutra_protocol::{AsOf, Association, AssociationKey, Concept, Knowledge, Namespace};
 use sutra_replication::{Group, GroupSetup, Groups, Node, ReplicaId, Shard, Syncer, Timing};
 use sutra_storage::{Directory, Store, StoreConfig, SubmitError, View};
-use sutra_wal::GroupId;
+use sutra_wal::{AppendError, GroupId};
 use tokio::time::{Instant, timeout};
 
 use crate::network::{Net, member};
@@ -76,6 +78,8 @@ pub(crate) struct Host {
     pub(crate) simulated: Option<SimulatedDisk>,
     dir: PathBuf,
     pub(crate) running: Option<Running>,
+    /// By how many microseconds its wall clock is wrong.
+    pub(crate) skew: Arc<AtomicI64>,
     /// Why it ended by itself.
     pub(crate) fatal: Arc<Mutex<Vec<String>>>,
 }
@@ -99,7 +103,7 @@ impl Cluster {
     pub(crate) async fn add(&mut self, node: u64) {
         let simulated = (!self.setup.is_real).then(|| SimulatedDisk::new(self.setup.seed ^ (node << 32)));
         let dir = if self.setup.is_real { self.folder.path().join(node.to_string()) } else { "/node".into() };
-        self.hosts.insert(node, Host { simulated, dir, running: None, fatal: Arc::default() });
+        self.hosts.insert(node, Host { simulated, dir, running: None, skew: Arc::default(), fatal: Arc::default() });
         self.start(node).await;
     }
 
@@ -115,10 +119,13 @@ impl Cluster {
         let fatal = Arc::clone(&host.fatal);
         let tell = move |reason: &str| fatal.lock().unwrap().push(reason.to_owned());
         let disk = host.disk();
+        let skew = Arc::clone(&host.skew);
+        let right = StoreConfig::at(&host.dir).wall_clock;
         let config = StoreConfig {
             disk: Arc::clone(&disk),
             log_file_bytes: setup.log_file_bytes,
             delta_bytes: setup.delta_bytes,
+            wall_clock: Arc::new(move || right().plus_micros(skew.load(Ordering::Acquire))),
             on_fatal: Arc::new(tell.clone()),
             ..StoreConfig::at(&host.dir)
         };
@@ -141,7 +148,12 @@ impl Cluster {
         timeout(LIMIT, running.shard.stop()).await.expect("a replica does not stop");
         self.net.detach(node);
         drop(running.shard);
-        running.directory.close().unwrap();
+        match running.directory.close() {
+            Ok(()) => {}
+            // What it would have written is a hint for its next start.
+            Err(AppendError::Refused(error)) if error.kind() == ErrorKind::StorageFull => {}
+            Err(error) => panic!("the log of node {node} can't be closed: {error}"),
+        }
     }
 
     /// The power of a node goes: what was not synced is lost, or not.

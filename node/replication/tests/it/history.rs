@@ -1,5 +1,5 @@
-//! Writers and readers, while links are cut and delayed, requests come twice, nodes crash and lose what was not synced, and leaders
-//! leave. What they were told is checked against each other, and at the end against all replicas.
+//! Writers and readers, while links are cut and delayed, requests come twice, nodes crash and lose what was not synced, disks fill up,
+//! clocks jump, and leaders leave. What they were told is checked against each other, and at the end against all replicas.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,6 +25,7 @@ const SUBJECTS: usize = 40 * WRITERS;
 const READERS: usize = 3;
 /// How long the weather is bad.
 const SPAN: Duration = Duration::from_secs(4);
+const DAY_MICROS: u64 = 24 * 3_600 * 1_000_000;
 /// How long a writer waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
@@ -156,7 +157,7 @@ async fn storm(cluster: &mut Cluster, scene: &Scene, random: &mut Random) {
     while Instant::now() < end {
         let node = *random.pick(&nodes).unwrap();
         let other = *random.pick(&nodes).unwrap();
-        match random.below(12) {
+        match random.below(15) {
             0 | 1 => cluster.net.heal(),
             2 => cluster.net.cut(node, other),
             3 => cluster.net.part(&[node], &nodes.iter().copied().filter(|other| *other != node).collect::<Vec<_>>()),
@@ -193,8 +194,18 @@ async fn storm(cluster: &mut Cluster, scene: &Scene, random: &mut Random) {
                 cluster.group(node).hand_over(Duration::from_millis(300)).await;
             }
             10 | 11 if cluster.is_up(node) => {
-                // It fails where the power goes.
+                // It fails where the power goes, and where the disk is full.
                 let _ = cluster.store(node).checkpoint().await;
+            }
+            12 => {
+                let disk = cluster.hosts[&node].simulated.as_ref().unwrap();
+                disk.set_capacity(Some(disk.used() + random.below(96 << 10)));
+            }
+            13 => cluster.hosts[&node].simulated.as_ref().unwrap().set_capacity(None),
+            14 => {
+                // Up to a day in either direction.
+                let skew = random.below(2 * DAY_MICROS) as i64 - DAY_MICROS as i64;
+                cluster.hosts[&node].skew.store(skew, Ordering::Release);
             }
             _ => {}
         }
@@ -234,6 +245,7 @@ async fn history(seed: u64) {
     cluster.net.heal();
     let nodes: Vec<u64> = cluster.hosts.keys().copied().collect();
     for node in &nodes {
+        cluster.hosts[node].simulated.as_ref().unwrap().set_capacity(None);
         if !cluster.is_up(*node) {
             start(&mut cluster, &scene, *node).await;
         }

@@ -13,6 +13,7 @@ mod cluster;
 mod crashes;
 mod elections;
 mod erasing;
+mod full;
 mod history;
 mod network;
 mod reads;

@@ -77,6 +77,11 @@ impl Starting {
         self.line(|line| line.contains(words).then_some(())).is_some()
     }
 
+    /// The lines of its log that were passed over.
+    pub(crate) fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
     /// Waits for the ready line.
     pub(crate) fn ready(mut self) -> Node {
         let Some((http, tcp)) = self.line(ready) else { panic!("the node ended: {:#?}", self.seen) };
@@ -146,7 +151,11 @@ impl Node {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(self.process(), signal).unwrap();
+    }
+
+    pub(crate) fn process(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// Waits for the end: the status and what was logged since the ready line.

@@ -2,13 +2,13 @@
 //!
 //! Each node listens at an address of its own; its peer port is reached through a proxy, which has the address that it advertises.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 use sutra_peer::{CallError, Class, Peer};
 use sutra_protocol::founding::{FOUND, FoundRequest, Founded, Plan};
@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 
 use super::proxy::Proxies;
 use crate::address::Addresses;
-use crate::node::{Node, Starting, command};
+use crate::node::{Node, Starting, program};
 
 pub(super) const NODES: usize = 3;
 
@@ -42,6 +42,13 @@ pub(super) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(since.elapsed() < PATIENCE, "{what} did not come to be in {PATIENCE:?}");
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Ports of a host that are free, and other than its peer port, whether its node runs or not.
+fn free_beside<const N: usize>(peer: SocketAddr, addresses: Addresses, host: u8) -> [SocketAddr; N] {
+    // It fails where the node itself holds it.
+    let _held = TcpListener::bind(peer);
+    addresses.free(host)
 }
 
 /// Most lines of a node's log that a failed test tells.
@@ -96,16 +103,9 @@ impl Grid {
             let name = format!("node-{number}");
             let own = addresses.host(number);
             let advertised = proxies.open(&name, addresses.host(100 + number), own);
-            let [http, tcp] = addresses.free(number);
-            places.push(Place {
-                dir: dir.path().join(&name),
-                name,
-                http,
-                tcp,
-                peer: SocketAddr::new(own, advertised.port()),
-                advertised,
-                state: State::Down,
-            });
+            let peer = SocketAddr::new(own, advertised.port());
+            let [http, tcp] = free_beside(peer, addresses, number);
+            places.push(Place { dir: dir.path().join(&name), name, http, tcp, peer, advertised, state: State::Down });
         }
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let client = reqwest::blocking::Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build().unwrap();
@@ -157,13 +157,15 @@ impl Grid {
         }
         arguments.extend(self.flags.iter().map(String::as_str));
         arguments.extend(more);
-        command(arguments)
+        // A write beyond a file's limit fails then, as on a full disk, and does not end the process.
+        let ignoring = ["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_sutra-node")];
+        program("/bin/sh", ignoring.into_iter().chain(arguments))
     }
 
     /// Starts a node, and waits until it waits for a grid.
     pub(super) fn start_waiting(&mut self, at: usize) {
         let mut starting = Starting::spawn(&mut self.command(at, &["--wait-for-grid"]));
-        assert!(starting.says("waiting for a grid http="), "{} ended", self.places[at].name);
+        assert!(starting.says("waiting for a grid http="), "{} ended: {:#?}", self.places[at].name, starting.seen());
         self.places[at].state = State::Waiting(starting);
     }
 
@@ -207,7 +209,7 @@ impl Grid {
 
     /// From now on a node has other ports for its clients.
     pub(super) fn moves(&mut self, at: usize) {
-        [self.places[at].http, self.places[at].tcp] = self.addresses.free(at as u8 + 1);
+        [self.places[at].http, self.places[at].tcp] = free_beside(self.places[at].peer, self.addresses, at as u8 + 1);
     }
 
     pub(super) fn tcp(&self, at: usize) -> SocketAddr {
@@ -216,12 +218,18 @@ impl Grid {
 
     /// A port at which nobody looks for the node.
     pub(super) fn another_port(&self, at: usize) -> SocketAddr {
-        let [other] = self.addresses.free(at as u8 + 1);
+        let [other] = free_beside(self.places[at].peer, self.addresses, at as u8 + 1);
         other
     }
 
     pub(super) fn signal(&self, at: usize, signal: Signal) {
         self.node(at).signal(signal);
+    }
+
+    /// From now on a node can write nothing behind this many bytes of a file; `None`: as it likes.
+    pub(super) fn limit_files(&self, at: usize, bytes: Option<u64>) {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(self.node(at).process()), Resource::Fsize, limit).unwrap();
     }
 
     pub(super) fn node(&self, at: usize) -> &Node {

@@ -27,11 +27,21 @@ enum Blow {
     /// Nobody hears it.
     Mute,
     Delay,
+    FullDisk,
 }
 
 impl Blow {
-    const ALL: [Self; 8] =
-        [Self::Kill, Self::Freeze, Self::Stop, Self::KillAll, Self::CutOff, Self::Deafen, Self::Mute, Self::Delay];
+    const ALL: [Self; 9] = [
+        Self::Kill,
+        Self::Freeze,
+        Self::Stop,
+        Self::KillAll,
+        Self::CutOff,
+        Self::Deafen,
+        Self::Mute,
+        Self::Delay,
+        Self::FullDisk,
+    ];
 }
 
 struct Nemesis<'a> {
@@ -80,6 +90,11 @@ impl Nemesis<'_> {
             Blow::Deafen => self.weather(victim, [Weather::Fine, Weather::Cut], awhile),
             Blow::Mute => self.weather(victim, [Weather::Cut, Weather::Fine], awhile),
             Blow::Delay => self.weather(victim, [Weather::Slow(Duration::from_millis(40)); 2], awhile),
+            Blow::FullDisk => {
+                self.grid.limit_files(victim, Some(self.random.below(1 << 20)));
+                std::thread::sleep(AWHILE);
+                self.grid.limit_files(victim, None);
+            }
         }
         self.history.event(format!("{name} is well again"));
         self.grid.healthy();
