@@ -139,6 +139,7 @@ impl Metrics {
         own("sutra_write_log_lag_seconds", "gauge", "How long a command that arrives now will wait.", &log.lag_seconds);
         own("sutra_write_log_health", "gauge", "1 is well, 0 turns writes away.", &log.health_score);
         own("sutra_commands_total", "counter", "Commands made durable since the start.", &stats.written);
+        own("sutra_entries_total", "counter", "Entries of the log that they were packed into.", &store.entries);
         if let Some(replica) = replica {
             let labels = format!("{{shard=\"{}\"}}", replica.shard);
             let mut of_shard = |name: &str, kind: &str, help: &str, value: &dyn Display| {
@@ -153,6 +154,10 @@ impl Metrics {
             of_shard("sutra_replica_lag_entries", "gauge", "Entries of its log that the replica has not applied.", &lag);
             let help = "For how long the replica has not applied all of its log.";
             of_shard("sutra_replication_lag_seconds", "gauge", help, &replica.lag_seconds);
+            let help = "Snapshots that other replicas have taken in from this one.";
+            of_shard("sutra_replica_snapshots_sent_total", "counter", help, &replica.snapshots_sent);
+            let help = "Snapshots of other replicas that took the place of what this one had.";
+            of_shard("sutra_replica_snapshots_installed_total", "counter", help, &store.installs);
             let _ = writeln!(text, "# HELP sutra_replica_role 1 for what the replica is.\n# TYPE sutra_replica_role gauge");
             for role in Role::ALL {
                 let (shard, name, is_it) = (replica.shard, role.as_str(), u8::from(role == replica.role));
@@ -161,6 +166,7 @@ impl Metrics {
             let mut of_node = |name: &str, help: &str, value: u64| {
                 let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
             };
+            of_node("sutra_router_retries_total", "Commands that were given to a leader again.", replica.retries);
             of_node("sutra_peer_calls_total", "Requests to other nodes since the start.", replica.peer_calls);
             of_node("sutra_peer_failures_total", "Requests to other nodes that had no reply.", replica.peer_failures);
         }
@@ -169,6 +175,8 @@ impl Metrics {
         };
         let (sum, count) = (store.sync_seconds_total, store.syncs);
         times("sutra_wal_sync_seconds", "Time of writes with fsync of the write-ahead log.", sum, count);
+        let (sum, count) = (store.apply_seconds_total, store.entries);
+        times("sutra_apply_seconds", "Time in which entries of the log were applied and published.", sum, count);
         let (sum, count) = (store.checkpoint_seconds_total, store.checkpoints);
         times("sutra_checkpoint_seconds", "Time of checkpoints.", sum, count);
         // Encoding into a string fails only where a family has no metrics, and then what was encoded so far is still true.
@@ -220,7 +228,14 @@ mod tests {
         let open = metrics.connected(Interface::Http);
         let closed = metrics.connected(Interface::Tcp);
         drop(closed);
-        let store = StoreStats { syncs: 3, sync_seconds_total: 0.25, ..StoreStats::default() };
+        let store = StoreStats {
+            syncs: 3,
+            sync_seconds_total: 0.25,
+            entries: 9,
+            apply_seconds_total: 0.125,
+            installs: 4,
+            ..StoreStats::default()
+        };
         let write_log = WriteLogStats { health_score: 0.75, ..WriteLogStats::default() };
         let stats = StatsResponse { concepts: 7, segments: 2, checkpoints: 5, write_log, ..StatsResponse::default() };
         let replica = ReplicaNumbers {
@@ -231,6 +246,8 @@ mod tests {
             last: 12,
             applied: 10,
             lag_seconds: 0.5,
+            snapshots_sent: 6,
+            retries: 8,
             peer_calls: 3,
             peer_failures: 1,
         };
@@ -241,7 +258,13 @@ mod tests {
             r#"sutra_replica_lag_entries{shard="1"} 2"#,
             r#"sutra_replica_role{shard="1",role="follower"} 1"#,
             r#"sutra_replica_role{shard="1",role="leader"} 0"#,
+            r#"sutra_replica_snapshots_sent_total{shard="1"} 6"#,
+            r#"sutra_replica_snapshots_installed_total{shard="1"} 4"#,
+            "sutra_router_retries_total 8",
             "sutra_peer_failures_total 1",
+            "sutra_entries_total 9",
+            "sutra_apply_seconds_sum 0.125",
+            "sutra_apply_seconds_count 9",
             "sutra_checkpoints_total 5",
             "sutra_write_log_health 0.75",
             "sutra_wal_sync_seconds_sum 0.25",

@@ -1,30 +1,29 @@
 //! A node of a grid: its replicas, and its part in meta.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sutra_disk::Disk;
-use sutra_peer::{Answer, Class, Handler, Identity, PeerSecret, Refusal, Request};
-use sutra_protocol::command::{Command, LogIndex};
-use sutra_protocol::founding::{NodeRecord, REPLACE, ReplaceRequest};
+use sutra_peer::{Class, Identity, PeerSecret};
+use sutra_protocol::command::LogIndex;
+use sutra_protocol::founding::NodeRecord;
 use sutra_replication::{
-    Call, Group, GroupSetup, Groups, Member, Node, PeerPool, ProposeError, ReplicaId, Role, Shard, StartError, Syncer, Timing,
-    Transport,
+    Call, Group, GroupSetup, Groups, Member, Node, PeerPool, ReplicaId, Role, Shard, StartError, Syncer, Timing, Transport,
 };
 use sutra_storage::{Directory, OnFatal, OpenError, Store, StoreConfig};
 use sutra_wal::GroupId;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::answers::{Answers, status};
+use crate::asking::{Asking, announce};
 use crate::converge;
 use crate::door::Door;
-use crate::map::{Change, Epoch, GridMap, ProposedChange, ReplicaRecord, ShardId};
-use crate::messages::{
-    Index, MAP, NodeStatus, PROPOSE, Proposed, READ_INDEX, ReplicaStatus, SCRUB, STATUS, SUBMIT, SubmitRefusal, Submitted,
-};
-use crate::meta::{self, Changed, MetaFile, MetaFileError, MetaMachine};
+use crate::map::{Epoch, GridMap, ReplicaRecord};
+use crate::messages::{Index, NodeStatus, READ_INDEX, SCRUB, STATUS};
+use crate::meta::{self, MetaFile, MetaFileError, MetaMachine};
 use crate::numbers::{self, ReplicaNumbers, Watched};
 use crate::replace;
 use crate::words;
@@ -60,6 +59,8 @@ struct Inner {
     /// Set once this replica has come to what its leader had when it was asked first.
     caught_up: Arc<AtomicBool>,
     watched: Arc<Watched>,
+    /// How often a command was given to a leader again.
+    retries: AtomicU64,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -215,6 +216,7 @@ impl Grid {
             door: door.clone(),
             caught_up,
             watched,
+            retries: AtomicU64::new(0),
             tasks,
         })))
     }
@@ -326,6 +328,11 @@ impl Grid {
         }
     }
 
+    /// A command is given to a leader again.
+    pub(crate) fn count_retry(&self) {
+        self.0.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// What an operator watches of this node's replica.
     pub fn numbers(&self) -> ReplicaNumbers {
         let status = self.shard().status();
@@ -339,6 +346,8 @@ impl Grid {
             last: status.last.unwrap_or_default().0,
             applied: status.applied.map(|at| at.index).unwrap_or_default().0,
             lag_seconds: behind.as_secs_f64(),
+            snapshots_sent: self.shard().snapshots_sent(),
+            retries: self.0.retries.load(Ordering::Relaxed),
             peer_calls,
             peer_failures,
         }
@@ -356,146 +365,6 @@ async fn found(group: Group, members: sutra_replication::Members) {
         tracing::warn!(group = %group.id(), error, "the group could not be founded yet");
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-/// What is needed to propose a change of the map.
-pub(crate) struct Asking {
-    pub(crate) meta: Group,
-    pub(crate) machine: Arc<MetaMachine>,
-    pub(crate) pool: Arc<PeerPool>,
-}
-
-impl Asking {
-    pub(crate) async fn propose(&self, proposed: &ProposedChange) -> Result<Proposed, String> {
-        let payload = words::encode(proposed)?;
-        let (leader, member) = self.meta.leader().ok_or("meta has no leader")?;
-        if leader == self.meta.replica() {
-            return propose_here(&self.meta, payload).await;
-        }
-        let call = Call { class: Class::Control, service: PROPOSE, group: 0, payload: payload.into(), timeout: QUESTION };
-        let reply = self.pool.call(&member, call).await.map_err(|error| error.to_string())?;
-        words::decode(&reply)
-    }
-}
-
-async fn propose_here(meta: &Group, payload: Vec<u8>) -> Result<Proposed, String> {
-    Ok(match meta.propose(payload).await {
-        Ok((_, answer)) => Proposed::Decided(words::decode::<Changed>(&answer)?),
-        Err(ProposeError::NotLeader { .. }) => Proposed::NotLeader,
-        Err(ProposeError::Unknown) => Proposed::Unknown,
-    })
-}
-
-/// Tells the grid where this node serves, until the map says so.
-async fn announce(asking: Arc<Asking>, node: String, record: NodeRecord) {
-    let map = asking.machine.map();
-    loop {
-        let known = Arc::clone(&map.borrow());
-        if known.nodes.get(&node) == Some(&record) {
-            return;
-        }
-        let change = Change::SetNode { name: node.clone(), node: record.clone() };
-        if let Err(reason) = asking.propose(&ProposedChange { known: known.epoch, change }).await {
-            tracing::debug!(reason, "the grid was not told of this node's addresses yet");
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-fn status(node: &str, version: &str, groups: [&Group; 2]) -> NodeStatus {
-    let replicas = groups.map(|group| {
-        let status = group.status();
-        ReplicaStatus {
-            shard: ShardId(group.id().0),
-            replica: group.replica().0,
-            role: status.role.as_str().into(),
-            term: status.term,
-            last: status.last.unwrap_or_default(),
-            applied: status.applied.map(|at| at.index).unwrap_or_default(),
-        }
-    });
-    NodeStatus { node: node.into(), version: version.into(), replicas: replicas.into() }
-}
-
-/// Answers the other nodes.
-struct Answers {
-    asking: Arc<Asking>,
-    secret: PeerSecret,
-    node: Arc<str>,
-    version: &'static str,
-    groups: Groups,
-    meta: Group,
-    shard: Shard,
-}
-
-impl Handler for Answers {
-    fn handle(&self, request: Request) -> Answer {
-        match request.service {
-            SUBMIT => submit(self.shard.store(), &request.payload),
-            READ_INDEX => {
-                let shard = self.shard.clone();
-                reply(async move {
-                    let index: Index = shard.group().read_index().await.ok();
-                    words::encode(&index)
-                })
-            }
-            SCRUB => {
-                let store = self.shard.store().clone();
-                reply(async move {
-                    let index: LogIndex = words::decode(&request.payload)?;
-                    store.wait_applied(index).await;
-                    store.scrub(index).await;
-                    words::encode(&())
-                })
-            }
-            STATUS => {
-                let status = status(&self.node, self.version, [&self.meta, self.shard.group()]);
-                reply(async move { words::encode(&status) })
-            }
-            MAP => {
-                let map = self.asking.machine.map().borrow().clone();
-                reply(async move { words::encode(&*map) })
-            }
-            REPLACE => {
-                let (asking, secret, version) = (Arc::clone(&self.asking), self.secret.clone(), self.version);
-                reply(async move {
-                    let request: ReplaceRequest = words::decode(&request.payload)?;
-                    replace::replace(&asking, &secret, request, version).await?;
-                    words::encode(&())
-                })
-            }
-            PROPOSE => {
-                let meta = self.meta.clone();
-                reply(async move {
-                    let proposed: ProposedChange = words::decode(&request.payload)?;
-                    words::encode(&propose_here(&meta, words::encode(&proposed)?).await?)
-                })
-            }
-            service => {
-                let groups = self.groups.clone();
-                Box::pin(async move {
-                    let handled = groups.handle(service, request.group, &request.payload).await;
-                    handled.map_err(Refusal::new)
-                })
-            }
-        }
-    }
-}
-
-/// The command is admitted before this returns, so that commands of one connection stay in their order.
-fn submit(store: &Store, payload: &Bytes) -> Answer {
-    let admitted = words::decode::<Command>(payload).map(|command| store.admit(command));
-    reply(async move {
-        let submitted: Submitted = match admitted? {
-            Ok(answer) => answer.await.map_err(SubmitRefusal::from),
-            Err(error) => Err(error.into()),
-        };
-        words::encode(&submitted)
-    })
-}
-
-fn reply(answer: impl Future<Output = Result<Vec<u8>, String>> + Send + 'static) -> Answer {
-    Box::pin(async move { answer.await.map(Bytes::from).map_err(Refusal::new) })
 }
 
 /// How far a read on this node has to wait, as the shard's leader says; `None`: nobody says it now.

@@ -10,7 +10,8 @@
 //! |---|---|
 //! | `map` | nodes, shards, replicas, and their changes: pure |
 //! | `meta` | the group that keeps the map |
-//! | `grid` | a node of a grid: start, answer other nodes, hand over, stop |
+//! | `grid` | a node of a grid: start, hand over, stop |
+//! | `answers`, `asking` | what it answers to the others; changes of the map, proposed to meta |
 //! | `route` | where a request goes, and what is tried again |
 //! | `founding` | how nodes become a grid |
 //! | `converge`, `replace` | groups become what the map says; a node takes the place of a lost one |
@@ -20,6 +21,8 @@
 //!
 //! This version keeps one shard, with a replica on every node: every node reads its own, and writes go through the shard's leader.
 
+mod answers;
+mod asking;
 mod converge;
 mod door;
 mod founding;

@@ -24,6 +24,10 @@ pub struct ReplicaNumbers {
     pub applied: u64,
     /// For how long it has not applied all of its log, in seconds.
     pub lag_seconds: f64,
+    /// Snapshots that other replicas have taken in from this one.
+    pub snapshots_sent: u64,
+    /// How often a command was given to a leader again.
+    pub retries: u64,
     /// Requests to other nodes since the start.
     pub peer_calls: u64,
     /// Those that had no reply.

@@ -16,7 +16,7 @@ use sutra_peer::{CallError, Class, Peer, PeerSecret};
 use sutra_protocol::founding::{Card, DESCRIBE, ReplaceRequest};
 use sutra_replication::{Call, Member, Transport as _};
 
-use crate::grid::Asking;
+use crate::asking::Asking;
 use crate::map::{Change, GridMap, ProposedChange};
 use crate::messages::{Invitation, JOIN, MAP, NodeStatus, Proposed, STATUS};
 use crate::words;

@@ -234,6 +234,7 @@ impl Router {
                 Attempt::Unknown if Instant::now() >= until => return Err(RouteError::Late),
                 Attempt::Unknown => return Err(RouteError::Submit(SubmitError::Unknown)),
             }
+            grid.count_retry();
             // Who has just refused is asked again only after a while, unless there is another.
             if tried.replace(leader) == Some(leader) || !matches!(attempt, Attempt::Unknown) {
                 let _ = timeout_at(until, tokio::time::timeout(PAUSE, another_leader(grid, Some(leader)))).await;

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use openraft::error::{ClientWriteError, RaftError};
 use openraft::{ChangeMembers, ServerState};
 use sutra_disk::Disk;
-use sutra_peer::Class;
 use sutra_protocol::command::LogIndex;
 use sutra_wal::{GroupId, Log, LogPoint};
 use tokio::sync::{mpsc, oneshot};
@@ -22,11 +20,11 @@ use crate::machine::{Driven, Inbox, Machine};
 use crate::network::Network;
 use crate::patience::Patience;
 use crate::receive::Receiving;
-use crate::service::{Groups, STAND, Served};
+use crate::service::{Groups, Served};
 use crate::silence::Silence;
 use crate::syncer::Syncer;
 use crate::timing::Timing;
-use crate::transport::{Call, Transport};
+use crate::transport::Transport;
 use crate::types::{Logged, Member, Members, Raft, ReplicaId, Words, point};
 
 /// How long cutting the log may take before it is tried again.
@@ -175,6 +173,7 @@ struct Inner {
     setup: GroupSetup,
     closing: Arc<AtomicBool>,
     patience: Patience,
+    snapshots_sent: Arc<AtomicU64>,
     reads: mpsc::UnboundedSender<oneshot::Sender<Result<LogIndex, ReadError>>>,
 }
 
@@ -200,12 +199,14 @@ impl Group {
         let log = LogStore::new(node.log.clone(), setup, node.syncer.clone(), Arc::clone(&closing), held.clone());
         log.follow(applied).await.map_err(|error| format!("cut the log behind the checkpoint: {error}"))?;
         let silence = Silence::default();
+        let snapshots_sent = Arc::new(AtomicU64::new(0));
         let network = Network {
             group: setup.group.0,
             id: setup.replica.0,
             transport: Arc::clone(&node.transport),
             timing: node.timing,
             silence: silence.clone(),
+            sent: Arc::clone(&snapshots_sent),
         };
         let config = node.timing.config(setup.group.0).validate().map_err(|error| error.to_string())?;
         let driven = Driven::new(Arc::clone(&machine), inbox.clone(), held, Arc::clone(&closing));
@@ -221,10 +222,11 @@ impl Group {
         let patience = Patience::new();
         node.groups.insert(setup.group.0, Served { raft: raft.clone(), receiving, patience: patience.clone() });
         let (reads, asked) = mpsc::unbounded_channel();
-        let group = Self(Arc::new(Inner { raft, node: node.clone(), setup, closing, patience: patience.clone(), reads }));
+        let node = node.clone();
+        let group = Self(Arc::new(Inner { raft, node, setup, closing, patience: patience.clone(), snapshots_sent, reads }));
         tokio::spawn(answer_reads(group.0.raft.clone(), asked));
-        tokio::spawn(silence.watch(group.0.raft.clone(), node.timing));
-        tokio::spawn(patience.watch(group.0.raft.clone(), node.timing));
+        tokio::spawn(silence.watch(group.0.raft.clone(), group.timing()));
+        tokio::spawn(patience.watch(group.0.raft.clone(), group.timing()));
         Ok(group)
     }
 
@@ -255,8 +257,21 @@ impl Group {
         self.0.node.timing
     }
 
+    /// Snapshots that other replicas have taken in from this one, since its start.
+    pub fn snapshots_sent(&self) -> u64 {
+        self.0.snapshots_sent.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn raft(&self) -> &Raft {
         &self.0.raft
+    }
+
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.0.patience
+    }
+
+    pub(crate) fn transport(&self) -> &dyn Transport {
+        &*self.0.node.transport
     }
 
     pub(crate) fn log(&self) -> &Log {
@@ -345,65 +360,6 @@ impl Group {
                 ProposeError::Unknown
             }
         }
-    }
-
-    /// Lets another replica lead, if this one does: it takes no more proposals, one of the others gets what it lacks, and they stand for
-    /// election, the one that has most of the log first. Ends when another leads; `false` if none does within `limit`.
-    pub async fn hand_over(&self, limit: Duration) -> bool {
-        let status = self.status();
-        if status.role != Role::Leader {
-            return true;
-        }
-        // It has all of the log, and would win again.
-        self.0.patience.leave(true);
-        let succeeded = timeout(limit, self.succeeded(&status)).await.unwrap_or(false);
-        self.0.patience.leave(false);
-        succeeded
-    }
-
-    /// Whether it is handing over, and takes no proposals.
-    pub(crate) fn leaves(&self) -> bool {
-        self.0.patience.leaves()
-    }
-
-    /// Ends when another replica leads; `false`: there is no other. Each of the others is asked by turns: within its leader's lease a
-    /// replica votes for nobody, unless it has stood for election itself since; and who lacks an entry that another has does not win.
-    async fn succeeded(&self, status: &GroupStatus) -> bool {
-        let own = self.replica();
-        let mut heirs: Vec<ReplicaId> = status.voters.iter().copied().filter(|id| *id != own).collect();
-        // Who lacks an entry of ours would not get our vote, and have us give up leading all the same: until the others' leases are over
-        // nobody could then be elected.
-        // Every proposal that it was given is in its log once it gets to a later request, and in what it tells of itself before the next.
-        for _ in 0..2 {
-            let _ = self.0.raft.with_raft_state(|_| ()).await;
-        }
-        let has_all = |status: &GroupStatus| heirs.iter().any(|heir| status.matched.get(heir).copied().flatten() >= status.last);
-        let status = self.wait_until(self.timing().lease(), has_all).await.unwrap_or_else(|| status.clone());
-        heirs.sort_by_key(|id| std::cmp::Reverse(status.matched.get(id).copied().flatten()));
-        let heirs: Vec<&Member> = heirs.iter().filter_map(|id| status.members.get(id)).collect();
-        // Longer and longer: an election takes as long as two disks take to sync, and whoever stands meanwhile ends it.
-        let mut pause = self.timing().heartbeat / 4;
-        let leads = |status: &GroupStatus| status.leader.is_some_and(|leader| leader != own);
-        while !heirs.is_empty() {
-            // Each twice: who has stood in vain has only then learnt of the others' terms, and goes beyond them.
-            for heir in heirs.iter().flat_map(|heir| [heir; 2]) {
-                let call = Call {
-                    class: Class::Control,
-                    service: STAND,
-                    group: self.id().0,
-                    payload: Bytes::new(),
-                    timeout: self.timing().heartbeat,
-                };
-                if let Err(error) = self.0.node.transport.call(heir, call).await {
-                    tracing::debug!(group = %self.id(), %heir, %error, "asked in vain to stand for election");
-                }
-                if self.wait_until(pause, leads).await.is_some() {
-                    return true;
-                }
-            }
-            pause *= 2;
-        }
-        false
     }
 
     /// Makes the newest checkpoint known to the consensus: what is in it may be purged.

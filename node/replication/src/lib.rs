@@ -8,7 +8,8 @@
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | `group` | a replica of a group: start, propose, read index, hand over, stop |
+//! | `group` | a replica of a group: start, propose, read index, stop |
+//! | `hand_over` | a leader that leaves lets another lead |
 //! | `shard` | the group of a shard, whose state machine is a store |
 //! | `patience` | when a replica stands for election |
 //! | `timing` | when a leader is given up |
@@ -26,6 +27,7 @@
 
 mod files;
 mod group;
+mod hand_over;
 mod held;
 mod log_store;
 mod machine;

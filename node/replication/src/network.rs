@@ -2,6 +2,7 @@
 
 use std::iter::repeat;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,6 +48,8 @@ pub(crate) struct Network {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) timing: Timing,
     pub(crate) silence: Silence,
+    /// Snapshots that another replica has taken in.
+    pub(crate) sent: Arc<AtomicU64>,
 }
 
 /// The way to one replica.
@@ -128,7 +131,9 @@ impl Link {
                 }
             }
         }
-        self.ask(SNAPSHOT_END, encode(&End { transfer })?, END_TRIES).await
+        let taken = self.ask(SNAPSHOT_END, encode(&End { transfer })?, END_TRIES).await?;
+        self.network.sent.fetch_add(1, Ordering::Relaxed);
+        Ok(taken)
     }
 }
 

@@ -186,8 +186,7 @@ impl Reconciler {
         self.shared.applied.send_replace(applied);
         let counters = &self.shared.counters;
         counters.durable.store(applied.0, Ordering::Relaxed);
-        counters.entries.fetch_add(count as u64, Ordering::Relaxed);
-        counters.commands.fetch_add(commands as u64, Ordering::Relaxed);
+        counters.applied(count, commands, started);
         for (waiting, applied) in answers {
             waiting.answer(applied);
         }
@@ -238,7 +237,7 @@ impl Reconciler {
         }
         let counters = &self.shared.counters;
         counters.durable.store(index.0, Ordering::Relaxed);
-
+        let durable = Instant::now();
         let mut applied: Vec<Option<Applied>> =
             commands.iter().map(|(recorded_at, command)| Some(state.apply(index, *recorded_at, command))).collect();
         (state.applied, state.term) = (index, TERM);
@@ -251,8 +250,7 @@ impl Reconciler {
         let full = over_budget && !state.is_frozen();
         self.shared.state.store(Arc::new(state));
         self.shared.applied.send_replace(index);
-        counters.entries.fetch_add(1, Ordering::Relaxed);
-        counters.commands.fetch_add(replies.len() as u64, Ordering::Relaxed);
+        counters.applied(1, replies.len(), durable);
         answer(replies, |at| applied.get_mut(at).and_then(Option::take).ok_or(SubmitError::Closed));
         if full {
             self.shared.keeper.ask(Work::Checkpoint);

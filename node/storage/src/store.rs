@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use sutra_disk::{Disk, RealDisk};
@@ -161,6 +161,8 @@ impl Shared {
 pub(crate) struct Counters {
     pub(crate) commands: AtomicU64,
     pub(crate) entries: AtomicU64,
+    pub(crate) apply_nanos: AtomicU64,
+    pub(crate) installs: AtomicU64,
     pub(crate) durable: AtomicU64,
     pub(crate) segments: AtomicU64,
     pub(crate) segment_bytes: AtomicU64,
@@ -170,6 +172,16 @@ pub(crate) struct Counters {
     pub(crate) compactions: AtomicU64,
     pub(crate) compacted_bytes: AtomicU64,
     pub(crate) graph_inserts: Arc<AtomicU64>,
+}
+
+impl Counters {
+    /// So many entries with so many commands are applied and published; it began at `since`.
+    pub(crate) fn applied(&self, entries: usize, commands: usize, since: Instant) {
+        let nanos = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.entries.fetch_add(entries as u64, Ordering::Relaxed);
+        self.commands.fetch_add(commands as u64, Ordering::Relaxed);
+        self.apply_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
 }
 
 /// Numbers about a store; those that count events since it was opened.
@@ -191,6 +203,10 @@ pub struct StoreStats {
     pub bytes_pending: u64,
     /// Log entries; each packs the commands that waited together.
     pub entries: u64,
+    /// How long it took to apply and publish them, in seconds.
+    pub apply_seconds_total: f64,
+    /// Snapshots of other replicas that took the place of what was here.
+    pub installs: u64,
     /// Last entry that is applied.
     pub applied: LogIndex,
     /// Last entry that is durable.
@@ -390,6 +406,8 @@ impl Store {
             commands_pending: depth.commands as u64,
             bytes_pending: depth.bytes as u64,
             entries: read(&counters.entries),
+            apply_seconds_total: seconds(&counters.apply_nanos),
+            installs: read(&counters.installs),
             applied: state.applied,
             durable: LogIndex(read(&counters.durable)),
             durability: self.0.shared.config.durability,

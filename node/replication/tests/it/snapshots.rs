@@ -63,6 +63,8 @@ async fn a_follower_that_was_away_gets_a_snapshot_of_what_it_lacks() {
         let leader = cluster.leader().await;
         let (pieces, files) = (cluster.net.delivered(PIECE) - before, cluster.store(leader).stats().segments);
         assert!(pieces > 0 && pieces < files, "{pieces} pieces of {files} files");
+        let sent: u64 = cluster.up().into_iter().map(|node| cluster.group(node).snapshots_sent()).sum();
+        assert_eq!((sent, cluster.store(away).stats().installs), (1, 1));
         cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
         // And it goes on from there.
         cluster.stop(away).await;

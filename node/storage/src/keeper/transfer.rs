@@ -1,6 +1,7 @@
 //! Checkpoints given to other replicas, and taken from them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use sutra_disk::Open;
 use sutra_segment::{Segment, SegmentId, naturalise};
@@ -69,6 +70,7 @@ impl Keeper {
         self.unfinished = None;
         self.cutting = None;
         self.install(|done| Control::Installed { state: Box::new(state), done })?;
+        self.shared.counters.installs.fetch_add(1, Ordering::Relaxed);
         let kept: Vec<u64> = self.manifest.files.iter().map(|file| file.id).collect();
         self.forget(&replaced.into_iter().filter(|id| !kept.contains(id)).collect::<Vec<_>>());
         for segment in self.segments.clone() {

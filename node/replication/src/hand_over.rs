@@ -1,0 +1,73 @@
+//! How a leader that leaves lets another replica lead.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sutra_peer::Class;
+use tokio::time::timeout;
+
+use crate::group::{Group, GroupStatus, Role};
+use crate::service::STAND;
+use crate::transport::Call;
+use crate::types::{Member, ReplicaId};
+
+impl Group {
+    /// Lets another replica lead, if this one does: it takes no more proposals, one of the others gets what it lacks, and they stand for
+    /// election, the one that has most of the log first. Ends when another leads; `false` if none does within `limit`.
+    pub async fn hand_over(&self, limit: Duration) -> bool {
+        let status = self.status();
+        if status.role != Role::Leader {
+            return true;
+        }
+        // It has all of the log, and would win again.
+        self.patience().leave(true);
+        let succeeded = timeout(limit, self.succeeded(&status)).await.unwrap_or(false);
+        self.patience().leave(false);
+        succeeded
+    }
+
+    /// Whether it is handing over, and takes no proposals.
+    pub(crate) fn leaves(&self) -> bool {
+        self.patience().leaves()
+    }
+
+    /// Ends when another replica leads; `false`: there is no other. Each of the others is asked by turns: within its leader's lease a
+    /// replica votes for nobody, unless it has stood for election itself since; and who lacks an entry that another has does not win.
+    async fn succeeded(&self, status: &GroupStatus) -> bool {
+        let own = self.replica();
+        let mut heirs: Vec<ReplicaId> = status.voters.iter().copied().filter(|id| *id != own).collect();
+        // Who lacks an entry of ours would not get our vote, and have us give up leading all the same: until the others' leases are over
+        // nobody could then be elected.
+        // Every proposal that it was given is in its log once it gets to a later request, and in what it tells of itself before the next.
+        for _ in 0..2 {
+            let _ = self.raft().with_raft_state(|_| ()).await;
+        }
+        let has_all = |status: &GroupStatus| heirs.iter().any(|heir| status.matched.get(heir).copied().flatten() >= status.last);
+        let status = self.wait_until(self.timing().lease(), has_all).await.unwrap_or_else(|| status.clone());
+        heirs.sort_by_key(|id| std::cmp::Reverse(status.matched.get(id).copied().flatten()));
+        let heirs: Vec<&Member> = heirs.iter().filter_map(|id| status.members.get(id)).collect();
+        // Longer and longer: an election takes as long as two disks take to sync, and whoever stands meanwhile ends it.
+        let mut pause = self.timing().heartbeat / 4;
+        let leads = |status: &GroupStatus| status.leader.is_some_and(|leader| leader != own);
+        while !heirs.is_empty() {
+            // Each twice: who has stood in vain has only then learnt of the others' terms, and goes beyond them.
+            for heir in heirs.iter().flat_map(|heir| [heir; 2]) {
+                let call = Call {
+                    class: Class::Control,
+                    service: STAND,
+                    group: self.id().0,
+                    payload: Bytes::new(),
+                    timeout: self.timing().heartbeat,
+                };
+                if let Err(error) = self.transport().call(heir, call).await {
+                    tracing::debug!(group = %self.id(), %heir, %error, "asked in vain to stand for election");
+                }
+                if self.wait_until(pause, leads).await.is_some() {
+                    return true;
+                }
+            }
+            pause *= 2;
+        }
+        false
+    }
+}
