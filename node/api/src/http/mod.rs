@@ -30,6 +30,7 @@ mod operations;
 mod problem;
 mod reply;
 mod router;
+mod seen;
 mod serve;
 mod stall;
 mod waiting;

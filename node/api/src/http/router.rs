@@ -13,6 +13,7 @@ use super::app::App;
 use super::envelope::envelope;
 use super::openapi::Operation;
 use super::operations as op;
+use super::seen::seen;
 
 /// An operation and what carries it out.
 struct Route {
@@ -62,6 +63,7 @@ pub(super) fn router(app: App) -> Router {
     let mut router = Router::new();
     for Route { operation, handler } in routes() {
         let path = unversioned(operation.path);
+        let handler = if operation.shows { handler.layer(middleware::from_fn_with_state(app.clone(), seen)) } else { handler };
         router = router.route(path, handler.clone()).route(&format!("{VERSION}{path}"), handler);
     }
     router.fallback(unknown_path).layer(middleware::from_fn_with_state(app.clone(), envelope)).with_state(app)

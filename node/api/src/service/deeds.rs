@@ -68,7 +68,7 @@ impl Service {
                 None => groups.push((namespace, vec![at], vec![item])),
             }
         }
-        let mut token = caller.token.clone().unwrap_or_default().merge(&Token::at(SHARD, self.store.applied()));
+        let mut token = caller.token.clone().unwrap_or_default().merge(&self.seen());
         for (group, (namespace, places, items)) in groups.into_iter().enumerate() {
             let done = match self.do_in(caller, &namespace, items, false).await {
                 Ok(done) => done,

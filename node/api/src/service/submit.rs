@@ -46,6 +46,11 @@ impl Service {
         }
     }
 
+    /// The token of whoever has seen everything that is applied here.
+    pub fn seen(&self) -> Token {
+        Token::at(SHARD, self.store.applied())
+    }
+
     /// The token of a caller who has now written at `index`.
     pub(super) fn token(&self, caller: &Caller, index: LogIndex) -> Token {
         caller.token.clone().unwrap_or_default().merge(&Token::at(SHARD, index))

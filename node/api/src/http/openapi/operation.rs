@@ -35,6 +35,8 @@ pub(in crate::http) struct Operation {
     pub(super) body: Option<Value>,
     pub(super) replies: Vec<(u16, Value)>,
     pub(super) errors: Vec<ErrorCode>,
+    /// Whether it shows knowledge: its good replies carry a token.
+    pub(in crate::http) shows: bool,
     /// Every schema that body and replies refer to, by name.
     pub(super) schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -73,6 +75,7 @@ impl Operation {
             body: None,
             replies: Vec::new(),
             errors: vec![ErrorCode::MethodNotAllowed, ErrorCode::Internal],
+            shows: false,
             schemas: Vec::new(),
         }
     }
@@ -100,7 +103,8 @@ impl Operation {
 
     /// Reads what the path names.
     pub(in crate::http) fn reads_named(self) -> Self {
-        self.with_token().errors(&[ErrorCode::InvalidArgument, ErrorCode::Overloaded, ErrorCode::Unavailable])
+        let shows = Self { shows: true, ..self };
+        shows.with_token().errors(&[ErrorCode::InvalidArgument, ErrorCode::Overloaded, ErrorCode::Unavailable])
     }
 
     /// Writes to a namespace that the query or the body names.
@@ -131,7 +135,7 @@ impl Operation {
 
     fn with_token(self) -> Self {
         let token = json!({ "type": "string", "maxLength": limits::TOKEN_BYTES });
-        self.header("Sutra-Token", token, "From the answer to a write: this request sees what that one wrote.")
+        self.header("Sutra-Token", token, "From an earlier answer: this request sees what that one wrote or saw.")
     }
 
     /// A query parameter.
@@ -229,7 +233,11 @@ impl Operation {
             reply["content"] = content;
         }
         self.replies.push((status, reply));
-        self
+        if self.shows {
+            self.hands_out("Sutra-Token", "Sent on a read, that read sees at least what this one saw.")
+        } else {
+            self
+        }
     }
 
     /// A header of the 2xx and 3xx replies described so far.

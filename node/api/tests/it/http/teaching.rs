@@ -92,7 +92,11 @@ async fn a_read_with_the_token_of_a_write_sees_it() {
     let id = written.ok()["id"].as_str().unwrap().to_owned();
     let path = format!("/v1/concept/{id}");
     let with = |token: &str, path: &str| Answer::of(node.ask(Method::GET, path).header("Sutra-Token", token));
-    with(written.header("sutra-token"), &path).await.ok();
+    let read = with(written.header("sutra-token"), &path).await;
+    read.ok();
+    // And has one of its own, which names at least as much.
+    assert_eq!(read.header("sutra-token"), written.header("sutra-token"));
+    assert!(!node.get(&path).await.header("sutra-token").is_empty());
     with("nonsense", &path).await.blames("Sutra-Token");
     with(&"a".repeat(2049), &path).await.blames("Sutra-Token");
     let ahead = sutra_api::service::Token::at(sutra_storage::SHARD, sutra_protocol::command::LogIndex(1 << 40)).to_string();

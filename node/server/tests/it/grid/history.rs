@@ -179,13 +179,22 @@ struct Caller<'a> {
     client: Client,
     random: Random,
     written: u64,
+    /// What its last read showed: of which register, and the token of that answer.
+    shown: Option<(usize, u64, String)>,
 }
 
 impl<'a> Caller<'a> {
     fn of(history: &'a History, at: usize) -> Self {
         let client = Client::builder().timeout(ANSWER).connect_timeout(Duration::from_secs(1)).build().unwrap();
         let begun = history.registers[at].begun.load(Ordering::Acquire);
-        Self { history, at, client, random: Random(history.seed ^ ((at as u64 + 1) << 48) ^ begun), written: begun << 20 }
+        Self {
+            history,
+            at,
+            client,
+            random: Random(history.seed ^ ((at as u64 + 1) << 48) ^ begun),
+            written: begun << 20,
+            shown: None,
+        }
     }
 
     fn work(mut self) {
@@ -194,7 +203,8 @@ impl<'a> Caller<'a> {
                 0..8 => self.raise(),
                 8..12 => drop(self.teach()),
                 12..13 => self.teach_and_change(),
-                13..17 => self.read_with_a_token(),
+                13..15 => self.read_with_a_token(),
+                15..17 => self.read_on(),
                 _ => self.read_strongly(),
             }
         }
@@ -270,8 +280,8 @@ impl<'a> Caller<'a> {
         self.write(|client, url| client.patch(url).json(&json!({"attributes": {"changed": true}})), &path);
     }
 
-    /// What a register shows, from any node; `None`: nothing could be told.
-    fn read(&mut self, of: usize, query: &str, token: Option<&str>) -> Option<u64> {
+    /// What a register shows, from any node, and the answer's token; `None`: nothing could be told.
+    fn read(&mut self, of: usize, query: &str, token: Option<&str>) -> Option<(u64, String)> {
         let url = self.url(&format!("/v1/concept/{}{query}", self.history.registers[of].id));
         let mut request = self.client.get(&url);
         if let Some(token) = token {
@@ -282,9 +292,10 @@ impl<'a> Caller<'a> {
             return None;
         };
         let status = reply.status().as_u16();
+        let shown_by = if status == 200 { self::token(&reply) } else { String::new() };
         let text = reply.text().ok()?;
         match status {
-            200 => serde_json::from_str::<Value>(&text).unwrap_or_default()["attributes"]["n"].as_u64(),
+            200 => Some((serde_json::from_str::<Value>(&text).unwrap_or_default()["attributes"]["n"].as_u64()?, shown_by)),
             429 | 503 | 504 => {
                 std::thread::sleep(PAUSE);
                 None
@@ -301,8 +312,20 @@ impl<'a> Caller<'a> {
         let of = if self.random.below(2) == 0 { self.at } else { self.random.place(CLIENTS) };
         let register = &self.history.registers[of];
         let (least, token) = register.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(shown) = self.read(of, "", Some(&token)) {
+        if let Some((shown, _)) = self.read(of, "", Some(&token)) {
             self.judge(of, shown, least, "with a token");
+        }
+    }
+
+    /// A read with the token of the read before, on whatever node, shows no less than that one.
+    fn read_on(&mut self) {
+        let (of, least, token) = match self.shown.take() {
+            Some((of, least, token)) => (of, least, Some(token)),
+            None => (self.random.place(CLIENTS), 0, None),
+        };
+        if let Some((shown, token)) = self.read(of, "", token.as_deref()) {
+            self.judge(of, shown, least, "after a read");
+            self.shown = Some((of, shown, token));
         }
     }
 
@@ -311,7 +334,7 @@ impl<'a> Caller<'a> {
         let of = self.random.place(CLIENTS);
         let register = &self.history.registers[of];
         let least = register.settled.load(Ordering::Acquire);
-        if let Some(shown) = self.read(of, "?consistency=strong", None) {
+        if let Some((shown, _)) = self.read(of, "?consistency=strong", None) {
             self.judge(of, shown, least, "that is strong");
             register.settled.fetch_max(shown, Ordering::AcqRel);
         }
