@@ -49,8 +49,9 @@ impl Patience {
     /// Stands for election when it is time to, until the replica has stopped.
     pub(crate) async fn watch(self, raft: Raft, timing: Timing) {
         let (metrics, lease) = (raft.metrics(), timing.lease());
-        // Within the lease nobody would vote.
-        let mut patience = between(lease, 2 * lease, random());
+        // Within the lease nobody would vote; and others may have heard a little later.
+        let first = || between(lease + timing.heartbeat / 4, 2 * lease, random());
+        let mut patience = first();
         let mut stood: Option<Instant> = None;
         // The channel ends with the replica.
         while metrics.has_changed().is_ok() {
@@ -67,13 +68,14 @@ impl Patience {
             };
             if !may_stand {
                 self.heard();
-                patience = between(lease, 2 * lease, random());
+                patience = first();
                 continue;
             }
             // It fails only once the replica has.
             let _ = raft.trigger().elect().await;
             stood = Some(Instant::now());
-            patience = between(lease / 2, 2 * lease, random());
+            // If it was in vain, leases are over: longer than an election takes, and for every replica another time.
+            patience = between(lease / 4, lease, random());
         }
     }
 
