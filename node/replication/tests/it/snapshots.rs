@@ -8,7 +8,8 @@ use sutra_replication::{ReplicaId, Role};
 use crate::cluster::{Cluster, GROUP, LIMIT, Setup, until};
 use crate::network::member;
 
-/// The service of a snapshot's pieces.
+/// The services of a snapshot's offer and its pieces.
+const OFFER: u16 = 3;
 const PIECE: u16 = 4;
 
 fn purged(cluster: &Cluster, node: u64) -> Option<LogIndex> {
@@ -91,6 +92,28 @@ async fn a_snapshot_comes_through_a_network_that_loses_replies_and_doubles_reque
     until("it does not get the snapshot", || cluster.knows(away, contents.last().unwrap())).await;
     cluster.net.heal();
     cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_finds_no_room_comes_again_when_there_is_some() {
+    let mut cluster = Setup::of(3).start().await;
+    let leader = cluster.leader().await;
+    let away = cluster.up().into_iter().find(|node| *node != leader).unwrap();
+    let had = last(&cluster, away);
+    cluster.stop(away).await;
+    let contents = leave_behind(&cluster, had, "while it was away").await;
+    let disk = cluster.hosts[&away].simulated.clone().unwrap();
+    let offers = cluster.net.delivered(OFFER);
+    disk.set_capacity(Some(disk.used() + 1_000));
+    cluster.start(away).await;
+    // It is offered again and again, and taken in never.
+    until("it is not offered again", || cluster.net.delivered(OFFER) > offers + 2).await;
+    assert!(!cluster.knows(away, contents.last().unwrap()) && cluster.store(away).stats().installs == 0);
+    disk.set_capacity(None);
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
+    assert_eq!(cluster.store(away).stats().installs, 1);
+    assert!(cluster.hosts[&away].fatal.lock().unwrap().is_empty());
     cluster.close().await;
 }
 
