@@ -43,8 +43,9 @@ impl Writer {
             let client = Client::builder().no_proxy().timeout(PATIENCE).build().context("make an HTTP client")?;
             let mut acknowledged = Vec::new();
             while !ends.load(Ordering::Acquire) {
-                let content = format!("encounter {name}, reading {}: 128 over 84 mmHg", acknowledged.len());
-                let id = write(&client, &url, &content)?;
+                let key = format!("{name}-{}", acknowledged.len());
+                let content = format!("encounter {key}: blood pressure 128 over 84 mmHg");
+                let id = write(&client, &url, &key, &content)?;
                 acknowledged.push(Acknowledged { at: Instant::now(), id });
             }
             Ok(acknowledged)
@@ -59,10 +60,10 @@ impl Writer {
     }
 }
 
-fn write(client: &Client, url: &str, content: &str) -> anyhow::Result<ConceptId> {
+fn write(client: &Client, url: &str, key: &str, content: &str) -> anyhow::Result<ConceptId> {
     let since = Instant::now();
     loop {
-        let request = client.post(url).header("Idempotency-Key", content).json(&json!({ "content": content }));
+        let request = client.post(url).header("Idempotency-Key", key).json(&json!({ "content": content }));
         let last = match request.send() {
             Ok(reply) if reply.status() == 200 => return Ok(reply.json::<LearnResponse>().context("read an answer")?.id),
             Ok(reply) if matches!(reply.status().as_u16(), 429 | 503 | 504) => reply.text().unwrap_or_default(),
