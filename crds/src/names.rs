@@ -28,6 +28,8 @@ pub const RENDERER_ANNOTATION: &str = "sutra.dev/renderer-revision";
 pub const REVISION_ANNOTATION: &str = "sutra.dev/revision";
 /// Annotation of a volume claim: the grid whose data it holds, once a node has told.
 pub const GRID_ANNOTATION: &str = "sutra.dev/grid-id";
+/// Annotation of a volume claim: how many nodes the grid has that it belongs to, if they are several. It is there before the grid is.
+pub const GRID_NODES_ANNOTATION: &str = "sutra.dev/grid-nodes";
 
 /// Finalizer of a cluster whose volumes shall go with it.
 pub const VOLUMES_FINALIZER: &str = "sutra.dev/volumes";

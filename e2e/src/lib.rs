@@ -15,6 +15,7 @@
 //! | [`case`] | one test: its namespaces, its end, who else may run |
 //! | [`cluster`] | a `SutraCluster`: written, looked at, waited for |
 //! | [`grid`] | what a user of a grid does: teach and ask |
+//! | [`load`] | a client at work, and what it sees of changes and failures |
 //! | [`operator`] | a release of the chart |
 //! | [`audit`] | what the API server says who wrote |
 //! | [`wait`] | until something is so, with what it was instead |
@@ -29,6 +30,7 @@ pub mod cluster;
 pub mod environment;
 pub mod evidence;
 pub mod grid;
+pub mod load;
 pub mod operator;
 pub mod process;
 pub mod program;

@@ -46,16 +46,16 @@ use super::storage::Storage;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SutraClusterSpec {
-    /// Storage nodes. Also what `kubectl scale` changes.
+    /// Storage nodes: 1, 3 or 5 in this release, and never another number afterwards. Also what `kubectl scale` changes.
     #[schemars(range(min = 1, max = 100))]
     pub nodes: i32,
 
-    /// Shards that the grid begins with. Immutable; unset: chosen when the grid is made.
+    /// Shards that the grid begins with: 1 in this release. Immutable; unset: chosen when the grid is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 4096))]
     pub initial_shards: Option<i32>,
 
-    /// Copies of every shard: 1, 3 or 5, at most `nodes`. Unset: 3 on three nodes or more, else 1.
+    /// Copies of every shard: 1, 3 or 5, at most `nodes`; in this release as many as there are nodes. Unset: one on every node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self in [1, 3, 5]").message("replicationFactor must be 1, 3 or 5: an even number of copies survives no more than one less"))]
     pub replication_factor: Option<i32>,
@@ -117,6 +117,6 @@ impl SutraClusterSpec {
     /// Copies of every shard, as wanted or by default.
     #[must_use]
     pub fn replication_factor(&self) -> i32 {
-        self.replication_factor.unwrap_or(if self.nodes >= 3 { 3 } else { 1 })
+        self.replication_factor.unwrap_or(self.nodes)
     }
 }

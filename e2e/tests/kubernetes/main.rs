@@ -5,6 +5,7 @@
 //! | `alone` | the API server away, a new kind of object: what disturbs everybody |
 //! | `calm` | a settled cluster costs nothing |
 //! | `first_cluster` | a manifest becomes a working cluster |
+//! | `grid` | three nodes: founded once, and whole through all that happens to them |
 //! | `changes` | a changed spec is carried out, a broken one told and mended |
 //! | `volumes` | growth, deletion, adoption |
 //! | `hibernation` | pods go, volumes stay |
@@ -23,6 +24,7 @@ mod changes;
 mod chart;
 mod drift;
 mod first_cluster;
+mod grid;
 mod hibernation;
 mod leadership;
 mod monitoring;

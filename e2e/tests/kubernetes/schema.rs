@@ -185,9 +185,9 @@ fn scaling_beyond_what_this_release_can_do_is_told_and_changes_nothing() -> Resu
         grid.teach(WARFARIN).await?;
         let before = cluster.life().await?;
         case.kubectl(&["scale", "sutracluster/leaflets", "--replicas=3"]).await?;
-        let stalled = cluster.condition("Stalled", "True", Some("MoreNodesUnavailable")).await?;
+        let stalled = cluster.condition("Stalled", "True", Some("ScalingUnavailable")).await?;
         ensure!(stalled.message.contains("nodes"), "the message is: {}", stalled.message);
-        cluster.condition("Ready", "False", Some("MoreNodesUnavailable")).await?;
+        cluster.condition("Ready", "False", Some("ScalingUnavailable")).await?;
         let scale =
             ["get", "--raw", &format!("/apis/sutra.dev/v1alpha1/namespaces/{}/sutraclusters/leaflets/scale", case.namespace)];
         let scale: Value = serde_json::from_str(&case.kubectl(&scale).await?)?;

@@ -53,6 +53,9 @@ pub(crate) async fn replace(asking: &Asking, secret: &PeerSecret, request: Repla
     if card.version != version {
         return Err(format!("the node at {address} is of release {}, and the grid of {version}", card.version));
     }
+    if is_under_way(&map, &card) {
+        return Ok(());
+    }
     let change = Change::ReplaceNode { name, node: card.record };
     match asking.propose(&ProposedChange { known: map.epoch, change }).await? {
         Proposed::Decided(Ok(_)) => Ok(()),
@@ -60,6 +63,11 @@ pub(crate) async fn replace(asking: &Asking, secret: &PeerSecret, request: Repla
         Proposed::NotLeader => Err("meta has no leader just now; try again".into()),
         Proposed::Unknown => Err("meta's leader changed meanwhile; look at the grid, and try again if need be".into()),
     }
+}
+
+/// Whether this very node is awaited already. Other numbers would make those obsolete with which it may have been invited meanwhile.
+fn is_under_way(map: &GridMap, card: &Card) -> bool {
+    map.awaited.contains(&card.node) && map.nodes.get(&card.node) == Some(&card.record)
 }
 
 /// Asks a node that waits for a grid, whether it was started with the secret or without one.
@@ -135,5 +143,28 @@ pub(crate) async fn notice_replacement(asking: Arc<Asking>, node: String, own: V
             }
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sutra_protocol::founding::{NodeRecord, Plan};
+
+    use super::*;
+
+    #[test]
+    fn a_node_that_is_awaited_already_is_not_given_other_numbers() {
+        let of = |name: &str, port: u16| {
+            (name.to_owned(), NodeRecord { peer: format!("{name}:{port}"), http: "".into(), tcp: "".into() })
+        };
+        let nodes = [of("node-1", 7001), of("node-2", 7001), of("node-3", 7001)];
+        let mut map = GridMap::found("5d5dd7d0".into(), &nodes, Plan { shards: 1, replicas: 3 }).unwrap();
+        let card = |(node, record): (String, NodeRecord)| Card { node, record, version: "0.1.0".into() };
+        let new = card(nodes[1].clone());
+        assert!(!is_under_way(&map, &new), "it is the lost one that the map knows");
+        let change = Change::ReplaceNode { name: new.node.clone(), node: new.record.clone() };
+        map.change(ProposedChange { known: map.epoch, change }).unwrap();
+        assert!(is_under_way(&map, &new));
+        assert!(!is_under_way(&map, &card(of("node-2", 7002))), "another one takes the place of that");
     }
 }

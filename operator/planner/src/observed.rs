@@ -19,12 +19,16 @@ pub struct Observed {
     pub volumes: Vec<Volume>,
     /// What each node that was asked said, by the name of its pod.
     pub answers: BTreeMap<String, Answer>,
+    /// Nodes of the grid, as one that belongs to it told. Not asked of a node alone.
+    pub grid_nodes: Option<u32>,
     /// The `SutraShard`s.
     pub projections: Vec<Projection>,
     /// The grid that this cluster is known to be, from its own status.
     pub known_grid: Option<String>,
     /// Whether Kubernetes keeps the cluster until the operator has decided what becomes of its volumes (finalizer).
     pub held: bool,
+    /// How many nodes the disruption budget lets go at once, if there is one.
+    pub budget: Option<u32>,
     /// Why the stateful set's controller cannot make a pod, in its words.
     pub pod_refused: Option<String>,
     /// A step that the API server, or somebody that it asks, fails at: its name, and the sentence.
@@ -55,6 +59,8 @@ pub struct StatefulSet {
     pub left_behind: bool,
     /// Whether its controller has taken note of its newest form.
     pub noticed: bool,
+    /// Pods that it asks for; 0 while the cluster is hibernated.
+    pub replicas: u32,
     /// Size in its claim template, in bytes.
     pub claim_bytes: u128,
     /// Storage class in its claim template.
@@ -72,10 +78,18 @@ pub struct Pod {
     pub ordinal: u32,
     /// Hash of the template that it was made from.
     pub revision: Option<String>,
+    /// Whether its container has ever run: from then on the volume may hold something.
+    pub ran: bool,
+    /// Whether its container, as it runs now, was ready once.
+    pub started: bool,
     /// Whether Kubernetes finds it ready.
     pub ready: bool,
+    /// Since when it is, or is not.
+    pub turned: Option<Timestamp>,
     /// Whether it is being deleted.
     pub leaving: bool,
+    /// The zone of its machine, where Kubernetes tells it.
+    pub zone: Option<String>,
     /// What keeps it from running.
     pub trouble: Option<Trouble>,
 }
@@ -126,6 +140,8 @@ pub struct Volume {
     pub owner: VolumeOwner,
     /// The grid that its annotation names.
     pub grid: Option<String>,
+    /// How many nodes its grid has, as its annotation says; not on that of a node alone.
+    pub grid_nodes: Option<u32>,
     /// Whether it has a volume.
     pub bound: bool,
     /// What was asked for, in bytes.
@@ -152,6 +168,8 @@ pub enum VolumeOwner {
 pub enum Answer {
     /// It serves.
     Serving(NodeReport),
+    /// Its data directory is empty: it waits for a grid.
+    Waiting,
     /// It does not serve, or did not answer: why.
     Silent(String),
 }
@@ -174,6 +192,8 @@ pub struct ShardSeen {
     pub shard: u64,
     /// What the node is to it.
     pub role: Role,
+    /// Node that leads it, as far as this one knows.
+    pub leader: Option<String>,
     /// Whether the node has caught up.
     pub caught_up: bool,
     /// Placement keys that it holds.

@@ -12,7 +12,7 @@ pub struct Step {
     pub reason: String,
 }
 
-/// Something to do: one write to the API server. Fields are names of objects, and what to write.
+/// Something to do: one write to the API server, or one question to a node. Fields are names of objects, and what to write.
 #[allow(missing_docs, reason = "the fields repeat the words of their variant")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -24,6 +24,8 @@ pub enum Action {
     AdoptVolume { volume: String },
     /// Write down whose data a volume holds.
     RecordGrid { volume: String, grid: String },
+    /// Write down how many nodes the grid has, or will have, that a volume belongs to.
+    RecordSize { volume: String, nodes: u32 },
     /// Let a volume go with the cluster, or stay.
     OwnVolume { volume: String, goes_with_cluster: bool },
     /// Keep the cluster, when it is deleted, until its volumes are decided about; or let it go.
@@ -34,6 +36,13 @@ pub enum Action {
     ApplyStatefulSet,
     /// Delete the stateful set and leave its pods, because its claim template shall change; the next plan writes it anew.
     OrphanStatefulSet,
+    /// Ask the node of this pod to found a grid of all nodes. It refuses where there is one, or one is being founded.
+    FoundGrid { pod: String, uid: String },
+    /// Ask a node of the grid to give the node of this pod, which waits with an empty volume, new replicas in the place of the lost ones. It
+    /// refuses where the lost node answers.
+    ReplaceNode { pod: String, uid: String, asked: String, grid: String },
+    /// Say how many nodes may be taken away at once.
+    SetBudget { max_unavailable: u32 },
     /// Delete a pod; the stateful set's controller makes a new one.
     DeletePod { pod: String, uid: String },
     /// Write a `SutraShard`.
@@ -53,11 +62,15 @@ impl Action {
             Self::Delete(_) => "Delete",
             Self::AdoptVolume { .. } => "AdoptVolume",
             Self::RecordGrid { .. } => "RecordGrid",
+            Self::RecordSize { .. } => "RecordSize",
             Self::OwnVolume { .. } => "OwnVolume",
             Self::HoldCluster { .. } => "HoldCluster",
             Self::GrowVolume { .. } => "GrowVolume",
             Self::ApplyStatefulSet => "ApplyStatefulSet",
             Self::OrphanStatefulSet => "OrphanStatefulSet",
+            Self::FoundGrid { .. } => "FoundGrid",
+            Self::ReplaceNode { .. } => "ReplaceNode",
+            Self::SetBudget { .. } => "SetBudget",
             Self::DeletePod { .. } => "DeletePod",
             Self::ApplyShard { .. } => "ApplyShard",
             Self::DeleteShard { .. } => "DeleteShard",
@@ -73,6 +86,7 @@ impl Action {
             Self::Delete(object) => format!("deleted the {object}"),
             Self::AdoptVolume { volume } => format!("took over volume {volume}"),
             Self::RecordGrid { volume, grid } => format!("noted on volume {volume} that it holds grid {grid}"),
+            Self::RecordSize { volume, nodes } => format!("noted on volume {volume} that its grid has {nodes} nodes"),
             Self::OwnVolume { volume, goes_with_cluster: true } => format!("let volume {volume} go with the cluster"),
             Self::OwnVolume { volume, goes_with_cluster: false } => format!("let volume {volume} stay without the cluster"),
             Self::HoldCluster { hold: true } => "took care to be asked when the cluster is deleted".to_owned(),
@@ -80,13 +94,16 @@ impl Action {
             Self::GrowVolume { volume, size } => format!("asked for {size} for volume {volume}"),
             Self::ApplyStatefulSet => "wrote the StatefulSet".to_owned(),
             Self::OrphanStatefulSet => "deleted the StatefulSet without its pods, to write it anew".to_owned(),
+            Self::FoundGrid { pod, .. } => format!("asked node {pod} to found the grid"),
+            Self::ReplaceNode { pod, asked, .. } => format!("asked node {asked} to give node {pod} new replicas"),
+            Self::SetBudget { max_unavailable } => format!("let {max_unavailable} nodes be taken away at once"),
             Self::DeletePod { pod, .. } => format!("deleted pod {pod}"),
             Self::ApplyShard { shard } | Self::ReportShard { shard, .. } => format!("wrote shard {shard}"),
             Self::DeleteShard { shard } => format!("deleted the SutraShard of shard {shard}"),
         }
     }
 
-    /// Whether it only brings a projection up to date: nothing of the cluster itself changes.
+    /// Whether it only writes down what was seen: nothing of the cluster itself changes.
     #[must_use]
     pub fn is_projection(&self) -> bool {
         matches!(
@@ -95,6 +112,8 @@ impl Action {
                 | Self::DeleteShard { .. }
                 | Self::ReportShard { .. }
                 | Self::RecordGrid { .. }
+                | Self::RecordSize { .. }
+                | Self::SetBudget { .. }
                 | Self::HoldCluster { .. }
         )
     }

@@ -15,12 +15,14 @@
 //! | `outcome` | which answers of the API server are final |
 //! | `objects` | server-side apply of what is rendered |
 //! | `peer_secret` | made once, of random bytes |
+//! | `founding` | the grid of several nodes, and a lost one's place, by asking nodes |
 //! | `deletion` | of what was observed, and of nothing else |
 //! | `hold` | whether a deleted cluster is kept until its volumes are decided about |
 //! | `volumes` | growth and marks of volume claims |
 //! | `status` | what is reported |
 
 mod deletion;
+mod founding;
 mod hold;
 mod objects;
 mod outcome;
@@ -31,6 +33,7 @@ mod tests;
 mod volumes;
 
 pub use deletion::{Kind, delete, delete_pod};
+pub use founding::{FoundingError, found_grid, replace_node};
 pub use hold::hold;
 pub use objects::apply;
 pub use outcome::Outcome;

@@ -166,9 +166,10 @@ async fn a_volume_is_marked_with_all_that_is_said_of_it_and_never_made() {
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data-demo-0", "uid": "v-1"}});
     for (mark, annotations, owners) in [
         (Mark::default(), Value::Null, Value::Null),
-        (Mark { grid: Some("g-1".to_owned()), goes_with_cluster: false }, json!({"sutra.dev/grid-id": "g-1"}), Value::Null),
+        (Mark { grid: Some("g-1".to_owned()), ..Mark::default() }, json!({"sutra.dev/grid-id": "g-1"}), Value::Null),
+        (Mark { nodes: Some(3), ..Mark::default() }, json!({"sutra.dev/grid-nodes": "3"}), Value::Null),
         (
-            Mark { grid: None, goes_with_cluster: true },
+            Mark { goes_with_cluster: true, ..Mark::default() },
             Value::Null,
             json!([{"apiVersion": "sutra.dev/v1alpha1", "kind": "SutraCluster", "name": "demo", "uid": uid}]),
         ),

@@ -5,7 +5,7 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Error, Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 use sutra_crds::SutraCluster;
-use sutra_crds::names::{CLUSTER_UID_LABEL, FIELD_MANAGER, GRID_ANNOTATION};
+use sutra_crds::names::{CLUSTER_UID_LABEL, FIELD_MANAGER, GRID_ANNOTATION, GRID_NODES_ANNOTATION};
 
 use super::outcome::Outcome;
 
@@ -19,6 +19,8 @@ pub const VOLUMES_FIELD_MANAGER: &str = "sutra-operator-volumes";
 pub struct Mark {
     /// The grid whose data it holds, once it is known.
     pub grid: Option<String>,
+    /// How many nodes that grid has, if they are several.
+    pub nodes: Option<u32>,
     /// Whether it is deleted with the cluster.
     pub goes_with_cluster: bool,
 }
@@ -46,7 +48,10 @@ fn patch(cluster: &SutraCluster, volume: &str, uid: &str, mark: &Mark) -> Value 
         "labels": {CLUSTER_UID_LABEL: cluster.uid().unwrap_or_default()},
     });
     if let Some(grid) = &mark.grid {
-        metadata["annotations"] = json!({GRID_ANNOTATION: grid});
+        metadata["annotations"][GRID_ANNOTATION] = grid.as_str().into();
+    }
+    if let Some(nodes) = mark.nodes {
+        metadata["annotations"][GRID_NODES_ANNOTATION] = nodes.to_string().into();
     }
     if let Some(owner) = owner {
         metadata["ownerReferences"] = json!([owner]);

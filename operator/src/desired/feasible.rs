@@ -3,18 +3,27 @@
 use sutra_crds::cluster::{EmbeddingProvider, SecurityMode, SutraClusterSpec};
 use sutra_planner::Impossible;
 
+/// Nodes that a cluster can have.
+const NODES: [i32; 3] = [1, 3, 5];
 /// Nodes of a cluster, at most.
-pub(crate) const MOST_NODES: i32 = 1;
+pub(crate) const MOST_NODES: i32 = NODES[NODES.len() - 1];
 
 /// All of it, with the field and the bound. The schema admits these values, because later releases will carry them out.
 pub(super) fn impossible(spec: &SutraClusterSpec) -> Vec<Impossible> {
     let mut all = Vec::new();
     let mut refuse = |reason: &'static str, message: String| all.push(Impossible { reason, message });
-    if spec.nodes > MOST_NODES {
-        refuse("MoreNodesUnavailable", format!("spec.nodes is {}: this release runs one node a cluster", spec.nodes));
+    if !NODES.contains(&spec.nodes) {
+        refuse("NodesUnavailable", format!("spec.nodes is {}: a cluster of this release has 1, 3 or 5 nodes", spec.nodes));
     }
     if let Some(shards) = spec.initial_shards.filter(|shards| *shards > 1) {
-        refuse("MoreShardsUnavailable", format!("spec.initialShards is {shards}: this release keeps one shard"));
+        refuse("MoreShardsUnavailable", format!("spec.initialShards is {shards}: this release keeps one shard; leave it out"));
+    }
+    if let Some(copies) = spec.replication_factor.filter(|copies| *copies != spec.nodes) {
+        let nodes = spec.nodes;
+        let message = format!(
+            "spec.replicationFactor is {copies} and spec.nodes {nodes}: this release keeps a copy on every node; leave it out or make it {nodes}"
+        );
+        refuse("ReplicationUnavailable", message);
     }
     if spec.security.mode == SecurityMode::Production {
         let message = "spec.security.mode is production: the nodes of this release have no accounts and no TLS";
@@ -42,23 +51,36 @@ mod tests {
     }
 
     #[test]
-    fn one_node_in_development_mode_is_possible() {
-        assert_eq!(reasons(json!({"nodes": 1, "security": {"mode": "development"}})), Vec::<&str>::new());
+    fn one_three_and_five_nodes_with_a_copy_on_each_are_possible() {
+        for nodes in [1, 3, 5] {
+            let spec = json!({"nodes": nodes, "security": {"mode": "development"}});
+            assert_eq!(reasons(spec), Vec::<&str>::new());
+            let spec =
+                json!({"nodes": nodes, "replicationFactor": nodes, "initialShards": 1, "security": {"mode": "development"}});
+            assert_eq!(reasons(spec), Vec::<&str>::new());
+        }
     }
 
     #[test]
     fn everything_that_is_impossible_is_told_at_once() {
         let spec = json!({
-            "nodes": 3, "initialShards": 4, "security": {"mode": "production"}, "licence": {"secretName": "sutra-licence"},
-            "embedding": {"provider": "local", "model": "all-MiniLM-L6-v2"},
+            "nodes": 4, "replicationFactor": 3, "initialShards": 4, "security": {"mode": "production"},
+            "licence": {"secretName": "sutra-licence"}, "embedding": {"provider": "local", "model": "all-MiniLM-L6-v2"},
         });
         let expected = [
-            "MoreNodesUnavailable",
+            "NodesUnavailable",
             "MoreShardsUnavailable",
+            "ReplicationUnavailable",
             "ProductionModeUnavailable",
             "EmbedderUnavailable",
             "LicenceUnavailable",
         ];
         assert_eq!(reasons(spec), expected);
+    }
+
+    #[test]
+    fn a_sentence_names_the_field_and_what_is_possible() {
+        let spec = serde_json::from_value(json!({"nodes": 2, "security": {"mode": "development"}})).unwrap();
+        assert_eq!(impossible(&spec)[0].message, "spec.nodes is 2: a cluster of this release has 1, 3 or 5 nodes");
     }
 }

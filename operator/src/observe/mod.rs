@@ -23,6 +23,8 @@ use sutra_planner::Observed;
 use crate::control::Context;
 use crate::reconcile::Rendered;
 
+pub(crate) use objects::budget;
+
 /// Looks at everything that belongs to a cluster.
 ///
 /// # Errors
@@ -33,18 +35,21 @@ pub async fn observe(cluster: &SutraCluster, rendered: &Rendered<'_>, context: &
         objects::seen(cluster, rendered, context),
         objects::stateful_set(cluster, rendered, context),
         volumes::seen(cluster, context),
-        nodes::ask(&pods, context),
+        nodes::ask(&pods, cluster.spec.nodes, context),
         refused::pod(cluster, pods.len(), context),
     );
+    let grid_nodes = nodes::grid(&pods, &answers, cluster.spec.nodes, context).await;
     Ok(Observed {
         objects: objects?,
         stateful_set: stateful_set?,
         pods: pods.into_iter().map(|pod| pod.seen).collect(),
         volumes: volumes?,
         answers,
+        grid_nodes,
         projections: shards::seen(cluster, context),
         known_grid: cluster.status.as_ref().and_then(|status| status.grid_id.clone()),
         held: cluster.finalizers().iter().any(|finalizer| finalizer == names::VOLUMES_FINALIZER),
+        budget: objects::budget(cluster, context),
         pod_refused,
         failing: None,
         refusals: std::collections::BTreeMap::new(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use reqwest::StatusCode;
 use serde::Deserialize;
 use sutra_planner::{Answer, NodeReport, Role, ShardSeen};
 
@@ -19,10 +20,11 @@ const LARGEST_ANSWER: usize = 4 << 20;
 /// Port of the nodes' HTTP service.
 const HTTP_PORT: u16 = 8000;
 
-/// Asks every ready node, all at once.
-pub(super) async fn ask(pods: &[SeenPod], context: &Context) -> BTreeMap<String, Answer> {
-    let ready = pods.iter().filter(|pod| pod.seen.ready && !pod.seen.leaving);
-    let asked = ready.filter_map(|pod| Some((pod.seen.name.clone(), pod.address.clone()?))).map(|(name, address)| async move {
+/// Asks every ready node, all at once; of a grid of several those too that are not ready: they may wait for a grid, or belong to one.
+pub(super) async fn ask(pods: &[SeenPod], nodes: i32, context: &Context) -> BTreeMap<String, Answer> {
+    let several = nodes > 1 || pods.len() > 1;
+    let asked = pods.iter().filter(|pod| (pod.seen.ready || pod.seen.ran && several) && !pod.seen.leaving);
+    let asked = asked.filter_map(|pod| Some((pod.seen.name.clone(), pod.address.clone()?))).map(|(name, address)| async move {
         let answer = answer(context, &address).await;
         context.metrics.node_polled(matches!(answer, Answer::Serving(_)));
         (name, answer)
@@ -30,18 +32,45 @@ pub(super) async fn ask(pods: &[SeenPod], context: &Context) -> BTreeMap<String,
     join_all(asked).await.into_iter().collect()
 }
 
+/// How many nodes the grid has, as the first that belongs to it says.
+pub(super) async fn grid(pods: &[SeenPod], answers: &BTreeMap<String, Answer>, nodes: i32, context: &Context) -> Option<u32> {
+    if nodes == 1 && pods.len() == 1 {
+        return None;
+    }
+    let belongs = |pod: &&SeenPod| matches!(answers.get(&pod.seen.name), Some(Answer::Serving(_)));
+    let address = pods.iter().find(belongs)?.address.as_deref()?;
+    let (_, body) = get(context, address, "/v1/grid").await.ok()?;
+    let grid: Grid = serde_json::from_slice(&body).ok()?;
+    u32::try_from(grid.nodes.len()).ok()
+}
+
 async fn answer(context: &Context, address: &str) -> Answer {
     match health(context, address).await {
-        Ok(health) if health.healthy => Answer::Serving(health.report()),
-        Ok(health) => Answer::Silent(health.reason.unwrap_or(health.status)),
+        Ok(Some(health)) if health.healthy => Answer::Serving(health.report()),
+        Ok(Some(health)) => Answer::Silent(health.reason.unwrap_or(health.status)),
+        Ok(None) => Answer::Waiting,
         Err(error) => Answer::Silent(error),
     }
 }
 
-async fn health(context: &Context, address: &str) -> Result<Health, String> {
+/// How a node is; nothing of one that waits for a grid, which has no answer to this question yet.
+async fn health(context: &Context, address: &str) -> Result<Option<Health>, String> {
+    match get(context, address, "/health/detailed").await? {
+        (StatusCode::SERVICE_UNAVAILABLE, _) => Ok(None),
+        (_, body) => {
+            serde_json::from_slice(&body).map(Some).map_err(|error| format!("its answer is not that of a node: {error}"))
+        }
+    }
+}
+
+async fn get(context: &Context, address: &str, path: &str) -> Result<(StatusCode, Vec<u8>), String> {
     let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
-    let request = context.probe.get(format!("http://{host}:{HTTP_PORT}/health/detailed")).timeout(PATIENCE);
-    let mut response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| told(&error))?;
+    let request = context.probe.get(format!("http://{host}:{HTTP_PORT}{path}")).timeout(PATIENCE);
+    let mut response = request.send().await.map_err(|error| told(&error))?;
+    let status = response.status();
+    if status != StatusCode::SERVICE_UNAVAILABLE {
+        response = response.error_for_status().map_err(|error| told(&error))?;
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| told(&error))? {
         body.extend_from_slice(&chunk);
@@ -49,7 +78,7 @@ async fn health(context: &Context, address: &str) -> Result<Health, String> {
             return Err(format!("its answer is longer than {LARGEST_ANSWER} bytes"));
         }
     }
-    serde_json::from_slice(&body).map_err(|error| format!("its answer is not that of a node: {error}"))
+    Ok((status, body))
 }
 
 /// The innermost cause: what a person can do something about.
@@ -68,15 +97,24 @@ struct Health {
     status: String,
     #[serde(default)]
     reason: Option<String>,
+    node: String,
     grid_id: String,
     version: String,
     shards: Vec<Shard>,
+}
+
+/// `GET /v1/grid`, as far as the operator reads it.
+#[derive(Debug, Deserialize)]
+struct Grid {
+    nodes: Vec<serde::de::IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Shard {
     shard: u64,
     role: String,
+    #[serde(default)]
+    leader: Option<String>,
     caught_up: bool,
     range_start: String,
     #[serde(default)]
@@ -87,19 +125,25 @@ struct Shard {
 
 impl Health {
     fn report(self) -> NodeReport {
-        NodeReport { grid: self.grid_id, version: self.version, shards: self.shards.into_iter().map(Shard::seen).collect() }
+        NodeReport {
+            grid: self.grid_id,
+            version: self.version,
+            shards: self.shards.into_iter().map(|shard| shard.seen(&self.node)).collect(),
+        }
     }
 }
 
 impl Shard {
-    fn seen(self) -> ShardSeen {
+    fn seen(self, node: &str) -> ShardSeen {
         ShardSeen {
             shard: self.shard,
             role: match self.role.as_str() {
                 "leader" => Role::Leader,
-                "follower" => Role::Follower,
+                "follower" | "candidate" => Role::Follower,
                 _ => Role::Learner,
             },
+            // A node alone of the first release does not say that it leads itself.
+            leader: self.leader.or_else(|| (self.role == "leader").then(|| node.to_owned())),
             caught_up: self.caught_up,
             range: format!("{}-{}", self.range_start, self.range_end.unwrap_or_default()),
             concepts: self.concepts,

@@ -8,6 +8,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::Store;
 use kube::{Api, Resource, ResourceExt as _};
@@ -71,10 +72,20 @@ pub(super) async fn stateful_set(
     Ok(Some(sutra_planner::StatefulSet {
         seen: judge(cluster, &wanted, &*live),
         left_behind: left_behind(cluster, &live.metadata),
+        replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1).unsigned_abs(),
         noticed: status.and_then(|status| status.observed_generation) >= live.metadata.generation,
         claim_bytes: claim.as_ref().and_then(|claim| sutra_crds::bytes(&claim.size)).unwrap_or_default(),
         claim_class: spec.and(claim).and_then(|claim| claim.storage_class),
     }))
+}
+
+/// How many nodes the disruption budget lets go at once, if that is a number.
+pub(crate) fn budget(cluster: &SutraCluster, context: &Context) -> Option<u32> {
+    let budget = cached(&context.caches.budgets, cluster, &cluster.name_any())?;
+    match budget.spec.as_ref()?.max_unavailable.as_ref()? {
+        IntOrString::Int(number) => u32::try_from(*number).ok(),
+        IntOrString::String(_) => None,
+    }
 }
 
 /// The stateful set from the cache.

@@ -8,6 +8,9 @@ use sutra_planner::{Trouble, TroubleKind};
 use super::objects::live_stateful_set;
 use crate::control::Context;
 
+/// Kubernetes copies it from machines to pods from 1.35 on; the operator has no right to look at machines.
+const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+
 /// A pod, and where its node is asked.
 pub(super) struct SeenPod {
     pub(super) seen: sutra_planner::Pod,
@@ -44,16 +47,28 @@ fn one(cluster: &str, pod: &Pod) -> Option<SeenPod> {
     (name == names::pod(cluster, i32::try_from(ordinal).ok()?)).then_some(())?;
     let status = pod.status.as_ref();
     let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let container = status.and_then(|status| status.container_statuses.as_ref()?.first());
+    let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
     let seen = sutra_planner::Pod {
         name,
         uid: pod.uid()?,
         ordinal,
         revision: pod.annotations().get(names::REVISION_ANNOTATION).cloned(),
-        ready: conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"),
+        ran: container.is_some_and(ran),
+        started: container.is_some_and(|container| container.started == Some(true)),
+        ready: ready.is_some_and(|condition| condition.status == "True"),
+        turned: ready.and_then(|condition| condition.last_transition_time.as_ref()).map(|time| time.0),
         leaving: pod.metadata.deletion_timestamp.is_some(),
+        zone: pod.labels().get(ZONE_LABEL).cloned(),
         trouble: trouble(pod),
     };
     Some(SeenPod { seen, address: status.and_then(|status| status.pod_ip.clone()) })
+}
+
+/// Whether a container runs, or did before.
+fn ran(container: &ContainerStatus) -> bool {
+    let states = [container.state.as_ref(), container.last_state.as_ref()];
+    container.restart_count > 0 || states.into_iter().flatten().any(|state| state.running.is_some() || state.terminated.is_some())
 }
 
 fn trouble(pod: &Pod) -> Option<Trouble> {
@@ -159,6 +174,18 @@ mod tests {
     fn a_pod_that_is_being_created_is_in_no_trouble() {
         assert_eq!(trouble(&container(json!({"waiting": {"reason": "ContainerCreating"}}), json!({}))), None);
         assert_eq!(trouble(&container(json!({"running": {}}), json!({}))), None);
+    }
+
+    #[test]
+    fn a_container_that_runs_or_ran_may_have_written() {
+        let seen = |state, last| one("claims", &container(state, last)).unwrap().seen.ran;
+        assert!(seen(json!({"running": {}}), json!({})) && seen(json!({"terminated": {"exitCode": 1}}), json!({})));
+        let waiting = || {
+            pod(json!({"containerStatuses": [{
+                "name": "sutra-node", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"waiting": {}},
+            }]}))
+        };
+        assert!(!one("claims", &waiting()).unwrap().seen.ran && !one("claims", &pod(json!({}))).unwrap().seen.ran);
     }
 
     #[test]

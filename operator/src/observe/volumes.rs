@@ -11,16 +11,20 @@ use sutra_planner::{Volume, VolumeOwner};
 use crate::control::Context;
 use crate::desired::MOST_NODES;
 
-/// The claims that a cluster's nodes use, or would take over if they were made now.
+/// The claims that a cluster's nodes use, or would take over if they were made now; and those of nodes that its spec does not ask for any
+/// more, or not yet: a grid of more nodes may have left them.
 pub(super) async fn seen(cluster: &SutraCluster, context: &Context) -> Result<Vec<Volume>, kube::Error> {
     let (name, namespace) = (cluster.name_any(), cluster.namespace().unwrap_or_default());
     let mut volumes = Vec::new();
-    for ordinal in 0..cluster.spec.nodes.min(MOST_NODES).unsigned_abs() {
+    let nodes = cluster.spec.nodes.min(MOST_NODES).unsigned_abs();
+    for ordinal in 0..MOST_NODES.unsigned_abs() {
         let claim = names::volume(&name, ordinal.cast_signed());
         let cached = context.caches.volumes.get(&ObjectRef::new(&claim).within(&namespace));
         // One without our labels is in no cache, and a stateful set would take it all the same.
         let found = match cached {
             Some(cached) => Some(cached),
+            // Nothing would take one of a node that is not asked for.
+            None if ordinal >= nodes => None,
             None => {
                 Api::<PersistentVolumeClaim>::namespaced(context.client.clone(), &namespace).get_opt(&claim).await?.map(Arc::new)
             }
@@ -50,6 +54,7 @@ fn one(cluster: &SutraCluster, ordinal: u32, claim: &PersistentVolumeClaim) -> V
         ordinal,
         owner,
         grid,
+        grid_nodes: claim.annotations().get(names::GRID_NODES_ANNOTATION).and_then(|nodes| nodes.parse().ok()),
         bound: claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound"),
         requested: bytes(requested),
         capacity: bytes(capacity),

@@ -77,6 +77,7 @@ impl Hand<'_> {
             Action::Delete(object) => self.delete_object(*object).await,
             Action::AdoptVolume { volume } => self.mark(volume, |_| {}).await,
             Action::RecordGrid { volume, grid } => self.mark(volume, |mark| mark.grid = Some(grid.clone())).await,
+            Action::RecordSize { volume, nodes } => self.mark(volume, |mark| mark.nodes = Some(*nodes)).await,
             Action::OwnVolume { volume, goes_with_cluster } => {
                 self.mark(volume, |mark| mark.goes_with_cluster = *goes_with_cluster).await
             }
@@ -97,6 +98,11 @@ impl Hand<'_> {
                 let set = cached(&caches.stateful_sets, self.cluster, &self.cluster.name_any());
                 self.delete(Kind::OrphanedStatefulSet, set.as_deref()).await
             }
+            Action::FoundGrid { pod, uid } => self.found(pod, uid).await,
+            Action::ReplaceNode { pod, uid, asked, grid } => self.replace(pod, uid, asked, grid).await,
+            Action::SetBudget { max_unavailable } => {
+                self.write(&drift::stamped(&render::disruption_budget(self.cluster, *max_unavailable))).await
+            }
             Action::DeletePod { pod, uid } => {
                 self.context.metrics.wrote("Pod", "delete");
                 apply::delete_pod(client, namespace, pod, uid).await
@@ -112,6 +118,22 @@ impl Hand<'_> {
                 apply::shard_status(client, namespace, &name, &status::shard_status(report, Timestamp::now())).await
             }
         }
+    }
+
+    async fn found(&self, pod: &str, uid: &str) -> Result<Outcome, Error> {
+        let node = cached(&self.context.caches.pods, self.cluster, pod).filter(|node| node.uid().as_deref() == Some(uid));
+        // It was replaced meanwhile: whoever looks again sees the new one.
+        let Some(address) = node.and_then(|node| node.status.as_ref()?.pod_ip.clone()) else { return Ok(Outcome::Done) };
+        apply::found_grid(&self.context.client, self.cluster, &self.context.config.cluster_domain, &address).await
+    }
+
+    async fn replace(&self, pod: &str, uid: &str, asked: &str, grid: &str) -> Result<Outcome, Error> {
+        let caches = &self.context.caches.pods;
+        let waits = cached(caches, self.cluster, pod).is_some_and(|node| node.uid().as_deref() == Some(uid));
+        let asked_at = cached(caches, self.cluster, asked).and_then(|node| node.status.as_ref()?.pod_ip.clone());
+        let (true, Some(address)) = (waits, asked_at) else { return Ok(Outcome::Done) };
+        let domain = &self.context.config.cluster_domain;
+        apply::replace_node(&self.context.client, self.cluster, domain, grid, (asked, &address), pod).await
     }
 
     async fn write(&self, object: &Value) -> Result<Outcome, Error> {
@@ -150,6 +172,7 @@ impl Hand<'_> {
         let Some(claim) = claims.get_metadata_opt(volume).await? else { return Ok(Outcome::Done) };
         let mut mark = Mark {
             grid: claim.annotations().get(names::GRID_ANNOTATION).cloned(),
+            nodes: claim.annotations().get(names::GRID_NODES_ANNOTATION).and_then(|nodes| nodes.parse().ok()),
             goes_with_cluster: claim
                 .owner_references()
                 .iter()

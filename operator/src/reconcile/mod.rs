@@ -21,6 +21,7 @@ use sutra_planner::{Desired, Observed, Plan, Wanted, plan, report};
 use tracing::info;
 
 use crate::apply::{self, Outcome};
+use crate::chain::chain;
 use crate::control::Context;
 use crate::desired::{Release, desired};
 use crate::observe::observe;
@@ -78,12 +79,7 @@ pub async fn reconcile(cluster: Arc<SutraCluster>, context: Arc<Context>) -> Res
             Ok(())
         }
         Err(carry_out::Failure { step, source }) => {
-            // A conflict passes by itself, and a server that is away takes no status either.
-            if let kube::Error::Api(answer) = &source
-                && answer.code >= 500
-            {
-                observed.failing = Some((step, answer.message.clone()));
-            }
+            observed.failing = worth_telling(&source).map(|why| (step, why));
             Err(Error::Step { step, source })
         }
     };
@@ -92,6 +88,15 @@ pub async fn reconcile(cluster: Arc<SutraCluster>, context: Arc<Context>) -> Res
     match observed.refusals.into_iter().next() {
         Some((step, message)) => Err(Error::Refused { step, message }),
         None => Ok(Action::requeue(next_look(&desired, &planned, &context))),
+    }
+}
+
+/// A conflict passes by itself, and a server that is away takes no status either.
+fn worth_telling(source: &kube::Error) -> Option<String> {
+    match source {
+        kube::Error::Api(answer) if answer.code >= 500 => Some(answer.message.clone()),
+        kube::Error::Service(why) => why.downcast_ref::<apply::FoundingError>().map(|why| chain(why)),
+        _ => None,
     }
 }
 

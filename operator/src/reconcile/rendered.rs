@@ -12,7 +12,11 @@ use super::cached::cached;
 use crate::control::Context;
 use crate::desired::Release;
 use crate::drift;
+use crate::observe;
 use crate::render::{self, Claim, Recorded, Renderer, Setting};
+
+/// Nodes that others may take away at once.
+const MOST_AT_ONCE: u32 = 1;
 
 /// All objects of a cluster as they shall be.
 pub struct Rendered<'a> {
@@ -34,13 +38,15 @@ impl<'a> Rendered<'a> {
             operator_namespace: context.config.lease_namespace.clone(),
             nodes: if cluster.spec.hibernated { 0 } else { cluster.spec.nodes },
         };
+        // One that is there keeps its number, which is decided elsewhere: it follows from how the nodes are.
+        let budget = observe::budget(cluster, context).filter(|number| *number <= MOST_AT_ONCE).unwrap_or(MOST_AT_ONCE);
         let objects = BTreeMap::from([
             (Object::ServiceAccount, drift::stamped(&render::service_account(cluster))),
             (Object::ConfigMap, drift::stamped(&render::config_map(cluster, &setting))),
             (Object::NodesService, drift::stamped(&render::nodes_service(cluster))),
             (Object::ClientService, drift::stamped(&render::client_service(cluster))),
             (Object::NetworkPolicy, drift::stamped(&render::network_policy(cluster, &setting))),
-            (Object::DisruptionBudget, drift::stamped(&render::disruption_budget(cluster, 1))),
+            (Object::DisruptionBudget, drift::stamped(&render::disruption_budget(cluster, budget))),
             (Object::PodMonitor, drift::stamped(&render::pod_monitor(cluster))),
         ]);
         Self { objects, cluster, setting }

@@ -29,12 +29,17 @@ pub(crate) fn minimal() -> SutraCluster {
     cluster(json!({"nodes": 1, "security": {"mode": "development"}}))
 }
 
-/// Everything that can be asked for.
+/// The least that makes a grid of several nodes.
+pub(crate) fn three() -> SutraCluster {
+    cluster(json!({"nodes": 3, "security": {"mode": "development"}}))
+}
+
+/// Everything that can be asked for of a node alone.
 pub(crate) fn full() -> SutraCluster {
     cluster(json!({
-        "nodes": 3,
+        "nodes": 1,
         "initialShards": 4,
-        "replicationFactor": 3,
+        "replicationFactor": 1,
         "storage": {"size": "100Gi", "storageClassName": "fast"},
         "embedding": {"provider": "local", "model": "all-MiniLM-L6-v2"},
         "resources": {"requests": {"cpu": "0.5", "memory": "1024Mi"}, "limits": {"memory": "2Gi"}},

@@ -37,8 +37,11 @@ mod stateful_set;
 mod tests;
 
 pub use network_policy::network_policy;
+pub(crate) use objects::PEER_SECRET_KEY;
 pub use objects::{config_map, disruption_budget, peer_secret, service_account, shard};
+pub(crate) use pod::node_host;
 pub use pod_monitor::{pod_monitor, pod_monitor_api};
+pub(crate) use ports::peer_address;
 pub use services::{client_service, nodes_service};
 pub use setting::{Claim, Recorded, Renderer, Setting};
 pub use stateful_set::{revision, stateful_set};

@@ -31,6 +31,9 @@ pub fn config_map(cluster: &SutraCluster, setting: &Setting) -> ConfigMap {
     }
 }
 
+/// Where in its secret, and in the pods' directory of it.
+pub(crate) const PEER_SECRET_KEY: &str = "peer-secret";
+
 /// With which nodes recognise each other. Made once: another secret would divide the grid.
 #[must_use]
 pub fn peer_secret(cluster: &SutraCluster, secret: &str) -> Secret {
@@ -38,7 +41,7 @@ pub fn peer_secret(cluster: &SutraCluster, secret: &str) -> Secret {
         metadata: metadata(cluster, names::peer_secret(&cluster.name_any())),
         type_: Some("Opaque".to_owned()),
         immutable: Some(true),
-        data: Some([("peer-secret".to_owned(), ByteString(secret.as_bytes().to_vec()))].into()),
+        data: Some([(PEER_SECRET_KEY.to_owned(), ByteString(secret.as_bytes().to_vec()))].into()),
         string_data: None,
     }
 }

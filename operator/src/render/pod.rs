@@ -97,10 +97,8 @@ fn node(cluster: &SutraCluster, setting: &Setting) -> Container {
 
 /// What differs between nodes, and where things are. Everything else is in `config.toml`.
 fn arguments(cluster: &SutraCluster, setting: &Setting) -> Vec<String> {
-    let name = cluster.name_any();
-    let namespace = cluster.namespace().unwrap_or_default();
-    let host = format!("$(POD_NAME).{}.{namespace}.svc.{}", names::nodes_service(&name), setting.cluster_domain);
-    [
+    let host = node_host(cluster, "$(POD_NAME)", &setting.cluster_domain);
+    let alone = [
         "serve",
         "--data-dir",
         "/var/lib/sutra",
@@ -110,9 +108,17 @@ fn arguments(cluster: &SutraCluster, setting: &Setting) -> Vec<String> {
         "$(POD_NAME)",
         "--advertise",
         &host,
-    ]
-    .map(str::to_owned)
-    .into()
+    ];
+    // A node of several founds no grid of its own, and lets nobody in who doesn't know the secret.
+    let of_several = ["--wait-for-grid", "--peer-secret-file", "/etc/sutra/peer/peer-secret"];
+    let of_several = if cluster.spec.nodes > 1 { &of_several[..] } else { &[] };
+    alone.iter().chain(of_several).map(|argument| (*argument).to_owned()).collect()
+}
+
+/// The name under which other nodes find this one.
+pub(crate) fn node_host(cluster: &SutraCluster, pod: &str, cluster_domain: &str) -> String {
+    let namespace = cluster.namespace().unwrap_or_default();
+    format!("{pod}.{}.{namespace}.svc.{cluster_domain}", names::nodes_service(&cluster.name_any()))
 }
 
 fn pod_name() -> EnvVar {

@@ -21,6 +21,11 @@ pub(super) const TCP: Port = Port { name: "tcp", number: 50_051, protocol: "tcp"
 /// The grid's other nodes.
 pub(super) const PEER: Port = Port { name: "peer", number: 7001, protocol: "tcp" };
 
+/// A node's peer port at a host: a name or an address of either family.
+pub(crate) fn peer_address(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]:{}", PEER.number) } else { format!("{host}:{}", PEER.number) }
+}
+
 impl Port {
     /// Every address of the pod, of either family: a socket of `::` takes IPv4 too, one of `0.0.0.0` no IPv6.
     pub(super) fn address(self) -> String {

@@ -19,9 +19,13 @@ const NOT_FROZEN: &str = "\
 The operator applies the difference to every cluster at its next upgrade, without restarting a pod. If that is what you want, \
 delete the file and run the test with SUTRA_WRITE_GOLDEN=1.";
 
+fn reviewed() -> [(&'static str, SutraCluster); 3] {
+    [("minimal", fixture::minimal()), ("full", fixture::full()), ("three", fixture::three())]
+}
+
 #[test]
 fn pods_of_revision_one_never_change() {
-    for (name, cluster) in [("minimal", fixture::minimal()), ("full", fixture::full())] {
+    for (name, cluster) in reviewed() {
         let set = stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster));
         compare(&format!("revision-1/{name}.yaml"), &yaml(&fixed(&set)), FROZEN);
     }
@@ -29,7 +33,7 @@ fn pods_of_revision_one_never_change() {
 
 #[test]
 fn objects_are_as_reviewed() {
-    for (name, cluster) in [("minimal", fixture::minimal()), ("full", fixture::full())] {
+    for (name, cluster) in reviewed() {
         let objects: Vec<String> = fixture::objects(&cluster).iter().map(yaml).collect();
         compare(&format!("{name}.yaml"), &objects.join("---\n"), NOT_FROZEN);
     }
@@ -80,10 +84,16 @@ fn a_pod_is_outdated_when_its_template_or_its_settings_change() {
 #[test]
 fn a_pod_is_not_outdated_by_what_it_does_not_see() {
     let before = revision_of(|_| {});
-    assert_eq!(before, revision_of(|cluster| cluster.spec.nodes = 3));
     assert_eq!(before, revision_of(|cluster| cluster.spec.storage.size = "20Gi".to_owned()));
     assert_eq!(before, revision_of(|cluster| cluster.metadata.uid = Some("another".to_owned())));
     assert_eq!(before, revision_of(|cluster| cluster.spec.resources = Some(Default::default())));
+}
+
+#[test]
+fn nodes_of_several_wait_for_their_grid_and_are_alike_however_many_there_are() {
+    let of = |nodes| revision_of(|cluster| cluster.spec.nodes = nodes);
+    assert_ne!(of(1), of(3));
+    assert_eq!(of(3), of(5));
 }
 
 #[test]

@@ -6,13 +6,21 @@
 //! | `objects` | what a cluster has one of |
 //! | `volumes` | adoption, growth, and who deletes them |
 //! | `stateful_set` | made, changed, replaced |
+//! | `size` | how many nodes a cluster has, whatever its spec asks for now |
+//! | `founding` | the grid of a new cluster, once |
+//! | `replacing` | a node whose volume is lost |
 //! | `pods` | outdated ones, one at a time |
+//! | `budget` | how many nodes others may take away |
 //! | `shards` | projections |
 
+mod budget;
+mod founding;
 mod objects;
 mod obstacles;
 mod pods;
+mod replacing;
 mod shards;
+mod size;
 mod stateful_set;
 mod volumes;
 
@@ -22,9 +30,12 @@ use crate::desired::{Desired, Wanted};
 use crate::observed::Observed;
 use crate::step::{Action, Stall, Step, Waiting};
 
+pub use budget::STEADY;
 pub(crate) use pods::serves;
+pub(crate) use replacing::lost;
 pub use shards::FRESHNESS;
 pub(crate) use shards::seen as shards_seen;
+pub(crate) use size::{in_force as nodes_in_force, quorum};
 
 /// What to do next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,8 +85,11 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
         objects::plan(desired, observed, &mut plan);
         if stateful_set::plan(desired, observed, &mut plan) == stateful_set::Settled::Yes {
             pods::plan(desired, observed, &mut plan);
+            founding::plan(desired, observed, &mut plan);
+            replacing::plan(desired, observed, &mut plan);
         }
     }
+    budget::plan(desired, observed, now, &mut plan);
     shards::plan(desired, observed, now, &mut plan);
     if plan.stalled.is_none() {
         plan.stalled = obstacles::refused(observed, &plan);

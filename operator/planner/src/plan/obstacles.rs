@@ -2,15 +2,16 @@
 
 use crate::desired::Desired;
 use crate::observed::{Observed, Seen, VolumeOwner};
-use crate::plan::Plan;
 use crate::plan::volumes::may_use;
+use crate::plan::{Plan, replacing, size};
 use crate::step::Stall;
 
 /// The first reason to leave everything as it is.
 pub(super) fn first(desired: &Desired, observed: &Observed) -> Option<Stall> {
     impossible(desired)
         .or_else(|| foreign_volumes(desired, observed))
-        .or_else(|| leaving_volumes(observed))
+        .or_else(|| other_size(desired, observed))
+        .or_else(|| leaving_volumes(desired, observed))
         .or_else(|| taken_names(desired, observed))
 }
 
@@ -41,8 +42,22 @@ fn foreign_volumes(desired: &Desired, observed: &Observed) -> Option<Stall> {
     })
 }
 
-/// A claim that somebody deleted lives as long as its pod: nothing may take that away now.
-fn leaving_volumes(observed: &Observed) -> Option<Stall> {
+/// Nodes can't join a grid or leave it yet.
+fn other_size(desired: &Desired, observed: &Observed) -> Option<Stall> {
+    let (asked, nodes) = (desired.nodes, size::in_force(desired, observed));
+    (asked != nodes).then(|| Stall {
+        reason: "ScalingUnavailable",
+        message: format!(
+            "spec.nodes is {asked}, and this cluster has {nodes}: this release can't add or remove nodes; set spec.nodes back to {nodes}"
+        ),
+    })
+}
+
+/// A claim that somebody deleted lives as long as its pod: nothing may take that away now, unless other nodes have the same data.
+fn leaving_volumes(desired: &Desired, observed: &Observed) -> Option<Stall> {
+    if replacing::makes_up_for(desired, observed) {
+        return None;
+    }
     let leaving: Vec<&str> = observed
         .volumes
         .iter()

@@ -35,7 +35,8 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, plan:
             }
             Some(Seen::InSync | Seen::Leaving | Seen::Foreign(_)) => {}
         }
-        let report = seen.get(&shard).cloned().or_else(|| unreachable(desired, projection?));
+        let report = seen.get(&shard).cloned().map(|report| with_absent(report, projection, observed));
+        let report = report.or_else(|| unreachable(desired, projection?));
         if let Some(report) = report.filter(|report| worth_reporting(projection, report, now)) {
             plan.step(Action::ReportShard { shard, report }, format!("shard {shard} changed"));
         }
@@ -57,7 +58,9 @@ pub(crate) fn seen(observed: &Observed) -> BTreeMap<u64, ShardReport> {
                 bytes: 0,
             });
             entry.replicas.push(Replica { node: node.clone(), role: shard.role, caught_up: shard.caught_up });
-            if shard.role == Role::Leader {
+            // One that was cut off may not know yet that the others follow another.
+            let rival = entry.leader.as_deref().map_or(0, |rival| followers_of(observed, shard.shard, rival));
+            if shard.role == Role::Leader && followers_of(observed, shard.shard, node) >= rival {
                 "Serving".clone_into(&mut entry.phase);
                 entry.leader = Some(node.clone());
                 entry.range.clone_from(&shard.range);
@@ -66,6 +69,26 @@ pub(crate) fn seen(observed: &Observed) -> BTreeMap<u64, ShardReport> {
         }
     }
     shards
+}
+
+/// Nodes for which this one leads the shard.
+fn followers_of(observed: &Observed, shard: u64, leader: &str) -> usize {
+    let names = |answer: &&Answer| match answer {
+        Answer::Serving(report) => report.shards.iter().any(|seen| seen.shard == shard && seen.leader.as_deref() == Some(leader)),
+        Answer::Waiting | Answer::Silent(_) => false,
+    };
+    observed.answers.values().filter(names).count()
+}
+
+/// A copy whose node does not answer is still one: it has not caught up, as far as anybody knows.
+fn with_absent(mut report: ShardReport, projection: Option<&Projection>, observed: &Observed) -> ShardReport {
+    let known = projection.and_then(|projection| projection.reported.as_ref()).map(|known| known.replicas.as_slice());
+    let answers = |replica: &&Replica| matches!(observed.answers.get(&replica.node), Some(Answer::Serving(_)));
+    let absent = known.unwrap_or_default().iter().filter(|replica| !answers(replica));
+    let absent = absent.map(|replica| Replica { node: replica.node.clone(), role: follower(replica.role), caught_up: false });
+    report.replicas.extend(absent);
+    report.replicas.sort();
+    report
 }
 
 /// No node tells of it: what was known stays, but for who leads.

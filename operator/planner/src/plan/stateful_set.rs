@@ -59,5 +59,6 @@ fn claim_differs(desired: &Desired, set: &StatefulSet) -> bool {
 
 /// The claims that exist come first: if they can't grow, a new template would only hide that.
 fn volumes_are_asked_for(desired: &Desired, observed: &Observed) -> bool {
-    observed.volumes.iter().all(|volume| volume.requested >= desired.volume_bytes)
+    let used = observed.volumes.iter().filter(|volume| volume.ordinal < desired.nodes);
+    used.into_iter().all(|volume| volume.requested >= desired.volume_bytes)
 }

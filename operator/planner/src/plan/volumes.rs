@@ -8,9 +8,16 @@ use crate::step::Action;
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     for volume in observed.volumes.iter().filter(|volume| !volume.leaving) {
+        if volume.owner == VolumeOwner::Ours {
+            record(desired, observed, volume, plan);
+            record_size(observed, volume, plan);
+        }
+        if volume.ordinal >= desired.nodes {
+            // Of a node that the spec does not ask for.
+            continue;
+        }
         match &volume.owner {
             VolumeOwner::Ours => {
-                record(desired, observed, volume, plan);
                 stay(volume, plan);
                 grow(desired, volume, plan);
             }
@@ -63,6 +70,15 @@ fn record(desired: &Desired, observed: &Observed, volume: &Volume, plan: &mut Pl
     if observed.known_grid.is_none() || may_use(desired, observed, &report.grid) {
         let action = Action::RecordGrid { volume: volume.name.clone(), grid: report.grid.clone() };
         plan.step(action, format!("node {node} has told whose data volume {} holds", volume.name));
+    }
+}
+
+/// One that came in the place of a lost one says no less than that.
+fn record_size(observed: &Observed, volume: &Volume, plan: &mut Plan) {
+    let Some(nodes) = observed.grid_nodes.filter(|nodes| *nodes > 1) else { return };
+    if volume.grid.is_some() && volume.ordinal < nodes && volume.grid_nodes != Some(nodes) {
+        let action = Action::RecordSize { volume: volume.name.clone(), nodes };
+        plan.step(action, format!("the grid of volume {} has {nodes} nodes", volume.name));
     }
 }
 

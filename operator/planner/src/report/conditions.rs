@@ -1,8 +1,10 @@
 //! Conditions.
 
+use std::collections::BTreeSet;
+
 use crate::desired::{Desired, Wanted};
 use crate::observed::{Answer, Observed, Pod};
-use crate::plan::{Plan, serves, shards_seen};
+use crate::plan::{Plan, lost, nodes_in_force, quorum, serves, shards_seen};
 
 /// A condition of the status, without its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +86,7 @@ fn available(desired: &Desired, observed: &Observed) -> Condition {
     let shards = shards_seen(observed);
     let leaderless: Vec<String> =
         shards.iter().filter(|(_, shard)| shard.leader.is_none()).map(|(id, _)| id.to_string()).collect();
-    let anybody_serves = observed.pods.iter().any(|pod| serves(observed, pod));
+    let (nodes, serving) = (nodes_in_force(desired, observed), observed.pods.iter().filter(|pod| serves(observed, pod)).count());
     if desired.wanted == Wanted::Hibernated {
         condition(
             kind,
@@ -92,12 +94,25 @@ fn available(desired: &Desired, observed: &Observed) -> Condition {
             "Hibernated",
             "the cluster is hibernated: its volumes are kept, set spec.hibernated to false to wake it",
         )
-    } else if !anybody_serves || shards.is_empty() {
+    } else if serving == 0 || shards.is_empty() {
         condition(kind, false, "NoNodeServes", "no node serves")
+    } else if serving < quorum(nodes) as usize {
+        let message = format!("{serving} of {nodes} nodes serve: without {} nothing can be written", quorum(nodes));
+        condition(kind, false, "NoQuorum", message)
     } else if !leaderless.is_empty() {
         condition(kind, false, "ShardsWithoutLeader", format!("shards without a leader: {}", leaderless.join(", ")))
     } else {
-        condition(kind, true, "AllShardsServe", "every shard serves")
+        condition(kind, true, "AllShardsServe", format!("every shard serves{}", zones(observed, nodes)))
+    }
+}
+
+/// Over which zones the nodes of several are spread.
+fn zones(observed: &Observed, nodes: u32) -> String {
+    let known: Option<BTreeSet<&str>> = observed.pods.iter().map(|pod| pod.zone.as_deref()).collect();
+    match known {
+        _ if nodes < 2 => String::new(),
+        Some(zones) => format!("; its nodes are in the zones {}", zones.into_iter().collect::<Vec<_>>().join(", ")),
+        None => "; zones unknown: the pods carry no label topology.kubernetes.io/zone".to_owned(),
     }
 }
 
@@ -138,9 +153,12 @@ fn degraded(desired: &Desired, observed: &Observed) -> Condition {
     if let Some(why) = &observed.pod_refused {
         return condition(kind, true, "PodRefused", format!("a pod can't be made: {why}"));
     }
+    if let Some(pod) = observed.pods.iter().find(|pod| lost(observed, pod)) {
+        return condition(kind, true, "VolumeLost", empty(&pod.name));
+    }
     let silent = observed.pods.iter().filter(|pod| pod.ready && !pod.leaving).find_map(|pod| silence(observed, pod));
-    match silent {
-        Some(message) => condition(kind, true, "NodeUnreachable", message),
+    match silent.map(|message| ("NodeUnreachable", message)).or_else(|| Some(("NodeAway", away(desired, observed)?))) {
+        Some((reason, message)) => condition(kind, true, reason, message),
         None => condition(kind, false, "NodesAreWell", "no node is known to fail"),
     }
 }
@@ -148,8 +166,33 @@ fn degraded(desired: &Desired, observed: &Observed) -> Condition {
 fn silence(observed: &Observed, pod: &Pod) -> Option<String> {
     match observed.answers.get(&pod.name) {
         Some(Answer::Silent(why)) => Some(format!("{} does not answer: {why}", pod.name)),
+        Some(Answer::Waiting) => Some(format!("{} waits for a grid", pod.name)),
         Some(Answer::Serving(_)) | None => None,
     }
+}
+
+fn empty(pod: &str) -> String {
+    format!(
+        "{pod} found an empty volume, although it belongs to a grid: it gets new replicas and all data from the others, as soon as a \
+         majority of the nodes serves"
+    )
+}
+
+/// A node of a grid of several that is not there, or not ready: what the others make up for. Not of one that was never whole.
+fn away(desired: &Desired, observed: &Observed) -> Option<String> {
+    let nodes = nodes_in_force(desired, observed);
+    observed.known_grid.as_ref().filter(|_| nodes > 1)?;
+    let away = (0..nodes).filter_map(|ordinal| {
+        let name = format!("{}-{ordinal}", desired.cluster);
+        match observed.pods.iter().find(|pod| pod.ordinal == ordinal) {
+            None => Some(format!("{name} is not there")),
+            Some(pod) if pod.leaving => Some(format!("{name} is stopping")),
+            Some(pod) if !pod.ready => Some(format!("{name} is not ready")),
+            Some(_) => None,
+        }
+    });
+    let away = away.collect::<Vec<_>>();
+    (!away.is_empty()).then(|| away.join(", "))
 }
 
 /// A node that serves other data than the cluster, or its volume, is known to hold: a volume was lost or changed behind our back.

@@ -76,7 +76,7 @@ fn grid(desired: &Desired, observed: &Observed) -> Option<String> {
     }
     let told = observed.answers.values().find_map(|answer| match answer {
         Answer::Serving(report) => Some(report.grid.clone()),
-        Answer::Silent(_) => None,
+        Answer::Waiting | Answer::Silent(_) => None,
     });
     // Only of a volume that is this cluster's: the status is what it is known by from now on.
     let ours = || observed.volumes.iter().filter(|volume| volume.owner == VolumeOwner::Ours);

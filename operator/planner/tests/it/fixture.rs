@@ -11,6 +11,14 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
 }
 
+/// The hash of a pod template: nodes of several are started otherwise than one alone.
+pub(crate) fn revision(image: &str, nodes: u32) -> String {
+    format!("{image} {}", if nodes > 1 { SEVERAL } else { "alone" })
+}
+
+/// In the template of a node that waits for a grid.
+pub(crate) const SEVERAL: &str = "of-several";
+
 /// A cluster named `claims` with `nodes` nodes.
 pub(crate) fn claims(nodes: u32) -> Desired {
     let mut objects: BTreeSet<Object> = Object::ALL.into_iter().collect();
@@ -23,8 +31,8 @@ pub(crate) fn claims(nodes: u32) -> Desired {
         uid: "5f2c".into(),
         wanted: Wanted::Running,
         nodes,
-        replication_factor: if nodes >= 3 { 3 } else { 1 },
-        revision: "sutra-node:0.1.0 500m".into(),
+        replication_factor: nodes,
+        revision: revision("sutra-node:0.1.0", nodes),
         volume_bytes: 10 * GIB,
         volume_size: "10Gi".into(),
         storage_class: None,

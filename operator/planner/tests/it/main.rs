@@ -5,4 +5,5 @@ mod fixture;
 mod histories;
 mod random;
 mod scenarios;
+mod several;
 mod world;

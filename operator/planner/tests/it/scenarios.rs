@@ -5,7 +5,7 @@ use sutra_planner::{
     report,
 };
 
-use crate::fixture::{GIB, at, claims};
+use crate::fixture::{GIB, at, claims, revision};
 use crate::random::Random;
 use crate::world::{BROKEN, World};
 
@@ -79,7 +79,7 @@ fn refused_growth_stalls_and_a_new_image_still_arrives() {
     let (mut world, mut random) = settled(&desired);
     world.volumes_can_grow = false;
     (desired.volume_bytes, desired.volume_size) = (20 * GIB, "20Gi".into());
-    desired.revision = "sutra-node:0.2.0".into();
+    desired.revision = revision("sutra-node:0.2.0", desired.nodes);
     for _ in 0..40 {
         let next = decide(&desired, &world);
         let hides = next.steps.iter().any(|step| step.action == Action::OrphanStatefulSet);
@@ -90,7 +90,7 @@ fn refused_growth_stalls_and_a_new_image_still_arrives() {
     let observed = world.observe(&desired);
     let (stalled, reason, message) = condition(&desired, &observed, ConditionType::Stalled);
     assert!(stalled && reason == "VolumeExpansionRefused" && message.contains("can be resized"), "{reason}: {message}");
-    assert_eq!(observed.pods[0].revision.as_deref(), Some("sutra-node:0.2.0"));
+    assert_eq!(observed.pods[0].revision.as_deref(), Some(desired.revision.as_str()));
     assert!(observed.pods[0].ready);
 }
 
@@ -99,7 +99,7 @@ fn a_pod_waits_until_its_successor_would_be_made_from_the_new_template() {
     let mut desired = claims(1);
     let (world, _) = settled(&desired);
     let mut observed = world.observe(&desired);
-    desired.revision = "sutra-node:0.2.0".into();
+    desired.revision = revision("sutra-node:0.2.0", desired.nodes);
     observed.stateful_set.as_mut().unwrap().noticed = false;
     let next = plan(&desired, &observed, at(0));
     assert_eq!(next.steps, []);
@@ -123,7 +123,7 @@ fn a_broken_image_is_told_and_a_corrected_one_replaces_the_pod_at_once() {
     assert_eq!(observed.pods.iter().filter(|pod| pod.ready).count(), 2, "one pod is broken, the others wait");
     let (degraded, reason, _) = condition(&desired, &observed, ConditionType::Degraded);
     assert!(degraded && reason == "ImagePullFailed");
-    desired.revision = "sutra-node:0.2.0".into();
+    desired.revision = revision("sutra-node:0.2.0", desired.nodes);
     settle(&desired, &mut world, &mut random);
 }
 
@@ -174,7 +174,7 @@ fn what_this_release_cannot_do_changes_nothing() {
     let mut desired = claims(1);
     let (world, _) = settled(&desired);
     desired.nodes = 3;
-    desired.revision = "sutra-node:0.2.0".into();
+    desired.revision = revision("sutra-node:0.2.0", desired.nodes);
     desired.impossible = vec![Impossible { reason: "MoreNodesUnavailable", message: "spec.nodes is 3".into() }];
     let next = decide(&desired, &world);
     assert_eq!(next.steps, []);
@@ -210,7 +210,7 @@ fn a_paused_cluster_is_only_looked_at() {
     let mut desired = claims(1);
     let (mut world, _) = settled(&desired);
     desired.wanted = Wanted::Paused;
-    desired.revision = "sutra-node:0.2.0".into();
+    desired.revision = revision("sutra-node:0.2.0", desired.nodes);
     world.objects.clear();
     assert_eq!(decide(&desired, &world), Plan::default());
     let (reconciling, reason, _) = condition(&desired, &world.observe(&desired), ConditionType::Reconciling);
@@ -245,7 +245,7 @@ fn a_volume_that_somebody_deletes_keeps_its_pod() {
     let mut desired = claims(1);
     let (mut world, _) = settled(&desired);
     world.volumes[0].leaving = true;
-    desired.revision = "sutra-node:0.2.0".into();
+    desired.revision = revision("sutra-node:0.2.0", desired.nodes);
     assert_eq!(actions(&desired, &world), []);
     let (stalled, reason, message) = condition(&desired, &world.observe(&desired), ConditionType::Stalled);
     assert!(stalled && reason == "VolumeLeaving" && message.contains("data-claims-0"), "{message}");

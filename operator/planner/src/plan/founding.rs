@@ -1,0 +1,60 @@
+//! The grid of a new cluster of several nodes, once.
+//!
+//! How many nodes it has is written on the volumes first; nothing else is remembered. A node that was asked finishes by itself and refuses to be asked again; whoever belongs to a grid says so;
+//! and the volumes of one that was founded name it.
+
+use crate::desired::{Desired, Wanted};
+use crate::observed::{Answer, Observed, Pod, Volume, VolumeOwner};
+use crate::plan::{Plan, size};
+use crate::step::Action;
+
+pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+    let pods: Vec<&Pod> = observed.pods.iter().filter(|pod| pod.ordinal < desired.nodes).collect();
+    let waits = |pod: &&&Pod| observed.answers.get(&pod.name) == Some(&Answer::Waiting);
+    if desired.wanted != Wanted::Running || size::in_force(desired, observed) < 2 || made(observed) {
+        return;
+    }
+    if !pods.iter().any(|pod| waits(&pod)) {
+        return;
+    }
+    let (waiting, all) = (pods.iter().filter(waits).count(), desired.nodes as usize);
+    let changing = pods.iter().any(|pod| pod.leaving || pod.revision.as_deref() != Some(desired.revision.as_str()));
+    let first = pods.first().filter(|pod| pod.ordinal == 0);
+    let written: Vec<&Volume> = ours(desired, observed).filter(|volume| volume.grid_nodes == Some(desired.nodes)).collect();
+    match first {
+        Some(_) if waiting == all && !changing && !founded(observed) && written.len() < all => {
+            let unwritten = ours(desired, observed).filter(|volume| volume.grid_nodes != Some(desired.nodes));
+            for volume in unwritten {
+                let action = Action::RecordSize { volume: volume.name.clone(), nodes: desired.nodes };
+                plan.step(action, format!("a grid of {all} nodes is about to be founded"));
+            }
+            plan.wait("GridFounding", format!("all {all} nodes wait for the grid"));
+        }
+        Some(first) if waiting == all && !changing && !founded(observed) => {
+            let action = Action::FoundGrid { pod: first.name.clone(), uid: first.uid.clone() };
+            plan.step(action, format!("all {all} nodes wait for a grid and none belongs to one"));
+        }
+        _ => plan.wait("GridFounding", format!("{waiting} of {all} nodes wait for the grid")),
+    }
+}
+
+/// The volumes of the nodes.
+fn ours<'a>(desired: &'a Desired, observed: &'a Observed) -> impl Iterator<Item = &'a Volume> {
+    let nodes = desired.nodes;
+    observed.volumes.iter().filter(move |volume| volume.owner == VolumeOwner::Ours && volume.ordinal < nodes)
+}
+
+/// Whether there is, or was, a grid.
+pub(crate) fn founded(observed: &Observed) -> bool {
+    observed.known_grid.is_some()
+        || observed.volumes.iter().any(|volume| volume.owner == VolumeOwner::Ours && volume.grid.is_some())
+        || observed.answers.values().any(|answer| matches!(answer, Answer::Serving(_)))
+}
+
+/// Whether a grid's groups are at work: the founder calls them into being when all nodes have joined.
+pub(super) fn made(observed: &Observed) -> bool {
+    observed.answers.values().any(|answer| match answer {
+        Answer::Serving(report) => report.shards.iter().any(|shard| shard.leader.is_some()),
+        Answer::Waiting | Answer::Silent(_) => false,
+    })
+}

@@ -1,0 +1,166 @@
+//! The grid of a cluster of several nodes: founded, and a lost node's place taken in it.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::Api;
+use kube::{Client, Error, ResourceExt as _};
+use sutra_crds::{SutraCluster, names};
+use sutra_peer::{CallError, Class, Identity, Peer, PeerSecret};
+use sutra_protocol::founding::{FOUND, FoundRequest, Founded, Plan, REPLACE, ReplaceRequest};
+use tracing::info;
+
+use super::outcome::Outcome;
+use crate::render;
+
+/// The asked node asks all others first, each within five seconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// With these words a node says that there is nothing left to do: it goes on by itself.
+const ALREADY: [&str; 2] = ["this node belongs to a grid already", "this node is founding a grid already"];
+
+/// Why no grid was founded, or no node replaced; the next attempt may succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum FoundingError {
+    /// The secret that the nodes share can't be used.
+    #[error("the Secret {name} has no peer-secret that nodes could share")]
+    Secret {
+        /// Its name.
+        name: String,
+    },
+    /// The first node does not do it.
+    #[error("{node} founds no grid")]
+    Node {
+        /// Its name.
+        node: String,
+        /// What it says, or why it does not.
+        #[source]
+        source: CallError,
+    },
+    /// A node of the grid does not do it.
+    #[error("{node} does not let {replaced} take the lost node's place")]
+    Replacement {
+        /// Its name.
+        node: String,
+        /// The node that waits.
+        replaced: String,
+        /// What it says, or why it does not.
+        #[source]
+        source: CallError,
+    },
+    /// The question or the answer makes no sense.
+    #[error("what is said to {node} or by it can't be read: {reason}")]
+    Words {
+        /// Its name.
+        node: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Asks the first node, at `address`, to found the grid of all the spec's nodes. What it has begun it ends by itself, so that it makes no
+/// difference if nobody here gets to know its answer.
+///
+/// # Errors
+/// If the answer may be another later.
+pub async fn found_grid(client: &Client, cluster: &SutraCluster, cluster_domain: &str, address: &str) -> Result<Outcome, Error> {
+    let name = cluster.name_any();
+    let secret = shared_secret(client, cluster).await?;
+    let node = names::pod(&name, 0);
+    let words = |reason: String| failed(FoundingError::Words { node: node.clone(), reason });
+    let question = rmp_serde::to_vec_named(&request(cluster, cluster_domain)).map_err(|error| words(error.to_string()))?;
+    let peer = Peer::founding(render::peer_address(address), Some(secret));
+    match peer.call(Class::Founding, FOUND, 0, question.into(), PATIENCE).await {
+        Ok(answer) => {
+            let founded: Founded = rmp_serde::from_slice(&answer).map_err(|error| words(error.to_string()))?;
+            info!(cluster = %name, grid = founded.grid_id, nodes = founded.nodes.len(), "a grid is being founded");
+            Ok(Outcome::Done)
+        }
+        Err(CallError::Refused { reason }) if ALREADY.iter().any(|already| reason.contains(already)) => Ok(Outcome::Done),
+        Err(source) => Err(failed(FoundingError::Node { node, source })),
+    }
+}
+
+/// Asks a node of the grid, at `address`, to let the node of `pod` have new replicas in the place of those that were lost with its volume.
+/// Asked twice it does no more than once.
+///
+/// # Errors
+/// If the answer may be another later.
+pub async fn replace_node(
+    client: &Client,
+    cluster: &SutraCluster,
+    cluster_domain: &str,
+    grid: &str,
+    (asked, address): (&str, &str),
+    pod: &str,
+) -> Result<Outcome, Error> {
+    let secret = shared_secret(client, cluster).await?;
+    let words = |reason: String| failed(FoundingError::Words { node: asked.to_owned(), reason });
+    let host = render::node_host(cluster, pod, cluster_domain);
+    let request = ReplaceRequest { name: pod.to_owned(), address: render::peer_address(&host) };
+    let question = rmp_serde::to_vec_named(&request).map_err(|error| words(error.to_string()))?;
+    let identity = Identity::new(grid, names::FIELD_MANAGER).map_err(|error| words(error.to_string()))?;
+    let peer = Peer::new(render::peer_address(address), identity, secret);
+    match peer.call(Class::Control, REPLACE, 0, question.into(), PATIENCE).await {
+        Ok(_) => Ok(Outcome::Done),
+        Err(source) => Err(failed(FoundingError::Replacement { node: asked.to_owned(), replaced: pod.to_owned(), source })),
+    }
+}
+
+/// With which the nodes know each other.
+async fn shared_secret(client: &Client, cluster: &SutraCluster) -> Result<PeerSecret, Error> {
+    let name = names::peer_secret(&cluster.name_any());
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &cluster.namespace().unwrap_or_default());
+    let secret = secrets.get(&name).await?;
+    peer_secret(&secret).ok_or_else(|| failed(FoundingError::Secret { name }))
+}
+
+/// The nodes by the names under which they find each other, the asked one first.
+fn request(cluster: &SutraCluster, cluster_domain: &str) -> FoundRequest {
+    let nodes = (0..cluster.spec.nodes).map(|ordinal| {
+        let host = render::node_host(cluster, &names::pod(&cluster.name_any(), ordinal), cluster_domain);
+        render::peer_address(&host)
+    });
+    let replicas = cluster.spec.replication_factor().unsigned_abs();
+    FoundRequest { nodes: nodes.collect(), plan: Plan { shards: 1, replicas } }
+}
+
+/// A node that reads the file takes no line ends for a part of it.
+fn peer_secret(secret: &Secret) -> Option<PeerSecret> {
+    let bytes = &secret.data.as_ref()?.get(render::PEER_SECRET_KEY)?.0;
+    let end = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
+    PeerSecret::new(&bytes[..end]).ok()
+}
+
+fn failed(error: FoundingError) -> Error {
+    Error::Service(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::ByteString;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nodes_are_asked_for_by_the_names_that_they_call_themselves() {
+        let mut cluster = crate::render::fixture::minimal();
+        cluster.spec.nodes = 3;
+        let asked = request(&cluster, "cluster.local");
+        assert_eq!(asked.nodes[0], "demo-0.demo-nodes.knowledge.svc.cluster.local:7001");
+        assert_eq!((asked.nodes.len(), asked.plan), (3, Plan { shards: 1, replicas: 3 }));
+        assert_eq!(asked.plan.check(3), Ok(()));
+    }
+
+    #[test]
+    fn a_secret_is_read_as_the_nodes_read_its_file() {
+        let secret = |bytes: &[u8]| {
+            let data = [(render::PEER_SECRET_KEY.to_owned(), ByteString(bytes.to_vec()))].into();
+            peer_secret(&Secret { data: Some(data), ..Secret::default() })
+        };
+        assert_eq!(secret(b"swordfish\r\n").unwrap().as_bytes(), b"swordfish");
+        assert!(secret(b"\n").is_none() && secret(b"").is_none());
+        assert!(peer_secret(&serde_json::from_value(json!({})).unwrap()).is_none());
+    }
+}
