@@ -220,7 +220,10 @@ impl Group {
         }
         let receiving = Arc::new(Receiving::new(machine, inbox));
         let patience = Patience::new();
-        node.groups.insert(setup.group.0, Served { raft: raft.clone(), receiving, patience: patience.clone() });
+        node.groups.insert(
+            setup.group.0,
+            Served { replica: setup.replica.0, raft: raft.clone(), receiving, patience: patience.clone() },
+        );
         let (reads, asked) = mpsc::unbounded_channel();
         let node = node.clone();
         let group = Self(Arc::new(Inner { raft, node, setup, closing, patience: patience.clone(), snapshots_sent, reads }));

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use sutra_peer::Class;
 use tokio::time::timeout;
 
@@ -10,6 +9,7 @@ use crate::group::{Group, GroupStatus, Role};
 use crate::service::STAND;
 use crate::transport::Call;
 use crate::types::{Member, ReplicaId};
+use crate::words::request;
 
 impl Group {
     /// Lets another replica lead, if this one does: it takes no more proposals, one of the others gets what it lacks, and they stand for
@@ -45,18 +45,20 @@ impl Group {
         let has_all = |status: &GroupStatus| heirs.iter().any(|heir| status.matched.get(heir).copied().flatten() >= status.last);
         let status = self.wait_until(self.timing().lease(), has_all).await.unwrap_or_else(|| status.clone());
         heirs.sort_by_key(|id| std::cmp::Reverse(status.matched.get(id).copied().flatten()));
-        let heirs: Vec<&Member> = heirs.iter().filter_map(|id| status.members.get(id)).collect();
+        let heirs: Vec<(ReplicaId, &Member)> =
+            heirs.into_iter().filter_map(|id| status.members.get(&id).map(|heir| (id, heir))).collect();
         // Longer and longer: an election takes as long as two disks take to sync, and whoever stands meanwhile ends it.
         let mut pause = self.timing().heartbeat / 4;
         let leads = |status: &GroupStatus| status.leader.is_some_and(|leader| leader != own);
         while !heirs.is_empty() {
             // Each twice: who has stood in vain has only then learnt of the others' terms, and goes beyond them.
-            for heir in heirs.iter().flat_map(|heir| [heir; 2]) {
+            for (id, heir) in heirs.iter().flat_map(|heir| [heir; 2]) {
+                let Ok(payload) = request(id.0, &()) else { return false };
                 let call = Call {
                     class: Class::Control,
                     service: STAND,
                     group: self.id().0,
-                    payload: Bytes::new(),
+                    payload: payload.into(),
                     timeout: self.timing().heartbeat,
                 };
                 if let Err(error) = self.transport().call(heir, call).await {

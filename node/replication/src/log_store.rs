@@ -169,7 +169,9 @@ impl RaftLogReader<TypeConfig> for Entries {
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, StorageError> {
-        Ok(self.read(start, end).map_err(StorageIOError::read_logs)?)
+        let read = self.read(start, end).map_err(StorageIOError::read_logs)?;
+        // What begins later, since the log was cut, must not be sent as if it followed what is before `start`.
+        Ok(if read.first().is_some_and(|first| first.log_id.index == start) { read } else { Vec::new() })
     }
 }
 

@@ -11,6 +11,7 @@ use openraft::network::{Backoff, RPCOption, RPCTypes, RaftNetwork, RaftNetworkFa
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
 use openraft::storage::Snapshot;
 use openraft::{AnyError, OptionalSend};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sutra_peer::{CallError, Class};
 use tokio::task::JoinHandle;
@@ -22,7 +23,7 @@ use crate::silence::Silence;
 use crate::timing::Timing;
 use crate::transport::{Call, Transport};
 use crate::types::{LogId, Member, TypeConfig, Vote};
-use crate::words::{decode, encode};
+use crate::words::{decode, request};
 
 /// How many heartbeats entries may be on their way before they are sent again. Openraft stops waiting after one; a disk that syncs may
 /// take longer, and sending the same again would only add to what it has to do.
@@ -93,7 +94,8 @@ impl Link {
         }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, service: u16, payload: Vec<u8>, tries: u32) -> Result<T, String> {
+    async fn ask<T: DeserializeOwned>(&self, service: u16, value: &impl Serialize, tries: u32) -> Result<T, String> {
+        let payload = request(self.target, value)?;
         let reply = repeated(self.network.clone(), self.to.clone(), service, payload.into(), tries).await?;
         decode(&reply)
     }
@@ -105,7 +107,7 @@ impl Link {
         let files = checkpoint.files.iter();
         let files = files.map(|file| OfferedFile { bytes: file.bytes, signature: file.signature.into() }).collect();
         let offer = Offer { vote, meta: snapshot.meta, manifest: checkpoint.manifest, files };
-        let Wanted { transfer, files } = self.ask(SNAPSHOT_OFFER, encode(&offer)?, PIECE_TRIES).await?;
+        let Wanted { transfer, files } = self.ask(SNAPSHOT_OFFER, &offer, PIECE_TRIES).await?;
         for at in files {
             let file = checkpoint.files.get(at).ok_or("a file was asked for that is not offered")?;
             let mut on_their_way = std::collections::VecDeque::new();
@@ -121,7 +123,7 @@ impl Link {
                     let content =
                         read.await.map_err(|error| error.to_string())?.map_err(|error| format!("read a segment: {error}"))?;
                     let content = content.ok_or("a segment is shorter than it was")?;
-                    let piece = encode(&Piece { transfer, file: at, offset, content })?;
+                    let piece = request(self.target, &Piece { transfer, file: at, offset, content })?;
                     let sent = repeated(self.network.clone(), self.to.clone(), SNAPSHOT_PIECE, piece.into(), PIECE_TRIES);
                     on_their_way.push_back(tokio::spawn(sent));
                     offset += bytes as u64;
@@ -131,7 +133,7 @@ impl Link {
                 }
             }
         }
-        let taken = self.ask(SNAPSHOT_END, encode(&End { transfer })?, END_TRIES).await?;
+        let taken = self.ask(SNAPSHOT_END, &End { transfer }, END_TRIES).await?;
         self.network.sent.fetch_add(1, Ordering::Relaxed);
         Ok(taken)
     }
@@ -167,14 +169,19 @@ impl RaftNetwork<TypeConfig> for Link {
         if rpc.entries.is_empty() {
             // A sign of life. It leaves alone what is on its way, and nothing may wait for a reply to it that was lost.
             let reply = self
-                .call(Class::Append, APPEND, encode(&rpc).map_err(lost)?, self.network.timing.heartbeat * APPEND_HEARTBEATS)
+                .call(
+                    Class::Append,
+                    APPEND,
+                    request(self.target, &rpc).map_err(lost)?,
+                    self.network.timing.heartbeat * APPEND_HEARTBEATS,
+                )
                 .await;
             return decode(&reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?).map_err(lost);
         }
         let last = rpc.entries.last().map(|entry| entry.log_id);
         let is_it = |sent: &InFlight| sent.vote == rpc.vote && sent.before == rpc.prev_log_id && sent.last <= last;
         if !self.in_flight.as_ref().is_some_and(is_it) {
-            let payload = encode(&rpc).map_err(lost)?;
+            let payload = request(self.target, &rpc).map_err(lost)?;
             let reply =
                 tokio::spawn(self.call(Class::Append, APPEND, payload, self.network.timing.heartbeat * APPEND_HEARTBEATS));
             self.in_flight = Some(InFlight { vote: rpc.vote, before: rpc.prev_log_id, last, reply });
@@ -194,7 +201,7 @@ impl RaftNetwork<TypeConfig> for Link {
 
     async fn vote(&mut self, rpc: VoteRequest<u64>, option: RPCOption) -> Result<VoteResponse<u64>, RpcError> {
         let lost = |reason: String| RPCError::Network(NetworkError::new(&AnyError::error(reason)));
-        let payload = encode(&rpc).map_err(lost)?;
+        let payload = request(self.target, &rpc).map_err(lost)?;
         let reply = self.call(Class::Control, VOTE, payload, option.hard_ttl()).await;
         decode(&reply.map_err(|error| self.failed(error, RPCTypes::Vote))?).map_err(lost)
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::patience::Patience;
 use crate::receive::Receiving;
 use crate::types::{Raft, TypeConfig};
-use crate::words::{decode, encode};
+use crate::words::{addressee, decode, encode};
 
 /// Entries, or a sign of life of the leader.
 pub(crate) const APPEND: u16 = 1;
@@ -30,6 +30,7 @@ pub const FIRST_OTHER: u16 = 100;
 /// A group of this node, as its peers see it.
 #[derive(Clone)]
 pub(crate) struct Served {
+    pub(crate) replica: u64,
     pub(crate) raft: Raft,
     pub(crate) receiving: Arc<Receiving>,
     pub(crate) patience: Patience,
@@ -54,15 +55,20 @@ impl Groups {
         self.lock().remove(&group);
     }
 
-    /// Answers a request of another replica.
+    /// Answers a request of another replica. One that is for a replica which was here before is refused: this one knows nothing of what that
+    /// one has voted and stored, and must not answer for it.
     ///
     /// # Errors
     /// A sentence for the other replica.
     pub async fn handle(&self, service: u16, group: u64, payload: &Bytes) -> Result<Bytes, String> {
         let served = self.lock().get(&group).cloned();
-        let Some(Served { raft, receiving, patience }) = served else {
+        let Some(Served { replica, raft, receiving, patience }) = served else {
             return Err(format!("there is no replica of group {group} here"));
         };
+        let (addressee, payload) = addressee(payload)?;
+        if addressee != replica {
+            return Err(format!("replica {addressee} of group {group} is not here; replica {replica} is"));
+        }
         match service {
             APPEND => {
                 let appended = raft.append_entries(decode::<AppendEntriesRequest<TypeConfig>>(payload)?).await;

@@ -18,6 +18,22 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
 }
 
+/// Bytes of the number of the replica that a request is for.
+const ADDRESSEE_BYTES: usize = size_of::<u64>();
+
+/// A request, encoded, behind the number of the replica that it is for, big-endian: where that one was, another may be by now.
+pub(crate) fn request(to: u64, value: &impl Serialize) -> Result<Vec<u8>, String> {
+    let mut bytes = to.to_be_bytes().to_vec();
+    value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map()).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+/// The replica that a request is for, and the request.
+pub(crate) fn addressee(bytes: &[u8]) -> Result<(u64, &[u8]), String> {
+    let (to, request) = bytes.split_first_chunk::<ADDRESSEE_BYTES>().ok_or("the request names no replica")?;
+    Ok((u64::from_be_bytes(*to), request))
+}
+
 /// An entry's payload as it stands in the log.
 pub(crate) fn payload(entry: &Entry) -> Result<Vec<u8>, String> {
     match &entry.payload {

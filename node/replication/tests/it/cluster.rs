@@ -77,6 +77,8 @@ pub(crate) struct Host {
     /// `None`: it is on the operating system's.
     pub(crate) simulated: Option<SimulatedDisk>,
     dir: PathBuf,
+    /// The number of its replica.
+    replica: u64,
     pub(crate) running: Option<Running>,
     /// By how many microseconds its wall clock is wrong.
     pub(crate) skew: Arc<AtomicI64>,
@@ -103,7 +105,8 @@ impl Cluster {
     pub(crate) async fn add(&mut self, node: u64) {
         let simulated = (!self.setup.is_real).then(|| SimulatedDisk::new(self.setup.seed ^ (node << 32)));
         let dir = if self.setup.is_real { self.folder.path().join(node.to_string()) } else { "/node".into() };
-        self.hosts.insert(node, Host { simulated, dir, running: None, skew: Arc::default(), fatal: Arc::default() });
+        self.hosts
+            .insert(node, Host { simulated, dir, replica: node, running: None, skew: Arc::default(), fatal: Arc::default() });
         self.start(node).await;
     }
 
@@ -136,10 +139,19 @@ impl Cluster {
         self.net.attach(node, groups.clone());
         let transport = self.net.transport(node);
         let shared = Node { log: directory.log().clone(), syncer, disk, incoming, transport, groups, timing: setup.timing };
-        let shard = Shard::start(&shared, &directory, GroupSetup { group: GROUP, replica: ReplicaId(node) }, config).await;
+        let shard =
+            Shard::start(&shared, &directory, GroupSetup { group: GROUP, replica: ReplicaId(host.replica) }, config).await;
         let shard = shard.map_err(|error| format!("{error:?}"))?;
         host.running = Some(Running { shard, directory });
         Ok(())
+    }
+
+    /// Starts a node that is down with an empty disk, for another replica than it had.
+    pub(crate) async fn renew(&mut self, node: u64, replica: u64) {
+        let host = self.hosts.get_mut(&node).unwrap();
+        host.simulated = Some(SimulatedDisk::new(self.setup.seed ^ (replica << 32)));
+        host.replica = replica;
+        self.start(node).await;
     }
 
     /// Stops a node in order.

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use sutra_protocol::command::LogIndex;
 use sutra_replication::{ReplicaId, Role};
+use tokio::time::timeout;
 
-use crate::cluster::{Cluster, GROUP, LIMIT, Setup, until};
+use crate::cluster::{Cluster, GROUP, LIMIT, Setup, is_open, learn, until};
 use crate::network::member;
 
-/// The services of a snapshot's offer and its pieces.
+/// The services of entries, of a snapshot's offer and its pieces.
+const APPEND: u16 = 1;
 const OFFER: u16 = 3;
 const PIECE: u16 = 4;
 
@@ -141,6 +143,34 @@ async fn an_empty_learner_catches_up_and_takes_the_place_of_a_voter() {
     let status = cluster.group(4).wait_until(LIMIT, |status| status.voters.contains(&ReplicaId(4))).await.unwrap();
     assert!(!status.members.contains_key(&ReplicaId(leaves)), "{status:?}");
     cluster.assert_equal_and_hold(contents.iter().map(String::as_str).chain(["by the new voter's log"])).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_does_not_answer_for_the_one_that_was_at_its_address_before() {
+    let mut cluster = Setup::of(3).start().await;
+    let contents = leave_behind(&cluster, None, "before").await;
+    let leader = cluster.leader().await;
+    let lost = cluster.up().into_iter().find(|node| *node != leader).unwrap();
+    let third = cluster.up().into_iter().find(|node| *node != leader && *node != lost).unwrap();
+    cluster.stop(lost).await;
+    cluster.renew(lost, 4).await;
+    cluster.stop(third).await;
+    // With the replica that it was, and the leader, there would be a majority.
+    let asked = cluster.net.delivered(APPEND);
+    let alone = timeout(cluster.setup.timing.lease() * 8, cluster.store(leader).submit(learn("by one of three"))).await;
+    assert!(alone.is_err() || alone.as_ref().is_ok_and(is_open), "{alone:?}");
+    until("nobody asks it", || cluster.net.delivered(APPEND) > asked + 5).await;
+    assert_eq!(cluster.group(lost).status().last, None, "it took entries that were another's");
+    cluster.start(third).await;
+    let leader = cluster.leader().await;
+    cluster.group(leader).add_learner(ReplicaId(4), member(lost)).await.unwrap();
+    let (_, index) = cluster.learn("with the new one").await;
+    cluster.applied(lost, index).await;
+    let leader = cluster.leader().await;
+    let stay = cluster.up().into_iter().map(|node| if node == lost { ReplicaId(4) } else { ReplicaId(node) });
+    cluster.group(leader).set_voters(stay).await.unwrap();
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str).chain(["with the new one"])).await;
     cluster.close().await;
 }
 
