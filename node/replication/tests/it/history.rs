@@ -1,7 +1,7 @@
 //! Writers and readers, while links are cut and delayed, requests come twice, nodes crash and lose what was not synced, disks fill up,
 //! clocks jump, and leaders leave. What they were told is checked against each other, and at the end against all replicas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use sutra_disk::Random;
 use sutra_protocol::command::{Command, Learn, NewConcept, Operation};
 use sutra_protocol::http::OnConflict;
 use sutra_protocol::{AttributeValue, Knowledge, Namespace};
-use sutra_replication::Shard;
+use sutra_replication::{Role, Shard};
 use sutra_storage::{Store, SubmitError};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -47,6 +47,8 @@ struct Scene {
     shards: Arc<Mutex<BTreeMap<u64, Shard>>>,
     told: Arc<Vec<Told>>,
     is_over: Arc<AtomicBool>,
+    /// Nodes whose disks were full at some time.
+    filled: BTreeSet<u64>,
 }
 
 impl Scene {
@@ -151,7 +153,7 @@ async fn read_on(scene: Scene, mut random: Random) {
 }
 
 /// Makes bad weather until the time is over.
-async fn storm(cluster: &mut Cluster, scene: &Scene, random: &mut Random) {
+async fn storm(cluster: &mut Cluster, scene: &mut Scene, random: &mut Random) {
     let end = Instant::now() + SPAN;
     let nodes: Vec<u64> = cluster.hosts.keys().copied().collect();
     while Instant::now() < end {
@@ -198,6 +200,7 @@ async fn storm(cluster: &mut Cluster, scene: &Scene, random: &mut Random) {
                 let _ = cluster.store(node).checkpoint().await;
             }
             12 => {
+                scene.filled.insert(node);
                 let disk = cluster.hosts[&node].simulated.as_ref().unwrap();
                 disk.set_capacity(Some(disk.used() + random.below(96 << 10)));
             }
@@ -232,7 +235,8 @@ async fn history(seed: u64) {
     let mut cluster = setup.start().await;
     let shards = cluster.hosts.keys().map(|node| (*node, cluster.shard(*node).clone())).collect();
     let told = (0..SUBJECTS).map(|_| Told::default()).collect();
-    let scene = Scene { shards: Arc::new(Mutex::new(shards)), told: Arc::new(told), is_over: Arc::default() };
+    let mut scene =
+        Scene { shards: Arc::new(Mutex::new(shards)), told: Arc::new(told), is_over: Arc::default(), filled: BTreeSet::new() };
     let mut people = tokio::task::JoinSet::new();
     for of in 0..WRITERS {
         people.spawn(write_on(scene.clone(), of, random.fork()));
@@ -241,11 +245,17 @@ async fn history(seed: u64) {
         people.spawn(read_on(scene.clone(), random.fork()));
     }
     until("nothing is written in good weather", || scene.told.iter().any(|told| told.floor.load(Ordering::Acquire) > 0)).await;
-    storm(&mut cluster, &scene, &mut random).await;
+    storm(&mut cluster, &mut scene, &mut random).await;
     cluster.net.heal();
     let nodes: Vec<u64> = cluster.hosts.keys().copied().collect();
     for node in &nodes {
         cluster.hosts[node].simulated.as_ref().unwrap().set_capacity(None);
+        let has_ended = cluster.is_up(*node) && cluster.group(*node).status().role == Role::Stopped;
+        if has_ended && scene.filled.contains(node) {
+            // A snapshot found no room when it was put in place: that ends the process, and whoever looks after it starts it again.
+            scene.shards.lock().unwrap().remove(node);
+            cluster.stop(*node).await;
+        }
         if !cluster.is_up(*node) {
             start(&mut cluster, &scene, *node).await;
         }
@@ -263,7 +273,7 @@ async fn history(seed: u64) {
         let fatal = cluster.hosts[node].fatal.lock().unwrap().clone();
         assert!(fatal.is_empty(), "node {node} has ended by itself: {fatal:?}");
         let status = cluster.group(*node).status();
-        assert!(status.role != sutra_replication::Role::Stopped, "node {node} has stopped by itself: {status:?}");
+        assert!(status.role != Role::Stopped, "node {node} has stopped by itself: {status:?}");
     }
     cluster.assert_equal_and_hold([]).await;
     let held = crate::cluster::Seen::of(cluster.store(nodes[0])).contents;
