@@ -44,20 +44,20 @@ impl Grid {
         Self { http: http.clone(), address: format!("http://{address}:8000") }
     }
 
-    /// Teaches a fact; an answer means that it is kept for good.
+    /// Teaches a fact; an answer means that it is kept for good. Yields the token with which every node shows it.
     ///
     /// # Errors
     /// If the grid does not take it.
-    pub async fn learn(&self, fact: Fact) -> Result<()> {
+    pub async fn learn(&self, fact: Fact) -> Result<String> {
         let body = json!({
             "key": fact.term,
             "content": format!("{}: {}", capitalised(fact.term), fact.definition),
             "source": {"uri": format!("https://pharmacy.example.org/leaflets/{}.pdf", fact.term), "page": 1},
             "on_conflict": "merge",
         });
-        let answer = self.post("/v1/learn", &body).await?;
+        let (answer, token) = self.post("/v1/learn", &body, None).await?;
         ensure!(answer["id"].is_string(), "a learn request's answer names no id: {answer}");
-        Ok(())
+        token.context("a learn request's answer has no token")
     }
 
     /// Asks for a fact and checks the answer.
@@ -65,19 +65,24 @@ impl Grid {
     /// # Errors
     /// If the grid does not know it or does not answer.
     pub async fn knows(&self, fact: Fact) -> Result<()> {
-        let answer = self.post("/v1/reason", &json!({"query": format!("What is {}?", fact.term)})).await?;
+        self.shows(fact, None).await
+    }
+
+    /// [`Self::knows`], with what an answer's token names.
+    async fn shows(&self, fact: Fact, token: Option<&str>) -> Result<()> {
+        let (answer, _) = self.post("/v1/reason", &json!({"query": format!("What is {}?", fact.term)}), token).await?;
         let text = answer["answer"].as_str().unwrap_or_default();
         ensure!(answer["known"] == true && text.contains(fact.definition), "asked for {}, it answers {answer}", fact.term);
         Ok(())
     }
 
-    /// Teaches a fact as soon as the grid takes it, and asks for it.
+    /// Teaches a fact as soon as the grid takes it, and asks for it, whichever node answers.
     ///
     /// # Errors
     /// If it does not within a while.
     pub async fn teach(&self, fact: Fact) -> Result<()> {
-        until("the grid learns", SOON, async || self.learn(fact).await).await?;
-        self.knows(fact).await
+        let token = until("the grid learns", SOON, async || self.learn(fact).await).await?;
+        self.shows(fact, Some(&token)).await
     }
 
     /// Waits until the grid answers, and checks that it knows a fact.
@@ -96,13 +101,20 @@ impl Grid {
         until("the grid knows what it learned", limit, async || self.knows(fact).await).await
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+    /// The answer, and its token.
+    async fn post(&self, path: &str, body: &Value, token: Option<&str>) -> Result<(Value, Option<String>)> {
         let url = format!("{}{path}", self.address);
-        let answer = self.http.post(&url).json(body).send().await.with_context(|| format!("send {url}"))?;
+        let mut request = self.http.post(&url).json(body);
+        if let Some(token) = token {
+            request = request.header("Sutra-Token", token);
+        }
+        let answer = request.send().await.with_context(|| format!("send {url}"))?;
         let status = answer.status();
+        let token = answer.headers().get("sutra-token").and_then(|token| token.to_str().ok()).map(str::to_owned);
         let text = answer.text().await.with_context(|| format!("read the answer of {url}"))?;
         ensure!(status.is_success(), "{url} answers {status}: {text}");
-        serde_json::from_str(&text).with_context(|| format!("{url} answers no JSON: {text}"))
+        let answer = serde_json::from_str(&text).with_context(|| format!("{url} answers no JSON: {text}"))?;
+        Ok((answer, token))
     }
 }
 
