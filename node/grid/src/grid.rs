@@ -386,7 +386,8 @@ async fn index_of(group: &Group, pool: &PeerPool, timeout: Duration) -> Index {
 /// Ends the process once a replica has failed: what it knows is on the disk, and the next start goes on from there.
 async fn end_with(group: Group, on_fatal: OnFatal) {
     if group.wait_until(Duration::MAX, |status| status.role == Role::Stopped).await.is_some() {
-        on_fatal(&format!("the replica {} of group {} has failed; the log above says why", group.replica(), group.id()));
+        let why = group.failure().unwrap_or_else(|| "it was stopped".into());
+        on_fatal(&format!("the replica {} of group {} has failed: {why}", group.replica(), group.id()));
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use openraft::error::{ClientWriteError, RaftError};
+use openraft::error::{ClientWriteError, Fatal, RaftError};
 use openraft::{ChangeMembers, ServerState};
 use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
@@ -258,6 +258,14 @@ impl Group {
     /// Raft's timers.
     pub fn timing(&self) -> Timing {
         self.0.node.timing
+    }
+
+    /// Why it has failed, if it has.
+    pub fn failure(&self) -> Option<String> {
+        match &self.0.raft.metrics().borrow().running_state {
+            Ok(()) | Err(Fatal::Stopped) => None,
+            Err(fatal) => Some(fatal.to_string()),
+        }
     }
 
     /// Snapshots that other replicas have taken in from this one, since its start.

@@ -6,6 +6,7 @@ use sutra_peer::Class;
 use tokio::time::timeout;
 
 use crate::group::{Group, GroupStatus, Role};
+use crate::patience::Patience;
 use crate::service::STAND;
 use crate::transport::Call;
 use crate::types::{Member, ReplicaId};
@@ -20,10 +21,8 @@ impl Group {
             return true;
         }
         // It has all of the log, and would win again.
-        self.patience().leave(true);
-        let succeeded = timeout(limit, self.succeeded(&status)).await.unwrap_or(false);
-        self.patience().leave(false);
-        succeeded
+        let _leaving = Leaving::begin(self.patience().clone());
+        timeout(limit, self.succeeded(&status)).await.unwrap_or(false)
     }
 
     /// Whether it is handing over, and takes no proposals.
@@ -36,12 +35,16 @@ impl Group {
     async fn succeeded(&self, status: &GroupStatus) -> bool {
         let own = self.replica();
         let mut heirs: Vec<ReplicaId> = status.voters.iter().copied().filter(|id| *id != own).collect();
-        // Who lacks an entry of ours would not get our vote, and have us give up leading all the same: until the others' leases are over
-        // nobody could then be elected.
-        // Every proposal that it was given is in its log once it gets to a later request, and in what it tells of itself before the next.
+        if heirs.is_empty() {
+            return false;
+        }
+        // The proposals that the consensus was given before are in its log when it gets to a later request, and in what it tells of itself
+        // when it gets to the next. It fails only once the replica has.
         for _ in 0..2 {
             let _ = self.raft().with_raft_state(|_| ()).await;
         }
+        // Who lacks an entry of ours would not get our vote, and have us give up leading all the same: until the others' leases are over
+        // nobody could then be elected.
         let has_all = |status: &GroupStatus| heirs.iter().any(|heir| status.matched.get(heir).copied().flatten() >= status.last);
         let status = self.wait_until(self.timing().lease(), has_all).await.unwrap_or_else(|| status.clone());
         heirs.sort_by_key(|id| std::cmp::Reverse(status.matched.get(id).copied().flatten()));
@@ -50,7 +53,7 @@ impl Group {
         // Longer and longer: an election takes as long as two disks take to sync, and whoever stands meanwhile ends it.
         let mut pause = self.timing().heartbeat / 4;
         let leads = |status: &GroupStatus| status.leader.is_some_and(|leader| leader != own);
-        while !heirs.is_empty() {
+        loop {
             // Each twice: who has stood in vain has only then learnt of the others' terms, and goes beyond them.
             for (id, heir) in heirs.iter().flat_map(|heir| [heir; 2]) {
                 let Ok(payload) = request(id.0, &()) else { return false };
@@ -70,6 +73,21 @@ impl Group {
             }
             pause *= 2;
         }
-        false
+    }
+}
+
+/// While a replica takes no proposals and lets others stand: over when this is dropped, however the hand-over ends.
+struct Leaving(Patience);
+
+impl Leaving {
+    fn begin(patience: Patience) -> Self {
+        patience.leave(true);
+        Self(patience)
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.leave(false);
     }
 }

@@ -357,6 +357,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_read_to_be_sent_begins_where_it_was_asked_for() {
+        let (log, mut store) = open(&SimulatedDisk::new(1));
+        log.append(&[entry(1), entry(2), entry(3)]).unwrap();
+        store.held.raise(LogIndex(1));
+        store.purge(id(1)).await.unwrap();
+        assert!(store.limited_get_log_entries(1, 4).await.unwrap().is_empty(), "entry 2 does not follow what is before entry 1");
+        let read = store.limited_get_log_entries(2, 4).await.unwrap();
+        assert_eq!(read.iter().map(|entry| entry.log_id.index).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[tokio::test]
     async fn who_led_begins_again_without_leading() {
         let (_, mut store) = open(&SimulatedDisk::new(1));
         for (led, begins) in

@@ -201,10 +201,7 @@ impl RaftStateMachine<TypeConfig> for Driven {
                 self.held.raise(at.index);
             }
             // Whoever waits for it, to cut the log, must not wait for ever.
-            Err(reason) => {
-                tracing::error!(reason, "a snapshot could not be put in place; the replica ends");
-                self.held.fail();
-            }
+            Err(_) => self.held.fail(),
         }
         let failed = |reason: String| StorageIOError::write_snapshot(Some(meta.signature()), AnyError::error(reason)).into();
         installed.map(|_| ()).map_err(failed)

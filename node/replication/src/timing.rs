@@ -10,7 +10,7 @@ pub struct Timing {
     /// How often a leader gives a sign of life. Default: 250 ms.
     pub heartbeat: Duration,
     /// The consensus's election time-outs; the second is the lease: no replica votes for another within it after its leader's last sign.
-    /// A replica stands for election one to two leases after that sign, another time in each round. Default: 500 and 750 ms.
+    /// A replica stands for election one to two leases after that sign; in vain, again within one. Default: 500 and 750 ms.
     pub election: [Duration; 2],
 }
 

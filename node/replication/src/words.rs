@@ -71,6 +71,14 @@ mod tests {
     use crate::types::Member;
 
     #[test]
+    fn a_request_names_its_replica_and_one_that_is_too_short_names_none() {
+        let bytes = request(1 << 40, &vec![7_u8]).unwrap();
+        let (to, rest) = addressee(&bytes).unwrap();
+        assert_eq!((to, decode::<Vec<u8>>(rest).unwrap()), (1 << 40, vec![7]));
+        assert!(addressee(&bytes[..7]).is_err());
+    }
+
+    #[test]
     fn every_kind_of_entry_reads_back_from_the_log() {
         let member = Member { node: "node-1".into(), address: "node-1.grid:7001".into() };
         let members = Membership::new(vec![[1].into()], BTreeMap::from([(1, member)]));

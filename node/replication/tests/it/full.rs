@@ -17,8 +17,13 @@ fn fill(cluster: &Cluster, node: u64) {
     disk.set_capacity(Some(disk.used()));
 }
 
-fn empty(cluster: &Cluster, node: u64) {
-    cluster.hosts[&node].simulated.as_ref().unwrap().set_capacity(None);
+/// A node has none of the notes, and gets them all when there is room.
+async fn catches_up(cluster: Cluster, full: u64, notes: &[String]) {
+    assert!(!cluster.knows(full, notes.last().unwrap()), "its disk was not full");
+    cluster.hosts[&full].simulated.as_ref().unwrap().set_capacity(None);
+    cluster.assert_equal_and_hold(notes.iter().map(String::as_str)).await;
+    assert!(cluster.hosts[&full].fatal.lock().unwrap().is_empty());
+    cluster.close().await;
 }
 
 fn note(at: usize) -> String {
@@ -44,11 +49,7 @@ async fn a_follower_whose_disk_is_full_is_behind_until_there_is_room() {
     let full = cluster.up().into_iter().find(|node| *node != leader).unwrap();
     fill(&cluster, full);
     let notes = write_without(&cluster, full).await;
-    assert!(!cluster.knows(full, notes.last().unwrap()), "its disk was not full");
-    empty(&cluster, full);
-    cluster.assert_equal_and_hold(notes.iter().map(String::as_str)).await;
-    assert!(cluster.hosts[&full].fatal.lock().unwrap().is_empty());
-    cluster.close().await;
+    catches_up(cluster, full, &notes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,9 +62,5 @@ async fn a_leader_whose_disk_is_full_makes_way_for_another() {
         let _ = timeout(Duration::from_millis(20), cluster.store(full).submit(learn(&note(WRITES + at)))).await;
     }
     let notes = write_without(&cluster, full).await;
-    assert!(!cluster.knows(full, notes.last().unwrap()), "its disk was not full");
-    empty(&cluster, full);
-    cluster.assert_equal_and_hold(notes.iter().map(String::as_str)).await;
-    assert!(cluster.hosts[&full].fatal.lock().unwrap().is_empty());
-    cluster.close().await;
+    catches_up(cluster, full, &notes).await;
 }

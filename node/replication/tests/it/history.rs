@@ -10,7 +10,7 @@ use sutra_disk::Random;
 use sutra_protocol::command::{Command, Learn, NewConcept, Operation};
 use sutra_protocol::http::OnConflict;
 use sutra_protocol::{AttributeValue, Knowledge, Namespace};
-use sutra_replication::{Role, Shard};
+use sutra_replication::Shard;
 use sutra_storage::{Store, SubmitError};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -25,6 +25,8 @@ const SUBJECTS: usize = 40 * WRITERS;
 const READERS: usize = 3;
 /// How long the weather is bad.
 const SPAN: Duration = Duration::from_secs(4);
+/// What a log says whose beginning a snapshot was to take the place of.
+const NOT_IN_PLACE: &str = "the checkpoint that holds it could not be put in place";
 const DAY_MICROS: u64 = 24 * 3_600 * 1_000_000;
 /// How long a writer waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -250,9 +252,10 @@ async fn history(seed: u64) {
     let nodes: Vec<u64> = cluster.hosts.keys().copied().collect();
     for node in &nodes {
         cluster.hosts[node].simulated.as_ref().unwrap().set_capacity(None);
-        let has_ended = cluster.is_up(*node) && cluster.group(*node).status().role == Role::Stopped;
-        if has_ended && scene.filled.contains(node) {
-            // A snapshot found no room when it was put in place: that ends the process, and whoever looks after it starts it again.
+        let failure = cluster.is_up(*node).then(|| cluster.group(*node).failure()).flatten();
+        let of_installing = |why: &String| why.contains("Snapshot(") || why.contains(NOT_IN_PLACE);
+        if failure.as_ref().is_some_and(of_installing) && scene.filled.contains(node) {
+            // It found no room when it was put in place: that ends the process, and whoever looks after it starts it again.
             scene.shards.lock().unwrap().remove(node);
             cluster.stop(*node).await;
         }
@@ -272,8 +275,8 @@ async fn history(seed: u64) {
     for node in &nodes {
         let fatal = cluster.hosts[node].fatal.lock().unwrap().clone();
         assert!(fatal.is_empty(), "node {node} has ended by itself: {fatal:?}");
-        let status = cluster.group(*node).status();
-        assert!(status.role != Role::Stopped, "node {node} has stopped by itself: {status:?}");
+        let failure = cluster.group(*node).failure();
+        assert!(failure.is_none(), "node {node} has stopped by itself: {failure:?}");
     }
     cluster.assert_equal_and_hold([]).await;
     let held = crate::cluster::Seen::of(cluster.store(nodes[0])).contents;

@@ -43,6 +43,17 @@ async fn leave_behind(cluster: &Cluster, had: Option<LogIndex>, what: &str) -> V
     contents
 }
 
+/// Three replicas, a follower that is down, and what the others taught since: no log has what it lacks.
+async fn one_away() -> (Cluster, u64, Vec<String>) {
+    let mut cluster = Setup::of(3).start().await;
+    let leader = cluster.leader().await;
+    let away = cluster.up().into_iter().find(|node| *node != leader).unwrap();
+    let had = last(&cluster, away);
+    cluster.stop(away).await;
+    let contents = leave_behind(&cluster, had, "while it was away").await;
+    (cluster, away, contents)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_that_was_away_gets_a_snapshot_of_what_it_lacks() {
     for setup in [Setup::of(3).on_real_files(), Setup::of(3)] {
@@ -79,12 +90,7 @@ async fn a_follower_that_was_away_gets_a_snapshot_of_what_it_lacks() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_snapshot_comes_through_a_network_that_loses_replies_and_doubles_requests() {
-    let mut cluster = Setup::of(3).start().await;
-    let leader = cluster.leader().await;
-    let away = cluster.up().into_iter().find(|node| *node != leader).unwrap();
-    let had = last(&cluster, away);
-    cluster.stop(away).await;
-    let contents = leave_behind(&cluster, had, "while it was away").await;
+    let (mut cluster, away, contents) = one_away().await;
     for from in 1..=3 {
         for to in 1..=3 {
             cluster.net.set(from, to, crate::network::Weather { is_cut: false, delay: 10, lost_replies: 20, doubled: 60 });
@@ -99,12 +105,7 @@ async fn a_snapshot_comes_through_a_network_that_loses_replies_and_doubles_reque
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_snapshot_that_finds_no_room_comes_again_when_there_is_some() {
-    let mut cluster = Setup::of(3).start().await;
-    let leader = cluster.leader().await;
-    let away = cluster.up().into_iter().find(|node| *node != leader).unwrap();
-    let had = last(&cluster, away);
-    cluster.stop(away).await;
-    let contents = leave_behind(&cluster, had, "while it was away").await;
+    let (mut cluster, away, contents) = one_away().await;
     let disk = cluster.hosts[&away].simulated.clone().unwrap();
     let offers = cluster.net.delivered(OFFER);
     disk.set_capacity(Some(disk.used() + 1_000));
@@ -200,12 +201,7 @@ async fn a_crash_anywhere_in_an_installation_is_recovered_from() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_whose_disk_refuses_a_snapshot_gets_it_after_its_next_start() {
-    let mut cluster = Setup::of(3).start().await;
-    let leader = cluster.leader().await;
-    let away = cluster.up().into_iter().find(|node| *node != leader).unwrap();
-    let had = last(&cluster, away);
-    cluster.stop(away).await;
-    let contents = leave_behind(&cluster, had, "while it was away").await;
+    let (mut cluster, away, contents) = one_away().await;
     cluster.start(away).await;
     let disk = cluster.hosts[&away].simulated.clone().unwrap();
     disk.fault(
