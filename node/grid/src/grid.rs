@@ -12,7 +12,7 @@ use sutra_protocol::founding::NodeRecord;
 use sutra_replication::{
     Call, Group, GroupSetup, Groups, Member, Node, PeerPool, ReplicaId, Role, Shard, StartError, Syncer, Timing, Transport,
 };
-use sutra_storage::{Directory, OnFatal, OpenError, Store, StoreConfig};
+use sutra_storage::{Directory, OnFatal, OpenError, Placement, Store, StoreConfig};
 use sutra_wal::GroupId;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -135,7 +135,6 @@ impl Grid {
         let meta_replica = own(&map.meta)?;
         let shard = map.shards.first().ok_or_else(|| GridError::NoReplica { node: node.clone() })?;
         let shard_replica = own(&shard.replicas)?;
-        let shard_group = GroupId(shard.shard.0);
 
         let (config, grid_id) = (setup.store.clone(), map.grid_id.clone());
         let opened = tokio::task::spawn_blocking(move || Directory::open(&config, &grid_id)).await;
@@ -159,8 +158,8 @@ impl Grid {
         let machine = Arc::new(MetaMachine::new(Arc::clone(directory.disk()), directory.path().to_owned(), file));
         let meta_setup = GroupSetup { group: GroupId::META, replica: meta_replica };
         let meta = Group::start(&shared, meta_setup, Arc::clone(&machine) as _).await.map_err(GridError::Meta)?;
-        let shard_setup = GroupSetup { group: shard_group, replica: shard_replica };
-        let shard = match Shard::start(&shared, &directory, shard_setup, setup.store).await {
+        let placement = Placement { replica: shard_replica.0, ..Placement::ALONE };
+        let shard = match Shard::start(&shared, &directory, placement, setup.store).await {
             Ok(shard) => shard,
             Err(error) => {
                 meta.stop().await;

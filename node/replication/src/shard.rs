@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use sutra_protocol::command::LogIndex;
 use sutra_storage::{
-    Checkpoint, Committed, Consensus, Cut, Directory, Fate, Incoming, OpenError, Progress, Proposal, Store, StoreConfig,
-    checkpoint_of,
+    Checkpoint, Committed, Consensus, Cut, Directory, Fate, Incoming, OpenError, Placement, Progress, Proposal, Store,
+    StoreConfig, checkpoint_of,
 };
-use sutra_wal::LogPoint;
+use sutra_wal::{GroupId, LogPoint};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::group::{Group, GroupSetup, Node};
 use crate::machine::{Doing, Machine};
-use crate::types::{Logged, Words};
+use crate::types::{Logged, ReplicaId, Words};
 
 /// A replica of a shard: its store, and the group that it belongs to. Cheap to clone.
 #[derive(Clone)]
@@ -43,15 +43,21 @@ pub enum StartError {
 }
 
 impl Shard {
-    /// Opens and starts the replica of a shard.
+    /// Opens and starts a replica of a shard.
     ///
     /// # Errors
     /// A [`StartError`].
-    pub async fn start(node: &Node, directory: &Directory, setup: GroupSetup, config: StoreConfig) -> Result<Self, StartError> {
+    pub async fn start(
+        node: &Node,
+        directory: &Directory,
+        placement: Placement,
+        config: StoreConfig,
+    ) -> Result<Self, StartError> {
+        let setup = GroupSetup { group: GroupId(placement.shard), replica: ReplicaId(placement.replica) };
         let (asks, asked) = mpsc::unbounded_channel();
         let consensus = Arc::new(Asks(asks));
         let directory = directory.clone();
-        let opened = tokio::task::spawn_blocking(move || Store::replica(&directory, config, consensus)).await;
+        let opened = tokio::task::spawn_blocking(move || Store::replica(&directory, &placement, config, consensus)).await;
         let store = opened.map_err(|error| StartError::Group(error.to_string()))??;
         let started = Group::start(node, setup, Arc::new(store.clone())).await;
         let group = match started {

@@ -7,7 +7,8 @@ use openraft::testing::{StoreBuilder, Suite};
 use sutra_disk::RealDisk;
 use sutra_protocol::command::LogIndex;
 use sutra_storage::{
-    Checkpoint, Committed, Consensus, Cut, Directory, Fate, Incoming, Progress, Proposal, Store, StoreConfig, blank_entry,
+    Checkpoint, Committed, Consensus, Cut, Directory, Fate, Incoming, Placement, Progress, Proposal, Store, StoreConfig,
+    blank_entry,
 };
 use sutra_wal::{GroupId, LogPoint};
 
@@ -95,7 +96,7 @@ impl StoreBuilder<TypeConfig, LogStore, Driven, Store> for Builder {
     async fn build(&self) -> Result<(Store, LogStore, Driven), StorageError> {
         let config = StoreConfig::at(self.folder.path().join(self.next.fetch_add(1, Ordering::Relaxed).to_string()));
         let directory = Directory::open(&config, "grid-of-the-suite").unwrap();
-        let store = Store::replica(&directory, config, Arc::new(Silent)).unwrap();
+        let store = Store::replica(&directory, &Placement::ALONE, config, Arc::new(Silent)).unwrap();
         let (syncer, _) = Syncer::start(directory.log().clone(), |reason| panic!("{reason}")).unwrap();
         let closing = Arc::new(AtomicBool::new(false));
         let setup = GroupSetup { group: GroupId::FIRST_SHARD, replica: ReplicaId(1) };

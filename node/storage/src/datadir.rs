@@ -9,6 +9,7 @@ use sutra_disk::{Disk, DiskLock};
 use uuid::Uuid;
 
 use crate::error::OpenError;
+use crate::home;
 
 /// Newest layout of a data directory that this release reads, and the one that it writes.
 const LAYOUT: u32 = 2;
@@ -36,7 +37,7 @@ impl DataDir {
     /// Opens the directory, creating it, with a new identity, if it is not there or empty. `grid`: the grid that it has to belong
     /// to, or to be founded for; `None`: any, or a new one.
     pub(crate) fn open(disk: Arc<dyn Disk>, path: &Path, grid: Option<&str>) -> Result<Self, OpenError> {
-        for dir in [path.join("wal"), path.join("segments")] {
+        for dir in [path.join("wal"), home::segments(path)] {
             disk.create_dir_all(&dir).map_err(OpenError::io("create", dir))?;
         }
         let lock = lock(&*disk, path)?;
@@ -84,11 +85,6 @@ impl DataDir {
     /// Where it is written which store it is.
     pub(crate) fn identity_file(&self) -> PathBuf {
         identity_file(&self.path)
-    }
-
-    /// Where segments and graphs are.
-    pub(crate) fn segments(&self) -> PathBuf {
-        self.path.join("segments")
     }
 
     pub(crate) fn grid_id(&self) -> &str {

@@ -8,8 +8,9 @@ use sutra_wal::{AppendError, Log, LogConfig};
 
 use crate::datadir::{DataDir, Identity};
 use crate::error::OpenError;
-use crate::opening::{log_config, manifest_or_first};
+use crate::opening::log_config;
 use crate::store::StoreConfig;
+use crate::tenants::Tenants;
 
 /// The file of a data directory that says which grid of several nodes it belongs to. Where it is, the log is the consensus's: no tool may
 /// take anything out of it.
@@ -20,20 +21,20 @@ pub const GRID_FILE: &str = "GRID";
 pub struct Directory {
     pub(crate) dir: Arc<DataDir>,
     pub(crate) log: Log,
+    pub(crate) tenants: Arc<Tenants>,
 }
 
 impl Directory {
-    /// Opens the directory, or makes it one of the grid `grid_id` if it is empty. The log's entries are not applied: the consensus
-    /// does that. Blocking.
+    /// Opens the directory, or makes it one of the grid `grid_id` if it is empty. Its replicas are opened each by itself; the log's
+    /// entries are not applied: the consensus does that. Blocking.
     ///
     /// # Errors
     /// An [`OpenError`] whose text is a sentence for the operator.
     pub fn open(config: &StoreConfig, grid_id: &str) -> Result<Self, OpenError> {
         let dir = DataDir::open(Arc::clone(&config.disk), &config.dir, Some(grid_id))?;
-        manifest_or_first(&dir)?;
         let log = LogConfig { hand_over: false, ..log_config(config, &dir) };
         let log = Log::open(Arc::clone(dir.disk()), log, |_, _, _| Ok(()))?;
-        Ok(Self { dir: Arc::new(dir), log })
+        Ok(Self { dir: Arc::new(dir), log, tenants: Arc::default() })
     }
 
     /// The grid that a directory belongs to; `None`: it is not there, or never was opened.

@@ -68,6 +68,24 @@ pub enum OpenError {
         /// The other.
         manifest: PathBuf,
     },
+    /// A manifest is another shard's than its place says.
+    #[error("manifest {file} is that of shard {found}, in the place of shard {expected}")]
+    OtherShard {
+        /// The file.
+        file: PathBuf,
+        /// Its shard.
+        found: u64,
+        /// Whose place it is in.
+        expected: u64,
+    },
+    /// It holds only a part of what its grid knows, or the parts are not one.
+    #[error("data directory {dir} holds shards {}, each a part of what its grid knows: ask the grid's nodes", list(shards))]
+    Shards {
+        /// The directory.
+        dir: PathBuf,
+        /// Those that are in it.
+        shards: Vec<u64>,
+    },
     /// One of its segments can't be used.
     #[error(transparent)]
     Segment(#[from] SegmentError),
@@ -101,6 +119,10 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
+}
+
+fn list(numbers: &[u64]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl OpenError {

@@ -23,7 +23,10 @@
 //! | `manifest` | what a start begins with |
 //! | [`offline`] | verify, repair and read a directory that no process has open |
 //! | `datadir` | the directory's lock and identity |
+//! | `home` | where the files of one shard are in the directory |
+//! | `placement` | which replica of which shard a store is |
 //! | `directory` | an open directory whose log several replicas share |
+//! | `tenants` | what the stores of one log ask of each other |
 //! | `replica` | a store that is one of several replicas of a shard |
 //! | `clock` | record time |
 //! | `sync` | the locks of the hand-offs |
@@ -37,17 +40,20 @@ mod entry;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod home;
 mod keeper;
 mod load;
 mod manifest;
 mod memory;
 pub mod offline;
 mod opening;
+mod placement;
 mod proposals;
 mod reconciler;
 mod replica;
 mod store;
 mod sync;
+mod tenants;
 mod write_log;
 
 pub use clock::WallClock;
@@ -56,6 +62,7 @@ pub use error::{KeepFailure, OpenError, SubmitError, ViewError};
 pub use load::WriteLogHealth;
 pub use manifest::{Configuration, ManifestError};
 pub use memory::{Hit, NearestError, Page, View};
+pub use placement::{KeyRange, Placement};
 pub use replica::{
     Checkpoint, CheckpointFile, Committed, Consensus, Cut, Fate, Incoming, IncomingFile, Progress, Proposal, blank_entry,
     checkpoint_of, configuration_entry, configuration_of,

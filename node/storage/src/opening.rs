@@ -9,54 +9,65 @@ use sutra_protocol::command::LogIndex;
 use sutra_segment::Segment;
 use sutra_vector::{Scalar, Shape};
 use sutra_wal::offline::Reach;
-use sutra_wal::{GroupState, Log, LogConfig, LogPoint};
+use sutra_wal::{GroupId, GroupState, Log, LogConfig, LogPoint};
 
 use crate::datadir::DataDir;
+use crate::directory::Directory;
 use crate::entry::{self, Entry};
 use crate::error::OpenError;
+use crate::home::{self, Home};
 use crate::keeper::{segment_path, sweep};
 use crate::manifest::{self, Configuration, FileEntry, Manifest, ManifestError, NamespaceEntry};
 use crate::memory::{Graph, Layer, State};
-use crate::reconciler::{GROUP, TERM};
+use crate::placement::Placement;
+use crate::reconciler::TERM;
 use crate::replica::configuration_of;
 use crate::store::StoreConfig;
+use crate::tenants::Tenants;
 
-/// The number of the one replica of a grid that has one node.
-const REPLICA: u64 = 1;
-
-/// An open directory, and what it holds.
+/// A shard's open place in a directory, and what it holds.
 pub(crate) struct Opened {
-    pub(crate) dir: Arc<DataDir>,
+    pub(crate) home: Arc<Home>,
     pub(crate) log: Log,
+    pub(crate) tenants: Arc<Tenants>,
     pub(crate) manifest: Manifest,
     pub(crate) segments: Vec<Arc<Segment>>,
     pub(crate) state: State,
 }
 
-/// Opens a directory. No record of a segment is read: the time it takes follows the log's tail, not the store.
+/// Opens a directory that holds one shard and no other replica of it is anywhere. No record of a segment is read: the time it takes
+/// follows the log's tail, not the store.
 pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
-    let dir = DataDir::open(Arc::clone(&config.disk), &config.dir, None)?;
+    let dir = Arc::new(DataDir::open(Arc::clone(&config.disk), &config.dir, None)?);
     let disk = Arc::clone(dir.disk());
-    let manifest = manifest_or_first(&dir)?;
-    if manifest.configuration.is_some() {
-        return Err(OpenError::Replica { dir: dir.path().into() });
+    let of_several = || OpenError::Replica { dir: config.dir.clone() };
+    if !home::others(&*disk, dir.path()).map_err(OpenError::io("list the shards of", dir.path()))?.is_empty() {
+        return Err(of_several());
     }
-    let (segments, mut state) = checkpointed(&dir, &manifest)?;
-    let log = LogConfig { replay_after: BTreeMap::from([(GROUP, manifest.applied)]), ..log_config(config, &dir) };
+    let home = Home::of(Arc::clone(&dir), GroupId::FIRST_SHARD);
+    let manifest = match manifest_in(&home)? {
+        Some(manifest) => manifest,
+        None => begin(&home, &Placement::ALONE)?,
+    };
+    if manifest.configuration.is_some() {
+        return Err(of_several());
+    }
+    let (segments, mut state) = checkpointed(&home, &manifest)?;
+    let log = LogConfig { replay_after: BTreeMap::from([(home.shard(), manifest.applied)]), ..log_config(config, &dir) };
     let mut is_replica = false;
     let log = Log::open(Arc::clone(&disk), log, |group, index, payload| {
-        is_replica |= group != GROUP || configuration_of(payload)?.is_some();
+        is_replica |= group != home.shard() || configuration_of(payload)?.is_some();
         if is_replica { Err("it is one of a grid of several nodes".into()) } else { replay(&mut state, index, payload) }
     });
     // It is no damage that a log of several groups does not read as one.
     if is_replica {
-        return Err(OpenError::Replica { dir: dir.path().into() });
+        return Err(of_several());
     }
     let log = log?;
     state.term = TERM;
-    whole(&state, &manifest, log.group(GROUP).as_ref())?;
-    sweep(&*disk, &dir.segments(), &manifest).map_err(OpenError::io("clear", dir.segments()))?;
-    Ok(Opened { dir: Arc::new(dir), log, manifest, segments, state })
+    whole(&state, &manifest, log.group(home.shard()).as_ref())?;
+    swept(&home, &manifest)?;
+    Ok(Opened { home: Arc::new(home), log, tenants: Arc::default(), manifest, segments, state })
 }
 
 /// How the log of a directory is written.
@@ -64,64 +75,92 @@ pub(crate) fn log_config(config: &StoreConfig, dir: &DataDir) -> LogConfig {
     LogConfig { file_bytes: config.log_file_bytes, durability: config.durability, ..LogConfig::at(dir.path(), dir.store_id()) }
 }
 
-/// The manifest of a directory, which gets one if it never had any.
-pub(crate) fn manifest_or_first(dir: &DataDir) -> Result<Manifest, OpenError> {
-    if let Some(manifest) = manifest_in(dir)? {
-        return Ok(manifest);
+/// Opens the replica of a shard that a directory holds, or begins one, as of its last checkpoint: the consensus applies what its log
+/// has behind that, as far as it is committed.
+pub(crate) fn replica(directory: &Directory, placement: &Placement) -> Result<Opened, OpenError> {
+    let Directory { dir, log, tenants } = directory;
+    let home = Home::of(Arc::clone(dir), GroupId(placement.shard));
+    home.create()?;
+    let group = log.group(home.shard());
+    let manifest = match Manifest::read(&**home.disk(), home.folder())? {
+        Some(manifest) => manifest,
+        // It is there before anything of the group is in the log, and for ever.
+        None if group.is_some() => return Err(ManifestError::Missing { file: manifest::path(home.folder()) }.into()),
+        None => begin(&home, placement)?,
+    };
+    let (segments, state) = checkpointed(&home, &manifest)?;
+    if let Some(purged) = group.as_ref().and_then(|group| group.purged)
+        && state.point().is_none_or(|point| point.index < purged.index)
+    {
+        let last = group.and_then(|group| group.last).map_or(LogIndex(0), |point| point.index);
+        return Err(OpenError::Gap { applied: manifest.applied, purged: purged.index, last });
     }
-    let manifest = first(dir.grid_id(), dir.store_id());
-    manifest.write(&**dir.disk(), dir.path())?;
+    swept(&home, &manifest)?;
+    Ok(Opened { home: Arc::new(home), log: log.clone(), tenants: Arc::clone(tenants), manifest, segments, state })
+}
+
+/// Begins a shard's replica: its first manifest.
+fn begin(home: &Home, placement: &Placement) -> Result<Manifest, OpenError> {
+    let manifest = first(home.grid_id(), home.store_id(), placement);
+    manifest.write(&**home.disk(), home.folder())?;
     Ok(manifest)
 }
 
-/// Opens the replica that a directory holds, as of its last checkpoint: the consensus applies what its log has behind that, as far
-/// as it is committed.
-pub(crate) fn replica(dir: &Arc<DataDir>, log: &Log) -> Result<Opened, OpenError> {
-    let Some(manifest) = manifest_in(dir)? else {
-        return Err(ManifestError::Missing { file: manifest::path(dir.path()) }.into());
-    };
-    let (segments, state) = checkpointed(dir, &manifest)?;
-    if let Some(purged) = log.group(GROUP).and_then(|group| group.purged)
-        && state.point().is_none_or(|point| point.index < purged.index)
-    {
-        let last = log.group(GROUP).and_then(|group| group.last).map_or(LogIndex(0), |point| point.index);
-        return Err(OpenError::Gap { applied: manifest.applied, purged: purged.index, last });
+fn swept(home: &Home, manifest: &Manifest) -> Result<(), OpenError> {
+    sweep(&**home.disk(), &home.segments(), manifest).map_err(OpenError::io("clear", home.segments()))
+}
+
+/// What a directory holds of each of its shards, read without changing anything in it.
+pub(crate) fn read(dir: &Arc<DataDir>) -> Result<BTreeMap<GroupId, State>, OpenError> {
+    let disk = &**dir.disk();
+    let (mut manifests, mut states, mut after) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for shard in home::shards(disk, dir.path()).map_err(OpenError::io("list the shards of", dir.path()))? {
+        let home = Home::of(Arc::clone(dir), shard);
+        // Without a manifest its first opening was cut short.
+        let Some(manifest) = Manifest::read(disk, home.folder())? else { continue };
+        let (_, state) = checkpointed(&home, &manifest)?;
+        after.insert(shard, manifest.applied);
+        states.insert(shard, state);
+        manifests.insert(shard, manifest);
     }
-    sweep(&**dir.disk(), &dir.segments(), &manifest).map_err(OpenError::io("clear", dir.segments()))?;
-    Ok(Opened { dir: Arc::clone(dir), log: log.clone(), manifest, segments, state })
-}
-
-/// What a directory holds, read without changing anything in it.
-pub(crate) fn read(dir: &DataDir) -> Result<State, OpenError> {
-    let disk = &**dir.disk();
-    // Without a manifest its first opening was cut short.
-    let Some(manifest) = manifest_in(dir)? else { return Ok(State::default()) };
-    let (_, mut state) = checkpointed(dir, &manifest)?;
-    let after = BTreeMap::from([(GROUP, manifest.applied)]);
-    let entry = |group, index, payload: &[u8]| if group == GROUP { replay(&mut state, index, payload) } else { Ok(()) };
+    let entry = |group, index, payload: &[u8]| match states.get_mut(&group) {
+        Some(state) => replay(state, index, payload),
+        None => Ok(()),
+    };
     let groups = sutra_wal::offline::read(disk, dir.path(), dir.store_id(), Reach::Recorded, &after, entry)?;
-    whole(&state, &manifest, groups.iter().find(|group| group.group == GROUP))?;
-    Ok(state)
+    for (shard, state) in &states {
+        whole(state, &manifests[shard], groups.iter().find(|group| group.group == *shard))?;
+    }
+    // A manifest is there before its group is in the log, and for ever; meta has none.
+    let known = |group: &&GroupState| group.group != GroupId::META && !states.contains_key(&group.group);
+    if let Some(lost) = groups.iter().find(known) {
+        return Err(ManifestError::Missing { file: manifest::path(&home::folder(dir.path(), lost.group)) }.into());
+    }
+    Ok(states)
 }
 
-/// The manifest of a directory; `None`: it was never opened to the end.
-fn manifest_in(dir: &DataDir) -> Result<Option<Manifest>, OpenError> {
-    let disk = &**dir.disk();
-    let manifest = Manifest::read(disk, dir.path())?;
+/// The manifest of a directory that holds one shard; `None`: it was never opened to the end.
+fn manifest_in(home: &Home) -> Result<Option<Manifest>, OpenError> {
+    let (disk, dir) = (&**home.disk(), home.dir().path());
+    let manifest = Manifest::read(disk, home.folder())?;
     // It is there before the log is, and for ever.
-    if manifest.is_none() && sutra_wal::is_there(disk, dir.path()).map_err(OpenError::io("look for a log in", dir.path()))? {
-        return Err(ManifestError::Missing { file: manifest::path(dir.path()) }.into());
+    if manifest.is_none() && sutra_wal::is_there(disk, dir).map_err(OpenError::io("look for a log in", dir))? {
+        return Err(ManifestError::Missing { file: manifest::path(home.folder()) }.into());
     }
     Ok(manifest)
 }
 
 /// The segments that a manifest names, and the state that they make.
-pub(crate) fn checkpointed(dir: &DataDir, manifest: &Manifest) -> Result<(Vec<Arc<Segment>>, State), OpenError> {
-    if manifest.store_id != dir.store_id() || manifest.grid_id != dir.grid_id() {
-        return Err(OpenError::Strangers { identity: dir.identity_file(), manifest: manifest::path(dir.path()) });
+pub(crate) fn checkpointed(home: &Home, manifest: &Manifest) -> Result<(Vec<Arc<Segment>>, State), OpenError> {
+    let file = manifest::path(home.folder());
+    if manifest.store_id != home.store_id() || manifest.grid_id != home.grid_id() {
+        return Err(OpenError::Strangers { identity: home.dir().identity_file(), manifest: file });
     }
-    let segments = manifest.files.iter().map(|file| segment(dir, file)).collect::<Result<Vec<_>, _>>()?;
-    let state = restored(dir.path(), manifest, &segments)?;
+    if manifest.shard != home.shard().0 {
+        return Err(OpenError::OtherShard { file, found: manifest.shard, expected: home.shard().0 });
+    }
+    let segments = manifest.files.iter().map(|file| segment(home, file)).collect::<Result<Vec<_>, _>>()?;
+    let state = restored(home.folder(), manifest, &segments)?;
     Ok((segments, state))
 }
 
@@ -139,17 +178,17 @@ fn whole(state: &State, manifest: &Manifest, group: Option<&GroupState>) -> Resu
     Ok(())
 }
 
-/// The manifest of a directory that never had one.
-pub(crate) fn first(grid_id: &str, store_id: &str) -> Manifest {
+/// The manifest of a replica that never had one.
+pub(crate) fn first(grid_id: &str, store_id: &str, placement: &Placement) -> Manifest {
     Manifest {
         grid_id: grid_id.into(),
         store_id: store_id.into(),
-        shard: GROUP.0,
-        replica: REPLICA,
-        range_start: Default::default(),
-        range_end: None,
-        epoch: 0,
-        membership: vec![REPLICA],
+        shard: placement.shard,
+        replica: placement.replica,
+        range_start: placement.range.start,
+        range_end: placement.range.end,
+        epoch: placement.epoch,
+        membership: vec![placement.replica],
         applied: LogIndex(0),
         applied_term: 0,
         configuration: None,
@@ -163,8 +202,8 @@ pub(crate) fn first(grid_id: &str, store_id: &str) -> Manifest {
     }
 }
 
-fn segment(dir: &DataDir, entry: &FileEntry) -> Result<Arc<Segment>, OpenError> {
-    named(&**dir.disk(), segment_path(&dir.segments(), entry.id), dir.store_id(), entry)
+fn segment(home: &Home, entry: &FileEntry) -> Result<Arc<Segment>, OpenError> {
+    named(&**home.disk(), segment_path(&home.segments(), entry.id), home.store_id(), entry)
 }
 
 /// Opens the segment that a manifest names.
@@ -176,7 +215,8 @@ pub(crate) fn named(disk: &dyn Disk, path: PathBuf, store_id: &str, entry: &File
     Ok(segment)
 }
 
-pub(crate) fn restored(dir: &Path, manifest: &Manifest, segments: &[Arc<Segment>]) -> Result<State, OpenError> {
+/// The state that a manifest's segments make; `folder` is where the manifest is.
+pub(crate) fn restored(folder: &Path, manifest: &Manifest, segments: &[Arc<Segment>]) -> Result<State, OpenError> {
     let mut state = State {
         sessions: crate::memory::Sessions::restore(manifest.sessions.clone()),
         scrubs: manifest.scrubs.iter().cloned().collect(),
@@ -187,7 +227,7 @@ pub(crate) fn restored(dir: &Path, manifest: &Manifest, segments: &[Arc<Segment>
         ..State::default()
     };
     for entry in &manifest.namespaces {
-        let damaged = |reason: String| ManifestError::Damaged { file: manifest::path(dir), reason };
+        let damaged = |reason: String| ManifestError::Damaged { file: manifest::path(folder), reason };
         let mut graph = Graph::new(entry.born);
         graph.settings = entry.settings.clone();
         graph.counts = entry.counts;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use sutra_protocol::Timestamp;
 use sutra_protocol::command::{Applied, Command, LogIndex, Operation};
-use sutra_wal::{AppendError, GroupId, Log, Record};
+use sutra_wal::{AppendError, Log, Record};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
@@ -30,8 +30,6 @@ use crate::replica::{Committed, Consensus, Proposal};
 use crate::store::Shared;
 use crate::write_log::{Gate, Item, Reply};
 
-/// The group of the one shard.
-pub(crate) const GROUP: GroupId = GroupId::FIRST_SHARD;
 /// The term of a group of one voter that never lost an election.
 pub(crate) const TERM: u64 = 1;
 
@@ -180,8 +178,7 @@ impl Reconciler {
         self.clock.see(state.clock);
         let applied = state.applied;
         let config = &self.shared.config;
-        let over_budget = state.delta_bytes() > config.delta_bytes || self.log.bytes() > config.log_bytes;
-        let full = over_budget && !state.is_frozen();
+        let full = state.delta_bytes() > config.delta_bytes && !state.is_frozen();
         self.shared.state.store(Arc::new(state));
         self.shared.applied.send_replace(applied);
         let counters = &self.shared.counters;
@@ -193,6 +190,7 @@ impl Reconciler {
         if full {
             self.shared.keeper.ask(Work::Checkpoint);
         }
+        self.shared.tenants.relieve(&self.log, config.log_bytes);
         if erases {
             self.shared.keeper.ask(Work::Scrub);
         }
@@ -218,7 +216,7 @@ impl Reconciler {
         let stamped = commands.iter().zip(encoded).map(|((recorded_at, _), bytes)| (*recorded_at, bytes.as_slice()));
         let packed = entry::pack(Label::Index(index), encoded.len() as u32, stamped, payload);
         let written = packed.map_err(|error| AppendError::Refused(error.into())).and_then(|()| {
-            let position = self.log.append(&[Record::Entry { group: GROUP, index, term: TERM, payload }])?;
+            let position = self.log.append(&[Record::Entry { group: self.shared.group, index, term: TERM, payload }])?;
             self.log.sync(position)
         });
         match written {

@@ -5,9 +5,8 @@
 //!             (leader)                             (its log)               (every replica)
 //! ```
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sutra_disk::DiskFile;
 use sutra_protocol::command::LogIndex;
@@ -20,6 +19,7 @@ use crate::error::{KeepFailure, OpenError};
 use crate::keeper::Work;
 use crate::manifest::{Configuration, Manifest};
 use crate::opening::replica;
+use crate::placement::Placement;
 use crate::store::{Shared, Store, StoreConfig};
 
 /// Makes the entries of a shard durable on a quorum of its replicas, and says in which order they are.
@@ -36,12 +36,31 @@ pub trait Consensus: Send + Sync + 'static {
     fn cut(&self, upto: LogIndex, cut: Cut);
 }
 
-/// Who waits for the log to be cut. Dropping it says that it was not.
-pub struct Cut(Option<Sender<Work>>);
+/// Who waits for the log to be cut, in one group or in several: it is told when all have been, or could not. Dropping one says that it
+/// was not.
+pub struct Cut {
+    waiting: Arc<WaitingForCut>,
+    is_resolved: bool,
+}
+
+/// Called when all is cut, or with the first reason why it could not be.
+type OnCut = Box<dyn FnOnce(Result<(), String>) + Send + Sync>;
+
+struct WaitingForCut {
+    /// Until it was called.
+    done: Option<OnCut>,
+    outcome: Mutex<Result<(), String>>,
+}
 
 impl Cut {
-    pub(crate) fn new(keeper: Sender<Work>) -> Self {
-        Self(Some(keeper))
+    pub(crate) fn new(done: impl FnOnce(Result<(), String>) + Send + Sync + 'static) -> Self {
+        let waiting = WaitingForCut { done: Some(Box::new(done)), outcome: Mutex::new(Ok(())) };
+        Self { waiting: Arc::new(waiting), is_resolved: false }
+    }
+
+    /// For another group, whose log has to be cut, too.
+    pub(crate) fn another(&self) -> Self {
+        Self { waiting: Arc::clone(&self.waiting), is_resolved: false }
     }
 
     /// Tells that the log is cut, or why it could not be done yet.
@@ -50,16 +69,29 @@ impl Cut {
     }
 
     fn tell(&mut self, cut: Result<(), String>) {
-        if let Some(keeper) = self.0.take() {
-            // A keeper that has ended waits for nothing.
-            let _ = keeper.send(Work::Cut(cut));
+        self.is_resolved = true;
+        // No code panics while it holds the lock.
+        let mut outcome = self.waiting.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        if outcome.is_ok() {
+            *outcome = cut;
         }
     }
 }
 
 impl Drop for Cut {
     fn drop(&mut self) {
-        self.tell(Err("the consensus has ended".into()));
+        if !self.is_resolved {
+            self.tell(Err("the consensus has ended".into()));
+        }
+    }
+}
+
+impl Drop for WaitingForCut {
+    fn drop(&mut self) {
+        let outcome = self.outcome.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(done) = self.done.take() {
+            done(std::mem::replace(outcome, Ok(())));
+        }
     }
 }
 
@@ -185,13 +217,19 @@ pub struct IncomingFile {
 }
 
 impl Store {
-    /// Opens the replica in `directory`, as of its last checkpoint. `config` says how much of everything it may have; the directory
+    /// Opens a replica in `directory`, as of its last checkpoint, or begins it there as `placement` says. What it holds of the
+    /// placement space is what its manifest says once it has one. `config` says how much of everything it may have; the directory
     /// is the one that is open. Blocking.
     ///
     /// # Errors
     /// An [`OpenError`] whose text is a sentence for the operator.
-    pub fn replica(directory: &Directory, config: StoreConfig, consensus: Arc<dyn Consensus>) -> Result<Self, OpenError> {
-        let opened = replica(&directory.dir, &directory.log)?;
+    pub fn replica(
+        directory: &Directory,
+        placement: &Placement,
+        config: StoreConfig,
+        consensus: Arc<dyn Consensus>,
+    ) -> Result<Self, OpenError> {
+        let opened = replica(directory, placement)?;
         Self::start(config, opened, Some(consensus))
     }
 

@@ -12,19 +12,21 @@ use sutra_disk::{Disk, RealDisk};
 use sutra_protocol::command::{Applied, Command, LogIndex, Rejection, RequestKey};
 use sutra_protocol::http::NamespaceView;
 use sutra_protocol::{AsOf, Namespace, Timestamp};
-use sutra_wal::{Durability, Log};
+use sutra_wal::{Durability, GroupId, Log};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::{Clock, WallClock, wall_clock};
-use crate::datadir::DataDir;
 use crate::entry;
 use crate::error::{KeepFailure, OpenError, SubmitError, ViewError};
+use crate::home::Home;
 use crate::keeper::{Ask, Indexer, Keeper, Work};
 use crate::load::{Load, WriteLogHealth};
 use crate::memory::{State, View};
 use crate::opening::{Opened, open};
-use crate::reconciler::{GROUP, Reconciler};
+use crate::placement::KeyRange;
+use crate::reconciler::Reconciler;
 use crate::replica::Consensus;
+use crate::tenants::Tenants;
 use crate::write_log::{Bounds, Pending, WriteLog};
 
 /// What is called when nothing true can be answered any more; its argument is a sentence for the operator.
@@ -80,6 +82,18 @@ impl StoreConfig {
     }
 }
 
+/// Fewest bytes of memory that a store has before it writes a segment, however many share a budget.
+const LEAST_DELTA_BYTES: usize = 4 << 20;
+
+impl StoreConfig {
+    /// What each of so many stores of one directory may have of the memory that this says. The log's budget is that of the log, whoever
+    /// writes it.
+    pub fn shared_by(self, stores: usize) -> Self {
+        let share = self.delta_bytes / stores.max(1);
+        Self { delta_bytes: share.max(LEAST_DELTA_BYTES.min(self.delta_bytes)), ..self }
+    }
+}
+
 impl std::fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StoreConfig").field("dir", &self.dir).field("durability", &self.durability).finish_non_exhaustive()
@@ -89,17 +103,18 @@ impl std::fmt::Debug for StoreConfig {
 /// Largest command that is taken, in bytes of its encoding.
 pub const COMMAND_BYTES: usize = sutra_wal::PAYLOAD_BYTES - entry::ENTRY_OVERHEAD_BYTES - entry::COMMAND_OVERHEAD_BYTES;
 
-/// The one shard of a grid that has not been split: its number is that of its group in the log, where 0 is meta's.
-pub const SHARD: u64 = GROUP.0;
+/// The first shard of a grid, which is all of it where a node is alone: its number is that of its group in the log, where 0 is meta's.
+pub const SHARD: u64 = GroupId::FIRST_SHARD.0;
 
-/// The storage of a node: one directory, one shard, one log. Cheap to clone; the directory is free again when [`Store::close`] is
-/// through or the last clone is gone.
+/// The storage of a shard: its place in a directory, and its part of the directory's log. Cheap to clone; the place is free again when
+/// [`Store::close`] is through or the last clone is gone.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
 struct Inner {
     shared: Arc<Shared>,
     grid_id: String,
+    range: KeyRange,
     /// `None` once they have been waited for.
     threads: Mutex<Option<Threads>>,
 }
@@ -110,11 +125,13 @@ struct Threads {
     /// `None`: it is not the store's alone.
     log: Option<Log>,
     /// Unlocked last.
-    dir: Arc<DataDir>,
+    home: Arc<Home>,
 }
 
 /// What the callers' threads, the reconciler's and the keeper's share.
 pub(crate) struct Shared {
+    /// The shard's, in the log.
+    pub(crate) group: GroupId,
     pub(crate) config: StoreConfig,
     pub(crate) write_log: WriteLog,
     pub(crate) state: ArcSwap<State>,
@@ -134,6 +151,8 @@ pub(crate) struct Shared {
     /// Why nothing can be written any more.
     pub(crate) ended: ArcSwapOption<String>,
     pub(crate) log: Log,
+    /// Those who have the log, too.
+    pub(crate) tenants: Arc<Tenants>,
     /// `None`: the store is its shard's only replica, and its log decides.
     pub(crate) consensus: Option<Arc<dyn Consensus>>,
     /// Whether this replica leads its shard; without meaning where there is no consensus.
@@ -261,7 +280,8 @@ impl Store {
 
     /// Starts the threads over what was opened.
     pub(crate) fn start(config: StoreConfig, opened: Opened, consensus: Option<Arc<dyn Consensus>>) -> Result<Self, OpenError> {
-        let Opened { dir, log, manifest, segments, state } = opened;
+        let Opened { home, log, tenants, manifest, segments, state } = opened;
+        let range = KeyRange { start: manifest.range_start, end: manifest.range_end };
         let (work, asked) = channel();
         let (applied, clock) = (state.applied, state.clock);
         let has_scrubs = !state.scrubs.is_empty();
@@ -273,6 +293,7 @@ impl Store {
             manifest.files.iter().map(|file| file.bytes).chain(manifest.graphs.iter().map(|graph| graph.bytes)).sum();
         counters.segment_bytes.store(bytes, Ordering::Relaxed);
         let shared = Arc::new(Shared {
+            group: home.shard(),
             write_log: WriteLog::new(Bounds { commands: config.queue_commands, bytes: config.queue_bytes }),
             state: ArcSwap::from_pointee(state),
             applied: watch::Sender::new(applied),
@@ -285,19 +306,21 @@ impl Store {
             stalled: AtomicBool::new(false),
             ended: ArcSwapOption::empty(),
             log: log.clone(),
+            tenants,
             consensus,
             leads: AtomicBool::new(false),
             room: watch::Sender::new(true),
             config,
         });
+        shared.tenants.enter(&shared);
         let thread_failed = |error| OpenError::io("start a thread for", shared.config.dir.clone())(error);
         let inserts = Arc::clone(&shared.counters.graph_inserts);
-        let indexer = Indexer::start(Arc::clone(dir.disk()), shared.keeper.sender(), inserts).map_err(thread_failed)?;
+        let indexer = Indexer::start(Arc::clone(home.disk()), shared.keeper.sender(), inserts).map_err(thread_failed)?;
         let reconciler = Reconciler::new(Arc::clone(&shared), log.clone(), Clock::after(clock));
         let reconciler =
             std::thread::Builder::new().name("reconciler".into()).spawn(move || reconciler.run()).map_err(thread_failed)?;
-        let grid_id = dir.grid_id().to_owned();
-        let keeper = Keeper::new(Arc::clone(&shared), Arc::clone(&dir), log.clone(), manifest, segments, indexer);
+        let grid_id = home.grid_id().to_owned();
+        let keeper = Keeper::new(Arc::clone(&shared), Arc::clone(&home), log.clone(), manifest, segments, indexer);
         let keeper =
             std::thread::Builder::new().name("keeper".into()).spawn(move || keeper.run(&asked)).map_err(thread_failed)?;
         if is_full {
@@ -307,8 +330,8 @@ impl Store {
             shared.keeper.ask(Work::Scrub);
         }
         let log = shared.consensus.is_none().then_some(log);
-        let threads = Mutex::new(Some(Threads { reconciler, keeper, log, dir }));
-        Ok(Self(Arc::new(Inner { shared, grid_id, threads })))
+        let threads = Mutex::new(Some(Threads { reconciler, keeper, log, home }));
+        Ok(Self(Arc::new(Inner { shared, grid_id, range, threads })))
     }
 
     /// Ends when the command is fsynced and applied: every view taken from then on sees it. Dropping the future does not take it
@@ -444,6 +467,11 @@ impl Store {
         stats
     }
 
+    /// Snapshots of other replicas that took the place of what was here, since it was opened.
+    pub fn installs(&self) -> u64 {
+        self.0.shared.counters.installs.load(Ordering::Relaxed)
+    }
+
     /// Last entry that every new view sees.
     pub fn applied(&self) -> LogIndex {
         *self.0.shared.applied.borrow()
@@ -456,6 +484,16 @@ impl Store {
             // The sender lives as long as this store: not reached.
             std::future::pending::<()>().await;
         }
+    }
+
+    /// The shard.
+    pub fn shard(&self) -> u64 {
+        self.0.shared.group.0
+    }
+
+    /// What the shard holds of the placement space.
+    pub fn range(&self) -> KeyRange {
+        self.0.range
     }
 
     /// The grid that the directory belongs to.
@@ -550,7 +588,7 @@ fn pending(command: Command) -> Result<(Box<Pending>, Answer), SubmitError> {
 impl Inner {
     fn close(&self) {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Threads { reconciler, keeper, log, dir }) = threads.take() else { return };
+        let Some(Threads { reconciler, keeper, log, home }) = threads.take() else { return };
         self.shared.write_log.close();
         self.shared.keeper.ask(Work::Close);
         if keeper.join().is_err() {
@@ -565,7 +603,7 @@ impl Inner {
         {
             tracing::error!(%error, "the log could not be marked as whole; nothing acknowledged is lost");
         }
-        drop(dir);
+        drop(home);
     }
 }
 

@@ -215,6 +215,13 @@ impl Group {
         Some((file, LogIndex(behind - 1)))
     }
 
+    /// The last of the entries that are in files before this one.
+    pub(crate) fn last_before(&self, file: u64) -> Option<LogIndex> {
+        self.runs.front().filter(|run| run.file < file)?;
+        let behind = self.runs.iter().find(|run| run.file >= file).map_or(self.outline.next?, |run| run.first);
+        Some(LogIndex(behind - 1))
+    }
+
     pub(crate) fn state(&self, group: GroupId) -> GroupState {
         let point = |index: u64| self.place(index).map(|(_, term)| LogPoint { index: LogIndex(index), term });
         let purged = self.outline.purged.map(|index| LogPoint { index: LogIndex(index), term: self.purged_term });

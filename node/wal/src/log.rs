@@ -243,6 +243,28 @@ impl Log {
         index.groups.iter().filter_map(need).collect()
     }
 
+    /// The first of the newest files that together have no more bytes than these; the last file where that alone has more.
+    pub fn first_within(&self, bytes: u64) -> u64 {
+        let index = self.0.index();
+        let mut left = bytes;
+        let within = |file: &&LogFile| match left.checked_sub(file.bytes) {
+            Some(less) => {
+                left = less;
+                true
+            }
+            None => false,
+        };
+        let first = index.files.iter().rev().take_while(within).last().map(|file| file.id);
+        first.or(index.files.back().map(|file| file.id)).unwrap_or_default()
+    }
+
+    /// The groups whose entries keep files before this one.
+    pub fn needs_before(&self, file: u64) -> Vec<Need> {
+        let index = self.0.index();
+        let need = |(group, state): (&GroupId, &Group)| Some(Need { group: *group, upto: state.last_before(file)? });
+        index.groups.iter().filter_map(need).collect()
+    }
+
     /// Begins a new file; all that was appended is durable then. A last file without a record is new enough.
     ///
     /// # Errors

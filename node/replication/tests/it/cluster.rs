@@ -10,8 +10,8 @@ use std::time::Duration;
 use sutra_disk::{Disk, RealDisk, SimulatedDisk};
 use sutra_protocol::command::{Applied, Command, Learn, LogIndex, NewConcept, Operation};
 use sutra_protocol::{AsOf, Association, AssociationKey, Concept, Knowledge, Namespace};
-use sutra_replication::{Group, GroupSetup, Groups, Node, ReplicaId, Shard, Syncer, Timing};
-use sutra_storage::{Directory, Store, StoreConfig, SubmitError, View};
+use sutra_replication::{Group, Groups, Node, ReplicaId, Shard, Syncer, Timing};
+use sutra_storage::{Directory, Placement, Store, StoreConfig, SubmitError, View};
 use sutra_wal::{AppendError, GroupId};
 use tokio::time::{Instant, timeout};
 
@@ -139,8 +139,8 @@ impl Cluster {
         self.net.attach(node, groups.clone());
         let transport = self.net.transport(node);
         let shared = Node { log: directory.log().clone(), syncer, disk, incoming, transport, groups, timing: setup.timing };
-        let shard =
-            Shard::start(&shared, &directory, GroupSetup { group: GROUP, replica: ReplicaId(host.replica) }, config).await;
+        let placement = Placement { replica: host.replica, ..Placement::ALONE };
+        let shard = Shard::start(&shared, &directory, placement, config).await;
         let shard = shard.map_err(|error| format!("{error:?}"))?;
         host.running = Some(Running { shard, directory });
         Ok(())

@@ -12,7 +12,7 @@ use super::{KeepError, Keeper, segment_path};
 use crate::control::Control;
 use crate::manifest::{FileEntry, Manifest, NamespaceEntry};
 use crate::memory::{Layer, State, Written};
-use crate::reconciler::{GROUP, TERM};
+use crate::reconciler::TERM;
 
 impl Keeper {
     /// Moves everything that is applied now into segments, and purges the log of it.
@@ -26,7 +26,7 @@ impl Keeper {
 
     pub(super) fn move_out(&mut self, snapshot: State) -> Result<(), KeepError> {
         if snapshot.point().map(|point| point.index) == self.manifest.point().map(|point| point.index) {
-            let purged = self.log.group(GROUP).and_then(|group| group.purged).map(|point| point.index);
+            let purged = self.log.group(self.shared.group).and_then(|group| group.purged).map(|point| point.index);
             return if purged < Some(self.manifest.applied) && self.manifest.applied.0 > 0 { self.cut_log() } else { Ok(()) };
         }
         let started = Instant::now();
@@ -99,10 +99,10 @@ impl Keeper {
         self.manifest.next_file += 1;
         manifest.next_file = self.manifest.next_file;
         self.strays.push(id);
-        let path = segment_path(&self.dir.segments(), id);
-        sutra_segment::write(self.disk(), &path, SegmentId(id), self.dir.store_id(), sources, &Pace::default())?;
+        let path = segment_path(&self.home.segments(), id);
+        sutra_segment::write(self.disk(), &path, SegmentId(id), self.home.store_id(), sources, &Pace::default())?;
         self.sync_segments()?;
-        Ok(Segment::open(self.disk(), &path, self.dir.store_id())?)
+        Ok(Segment::open(self.disk(), &path, self.home.store_id())?)
     }
 
     /// The manifest of a state whose parts are those of the manifest before.
@@ -135,7 +135,7 @@ impl Keeper {
             consensus.checkpointed(self.manifest.applied);
             return Ok(());
         }
-        let purge = Record::Purge { group: GROUP, upto: self.manifest.applied, term: TERM };
+        let purge = Record::Purge { group: self.shared.group, upto: self.manifest.applied, term: TERM };
         let cut = self.log.append(&[purge]).and_then(|position| self.log.sync(position));
         cut.map_err(|error| KeepError::Log(error.to_string()))?;
         self.log.drop_unneeded().map_err(|error| KeepError::Log(error.to_string()))?;

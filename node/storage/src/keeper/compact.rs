@@ -17,7 +17,7 @@ use super::files::remove_segments;
 use super::work::Asker;
 use super::{EndOnPanic, KeepError, Keeper, Work, segment_path, step_back, told, undamaged};
 use crate::control::Control;
-use crate::datadir::DataDir;
+use crate::home::Home;
 use crate::manifest::NamespaceEntry;
 use crate::memory::{Compacted, Layer, horizon};
 
@@ -25,7 +25,7 @@ use crate::memory::{Compacted, Layer, horizon};
 struct Job {
     path: PathBuf,
     id: SegmentId,
-    dir: Arc<DataDir>,
+    home: Arc<Home>,
     /// Everything that is read.
     segments: Vec<Arc<Segment>>,
     replaced: Vec<u64>,
@@ -107,10 +107,10 @@ impl Job {
         if sources.is_empty() {
             return Ok(None);
         }
-        sutra_segment::write(&**self.dir.disk(), &self.path, self.id, self.dir.store_id(), &sources, pace)?;
+        sutra_segment::write(&**self.home.disk(), &self.path, self.id, self.home.store_id(), &sources, pace)?;
         // A block that could not be read has told the source nothing.
         undamaged(&self.segments)?;
-        Ok(Some(Segment::open(&**self.dir.disk(), &self.path, self.dir.store_id())?))
+        Ok(Some(Segment::open(&**self.home.disk(), &self.path, self.home.store_id())?))
     }
 }
 
@@ -304,9 +304,9 @@ impl Keeper {
         let id = self.manifest.next_file;
         self.manifest.next_file += 1;
         Job {
-            path: segment_path(&self.dir.segments(), id),
+            path: segment_path(&self.home.segments(), id),
             id: SegmentId(id),
-            dir: Arc::clone(&self.dir),
+            home: Arc::clone(&self.home),
             segments: self.segments[run.start..].to_vec(),
             replaced: self.segments[run.clone()].iter().map(|segment| segment.id().0).collect(),
             parts: self.manifest.namespaces.iter().filter_map(|namespace| self.parts(namespace, run.clone())).collect(),
@@ -374,7 +374,7 @@ impl Keeper {
         }
         self.segments.retain(|segment| !ids.contains(&segment.id().0));
         ids.iter().for_each(|id| self.indexer.forget(*id));
-        let removed = remove_segments(self.disk(), &self.dir.segments(), ids).map_err(|error| error.to_string());
+        let removed = remove_segments(self.disk(), &self.home.segments(), ids).map_err(|error| error.to_string());
         let removed = removed.and_then(|()| self.sync_segments().map_err(|error| error.to_string()));
         if let Err(error) = removed {
             self.strays.extend(ids);

@@ -173,7 +173,7 @@ impl Keeper {
         for part in segment.parts() {
             let Some(layer) = Layer::of(segment, part.namespace()) else { continue };
             if layer.vectors().is_some_and(|vectors| vectors.len() >= FEWEST) {
-                let path = graph_path(&self.dir.segments(), layer.segment_id(), layer.place() as u32);
+                let path = graph_path(&self.home.segments(), layer.segment_id(), layer.place() as u32);
                 self.indexer.ask(path, layer, None);
             }
         }
@@ -188,7 +188,7 @@ impl Keeper {
                 let is_known = |entry: &&GraphEntry| entry.segment == layer.segment_id() && entry.part == place;
                 let known = self.manifest.graphs.iter().find(is_known).cloned();
                 if known.is_some() || layer.vectors().is_some_and(|vectors| vectors.len() >= FEWEST) {
-                    let path = graph_path(&self.dir.segments(), layer.segment_id(), place);
+                    let path = graph_path(&self.home.segments(), layer.segment_id(), place);
                     self.indexer.ask(path, layer, known);
                 }
             }

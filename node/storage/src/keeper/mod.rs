@@ -41,7 +41,7 @@ pub(crate) use indexer::Indexer;
 pub(crate) use work::{Ask, Built, Work};
 
 use crate::control::Control;
-use crate::datadir::DataDir;
+use crate::home::Home;
 use crate::manifest::{Manifest, ManifestError};
 use crate::memory::State;
 use crate::store::Shared;
@@ -52,7 +52,7 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5
 /// What the thread owns.
 pub(crate) struct Keeper {
     shared: Arc<Shared>,
-    dir: Arc<DataDir>,
+    home: Arc<Home>,
     log: Log,
     /// As it is on the disk.
     manifest: Manifest,
@@ -103,7 +103,7 @@ pub(crate) enum KeepError {
 impl Keeper {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        dir: Arc<DataDir>,
+        home: Arc<Home>,
         log: Log,
         manifest: Manifest,
         segments: Vec<Arc<Segment>>,
@@ -111,7 +111,7 @@ impl Keeper {
     ) -> Self {
         Self {
             shared,
-            dir,
+            home,
             log,
             manifest,
             segments,
@@ -244,6 +244,7 @@ impl Keeper {
                 }
             }
             Work::Cut(cut) => self.cut(cut),
+            Work::LeaveLog(upto, cut) => self.leave_log(upto, cut),
             Work::Merge => {
                 self.try_merge();
                 Ok(())
@@ -264,18 +265,18 @@ impl Keeper {
     }
 
     fn disk(&self) -> &dyn Disk {
-        &**self.dir.disk()
+        &**self.home.disk()
     }
 
     /// Makes the names in the folder of segments durable.
     fn sync_segments(&self) -> Result<(), KeepError> {
-        let synced = self.disk().sync_dir(&self.dir.segments());
+        let synced = self.disk().sync_dir(&self.home.segments());
         synced.map_err(|source| KeepError::Io { step: "sync the folder of segments", source })
     }
 
     /// Puts a new manifest in place.
     fn adopt(&mut self, manifest: Manifest) -> Result<(), KeepError> {
-        manifest.write(self.disk(), self.dir.path())?;
+        manifest.write(self.disk(), self.home.folder())?;
         self.manifest = manifest;
         let strays = std::mem::take(&mut self.strays).into_iter();
         let strays: Vec<u64> = strays.filter(|id| !self.manifest.files.iter().any(|file| file.id == *id)).collect();

@@ -3,7 +3,7 @@
 use sutra_protocol::ConceptId;
 use sutra_protocol::command::LogIndex;
 
-use super::{KeepError, Keeper, Work, undamaged};
+use super::{KeepError, Keeper, Work, told, undamaged};
 use crate::control::Control;
 use crate::manifest::NamespaceEntry;
 use crate::memory::Layer;
@@ -50,7 +50,14 @@ impl Keeper {
         undamaged(&self.segments)?;
         if let Some(consensus) = &self.shared.consensus {
             self.cutting = Some(Cutting { upto, file });
-            consensus.cut(self.manifest.applied, Cut::new(self.shared.keeper.sender()));
+            let keeper = self.shared.keeper.sender();
+            // A keeper that has ended waits for nothing.
+            let cut = Cut::new(move |cut| drop(keeper.send(Work::Cut(cut))));
+            // Other groups' entries are in the same files.
+            let mut needs = self.log.needs_before(file);
+            needs.retain(|need| need.group != self.shared.group);
+            self.shared.tenants.leave_log(&needs, &cut);
+            consensus.cut(self.manifest.applied, cut);
             return Ok(());
         }
         self.cut_log()?;
@@ -71,6 +78,26 @@ impl Keeper {
         if !self.manifest.scrubs.is_empty() {
             self.shared.keeper.ask(Work::Scrub);
         }
+        Ok(())
+    }
+
+    /// Has the entries up to this one leave the log, for those who share it.
+    pub(super) fn leave_log(&mut self, upto: LogIndex, cut: Cut) -> Result<(), KeepError> {
+        let reaches = |keeper: &Self| keeper.manifest.point().is_some_and(|point| point.index >= upto);
+        if !reaches(self)
+            && let Err(error) = self.checkpoint()
+        {
+            cut.resolve(Err(told(&error)));
+            return Err(error);
+        }
+        match &self.shared.consensus {
+            _ if !reaches(self) => {
+                cut.resolve(Err(format!("entry {} of group {} is not applied yet", upto.0, self.shared.group)))
+            }
+            Some(consensus) => consensus.cut(upto, cut),
+            None => cut.resolve(self.cut_log().map_err(|error| told(&error))),
+        }
+        self.try_merge();
         Ok(())
     }
 

@@ -18,7 +18,7 @@ impl Keeper {
     pub(super) fn pin(&self) -> Result<Option<Checkpoint>, KeepError> {
         let Some(applied) = self.manifest.point() else { return Ok(None) };
         let files = self.segments.iter().map(|segment| {
-            let path = segment_path(&self.dir.segments(), segment.id().0);
+            let path = segment_path(&self.home.segments(), segment.id().0);
             let content =
                 self.disk().open(&path, Open::Read).map_err(|source| KeepError::Io { step: "open a segment", source })?;
             Ok(CheckpointFile { bytes: segment.bytes(), signature: segment.signature(), content: Arc::from(content) })
@@ -33,9 +33,9 @@ impl Keeper {
     /// Puts the checkpoint of another replica in the place of everything.
     pub(super) fn install_checkpoint(&mut self, incoming: &Incoming) -> Result<(), KeepError> {
         let unusable = |reason: &str| KeepError::Incoming(reason.into());
-        let file = self.dir.path().join("incoming");
+        let file = self.home.folder().join("incoming");
         let theirs = Manifest::decode(&file, &incoming.manifest)?;
-        if theirs.grid_id != self.dir.grid_id() || theirs.shard != self.manifest.shard {
+        if theirs.grid_id != self.home.grid_id() || theirs.shard != self.manifest.shard {
             return Err(unusable("it is of another grid or shard"));
         }
         if theirs.files.len() != incoming.files.len() {
@@ -56,6 +56,9 @@ impl Keeper {
             grid_id: self.manifest.grid_id.clone(),
             store_id: self.manifest.store_id.clone(),
             replica: self.manifest.replica,
+            range_start: self.manifest.range_start,
+            range_end: self.manifest.range_end,
+            epoch: self.manifest.epoch,
             next_file: self.manifest.next_file,
             files: segments.iter().map(|segment| entry(segment)).collect::<Vec<FileEntry>>(),
             // Each replica builds its own.
@@ -63,7 +66,7 @@ impl Keeper {
             namespaces: namespaces.ok_or_else(|| unusable("a namespace names a segment that is not among its files"))?,
             ..theirs
         };
-        let state = opening::restored(self.dir.path(), &manifest, &segments).map_err(|error| unusable(&error.to_string()))?;
+        let state = opening::restored(self.home.folder(), &manifest, &segments).map_err(|error| unusable(&error.to_string()))?;
         self.adopt(manifest)?;
         self.segments = segments;
         // It was of what is gone now.
@@ -84,7 +87,7 @@ impl Keeper {
 
     /// The checkpoint's segments, in its order, each checked to its last byte and under a number of this store.
     fn take_in(&mut self, incoming: &Incoming) -> Result<Vec<Arc<Segment>>, KeepError> {
-        let dir = self.dir.segments();
+        let dir = self.home.segments();
         let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(incoming.files.len());
         for file in &incoming.files {
             let Some(received) = &file.received else {
@@ -97,11 +100,11 @@ impl Keeper {
             let id = self.manifest.next_file;
             self.manifest.next_file += 1;
             self.strays.push(id);
-            naturalise(self.disk(), received, SegmentId(id), self.dir.store_id())?;
+            naturalise(self.disk(), received, SegmentId(id), self.home.store_id())?;
             let path = segment_path(&dir, id);
             let renamed = self.disk().rename(received, &path);
             renamed.map_err(|source| KeepError::Io { step: "rename a received segment", source })?;
-            let segment = Segment::open(self.disk(), &path, self.dir.store_id())?;
+            let segment = Segment::open(self.disk(), &path, self.home.store_id())?;
             if segment.signature() != file.signature {
                 return Err(KeepError::Incoming("a received segment is another one than its sender named".into()));
             }

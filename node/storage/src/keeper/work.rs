@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
+use sutra_protocol::command::LogIndex;
 use tokio::sync::oneshot;
 
 use crate::manifest::GraphEntry;
-use crate::replica::{Checkpoint, Incoming};
+use crate::replica::{Checkpoint, Cut, Incoming};
 
 /// Where somebody waits for what comes of it.
 pub(crate) type Asker = oneshot::Sender<Result<(), String>>;
@@ -35,6 +36,8 @@ pub(crate) enum Work {
     Install(Box<Incoming>, Asker),
     /// The consensus has cut the log, or could not yet.
     Cut(Result<(), String>),
+    /// Others need the entries up to this one to leave the log.
+    LeaveLog(LogIndex, Cut),
     /// Nothing comes after this.
     Close,
 }

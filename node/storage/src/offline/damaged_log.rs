@@ -15,7 +15,10 @@ use super::cut_disk::CutDisk;
 use super::directory::Directory;
 use super::error::{OfflineError, told};
 use crate::entry::{self, Entry};
-use crate::reconciler::{GROUP, TERM};
+use crate::reconciler::TERM;
+
+/// The group of the one shard: a directory of several is not repaired.
+const GROUP: GroupId = GroupId::FIRST_SHARD;
 
 /// A log as a repair finds it.
 #[derive(Debug, Default)]

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sutra_disk::{Disk, DiskLock};
+use sutra_wal::GroupId;
 
 use super::error::OfflineError;
 use crate::datadir::{self, Identity};
 use crate::error::OpenError;
+use crate::home;
 use crate::keeper::segment_path;
 
 /// What the directories are called in which a repair keeps what it takes away, before their number.
@@ -47,9 +49,14 @@ impl Directory {
         Identity::read(&*self.disk, &self.path)?.ok_or_else(lost)
     }
 
-    /// Where segments and graphs are.
+    /// Where segments and graphs of the first shard are.
     pub(super) fn segments(&self) -> PathBuf {
-        self.path.join("segments")
+        home::segments(&self.path)
+    }
+
+    /// The shards that it has files of.
+    pub(super) fn shards(&self) -> Result<Vec<GroupId>, OfflineError> {
+        home::shards(&*self.disk, &self.path).map_err(OfflineError::io("list the shards of", &self.path))
     }
 
     /// Names in one of the directory's folders; none if it is not there.

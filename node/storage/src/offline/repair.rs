@@ -7,6 +7,7 @@ use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::{ConceptId, Namespace};
 use sutra_segment::{Pace, Part, Segment, SegmentError, SegmentId, Source};
+use sutra_wal::GroupId;
 
 use super::change::{Change, Repaired};
 use super::damaged_log::{DamagedLog, begin_behind, copy_to, durable, forget_reach, move_to, sync};
@@ -21,6 +22,7 @@ use crate::keeper::{graph_path, segment_path};
 use crate::manifest::{self, FileEntry, Manifest, ManifestError};
 use crate::memory::{Counts, Graph};
 use crate::opening;
+use crate::placement::Placement;
 
 /// Drops what is damaged of a data directory, and nothing else, so that the store opens again. Unless the loss is accepted it
 /// changes nothing, and tells what it would change and lose.
@@ -69,7 +71,7 @@ impl Plan {
     /// `None`: there has never been anything in the directory.
     fn new(dir: &Directory) -> Result<Option<Self>, OfflineError> {
         let grid = dir.path.join(GRID_FILE);
-        if dir.disk.size(&grid).is_ok() {
+        if dir.disk.size(&grid).is_ok() || dir.shards()? != [GroupId::FIRST_SHARD] {
             return Err(OfflineError::Replica { dir: dir.path.clone() });
         }
         let (manifest, fault) = match Manifest::read(&*dir.disk, &dir.path) {
@@ -298,7 +300,7 @@ impl Plan {
         }
         // That it opens is not for the next start to find out.
         let Directory { disk, path, lock } = dir;
-        opening::read(&DataDir::of(disk, &path, self.identity, lock))?;
+        opening::read(&Arc::new(DataDir::of(disk, &path, self.identity, lock)))?;
         Ok(kept)
     }
 
@@ -384,7 +386,7 @@ fn rebuilt(dir: &Directory, identity: &Identity, log: &DamagedLog, fault: &str) 
         );
         return Err(hopeless(dir, reason));
     }
-    Ok(opening::first(identity.grid_id(), identity.store_id()))
+    Ok(opening::first(identity.grid_id(), identity.store_id(), &Placement::ALONE))
 }
 
 fn hopeless(dir: &Directory, reason: String) -> OfflineError {

@@ -1,5 +1,6 @@
 //! What a verification has found.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use sutra_protocol::Namespace;
@@ -12,11 +13,11 @@ pub struct Report {
     pub files: Vec<FileReport>,
     /// What is wrong with none of them alone: files that don't fit each other. Sentences.
     pub problems: Vec<String>,
-    /// Files in the folder of segments that the manifest does not name; the next start removes them. Empty where there is no
-    /// manifest that could name any.
+    /// Files in the folders of segments that no manifest names; the next start removes them. Empty where there is no manifest that
+    /// could name any.
     pub unreferenced: Vec<PathBuf>,
-    /// Last entry, where all of the log could be read.
-    pub applied: Option<LogIndex>,
+    /// By shard the last entry, where all of the log could be read.
+    pub applied: BTreeMap<u64, LogIndex>,
 }
 
 /// What is in one file.

@@ -7,6 +7,7 @@ use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::http::NamespaceView;
 use sutra_protocol::{AsOf, Namespace};
+use sutra_wal::GroupId;
 
 use crate::clock::wall_clock;
 use crate::datadir::DataDir;
@@ -16,18 +17,27 @@ use crate::opening;
 
 /// Everything that a data directory holds, as a start of the store would find it. The directory is locked until this is dropped.
 pub struct Snapshot {
-    dir: DataDir,
+    dir: Arc<DataDir>,
     state: State,
 }
 
 /// Reads a directory: its manifest, the heads of its segments, and the log behind them. No byte of it is changed, not even a torn
-/// tail is cut, and no thread is started. Graphs over vectors are not used: a search by vector scans.
+/// tail is cut, and no thread is started. One that holds other shards than the first is refused: it has only a part of what its grid
+/// knows. Graphs over vectors are not used: a search by vector scans.
 ///
 /// # Errors
 /// As [`crate::Store::open`]; a directory without an identity is no data directory.
 pub fn open_read_only(disk: Arc<dyn Disk>, dir: &Path) -> Result<Snapshot, OpenError> {
-    let dir = DataDir::existing(disk, dir)?;
-    let state = opening::read(&dir)?;
+    let dir = Arc::new(DataDir::existing(disk, dir)?);
+    let mut states = opening::read(&dir)?;
+    let state = match states.pop_first() {
+        None => State::default(),
+        Some((GroupId::FIRST_SHARD, state)) if states.is_empty() => state,
+        Some((shard, _)) => {
+            let shards = std::iter::once(shard.0).chain(states.keys().map(|shard| shard.0)).collect();
+            return Err(OpenError::Shards { dir: dir.path().into(), shards });
+        }
+    };
     Ok(Snapshot { dir, state })
 }
 

@@ -1,10 +1,12 @@
 //! Reading everything there is.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sutra_disk::Disk;
+use sutra_protocol::command::LogIndex;
 use sutra_segment::Segment;
 use sutra_wal::offline::FileEnd;
 
@@ -12,9 +14,12 @@ use super::directory::Directory;
 use super::error::{OfflineError, told};
 use super::report::{FileReport, Holds, PartReport, Report};
 use crate::datadir::{DataDir, identity_file};
+use crate::directory::GRID_FILE;
+use crate::home;
 use crate::keeper::{graph_path, segment_path};
 use crate::manifest::{self, GraphEntry, Manifest, ManifestError};
 use crate::opening;
+use crate::store::SHARD;
 
 /// Reads every byte of a data directory's files: the manifest, every block and row of its segments, the checksums of its graphs,
 /// every frame of its log; and whether they make a store. Nothing is changed.
@@ -35,33 +40,42 @@ impl Verification {
         let identity = self.dir.identity();
         let fault = identity.as_ref().err().map(|error| told(error));
         self.file(identity_file(&self.dir.path), Holds::Identity, fault)?;
-        let manifest = self.manifest()?;
-        if let Some(manifest) = &manifest {
-            let store = identity.as_ref().map_or(manifest.store_id.as_str(), |identity| identity.store_id());
-            for entry in &manifest.files {
-                let path = segment_path(&self.dir.segments(), entry.id);
-                let segment = opening::named(&*self.dir.disk, path.clone(), store, entry);
-                self.segment(path, segment.map_err(|error| told(&error)))?;
-            }
-            manifest.graphs.iter().try_for_each(|graph| self.graph(graph))?;
-            self.unreferenced(manifest)?;
-        } else {
-            // Which of them belong to the store is not known; whether they read is.
-            for path in self.folder()?.into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "sutradat")) {
-                let store = identity.as_ref().map(|identity| identity.store_id()).unwrap_or_default();
-                let segment = Segment::open(&*self.dir.disk, &path, store);
-                self.segment(path, segment.map_err(|error| told(&error)))?;
-            }
+        for shard in self.dir.shards()? {
+            self.shard(&home::folder(&self.dir.path, shard), identity.as_ref().map(|identity| identity.store_id()).ok())?;
         }
         self.log(identity.as_ref().ok().map(|identity| identity.store_id()))?;
         if let (true, Ok(identity)) = (self.report.is_whole(), identity) {
             let Directory { disk, path, lock } = self.dir;
-            match opening::read(&DataDir::of(disk, &path, identity, lock)) {
-                Ok(state) => self.report.applied = Some(state.applied),
+            match opening::read(&Arc::new(DataDir::of(disk, &path, identity, lock))) {
+                Ok(states) if states.is_empty() => self.report.applied = BTreeMap::from([(SHARD, LogIndex(0))]),
+                Ok(states) => {
+                    self.report.applied = states.iter().map(|(shard, state)| (shard.0, state.applied)).collect();
+                }
                 Err(error) => self.report.problems.push(told(&error)),
             }
         }
         Ok(self.report)
+    }
+
+    /// The files of one shard, whose manifest is in `folder`.
+    fn shard(&mut self, folder: &Path, store_id: Option<&str>) -> Result<(), OfflineError> {
+        let segments = home::segments(folder);
+        if let Some(manifest) = self.manifest(folder)? {
+            let store = store_id.unwrap_or(manifest.store_id.as_str());
+            for entry in &manifest.files {
+                let path = segment_path(&segments, entry.id);
+                let segment = opening::named(&*self.dir.disk, path.clone(), store, entry);
+                self.segment(path, segment.map_err(|error| told(&error)))?;
+            }
+            manifest.graphs.iter().try_for_each(|graph| self.graph(&segments, graph))?;
+            return self.unreferenced(&segments, &manifest);
+        }
+        // Which of them belong to the store is not known; whether they read is.
+        for path in self.files(&segments)?.into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "sutradat")) {
+            let segment = Segment::open(&*self.dir.disk, &path, store_id.unwrap_or_default());
+            self.segment(path, segment.map_err(|error| told(&error)))?;
+        }
+        Ok(())
     }
 
     fn file(&mut self, file: PathBuf, holds: Holds, fault: Option<String>) -> Result<(), OfflineError> {
@@ -74,9 +88,9 @@ impl Verification {
         Ok(())
     }
 
-    fn manifest(&mut self) -> Result<Option<Manifest>, OfflineError> {
-        let (disk, file) = (&*self.dir.disk, manifest::path(&self.dir.path));
-        match Manifest::read(disk, &self.dir.path) {
+    fn manifest(&mut self, folder: &Path) -> Result<Option<Manifest>, OfflineError> {
+        let (disk, file) = (&*self.dir.disk, manifest::path(folder));
+        match Manifest::read(disk, folder) {
             Ok(Some(manifest)) => {
                 let holds = Holds::Manifest {
                     applied: manifest.applied,
@@ -88,8 +102,8 @@ impl Verification {
                 Ok(Some(manifest))
             }
             Ok(None) => {
-                // A directory whose first opening was cut short has neither.
-                if self.has_log()? {
+                // A directory whose first opening was cut short has neither. Whether a replica of a grid has begun is told by its log.
+                if self.has_log()? && !self.is_of_grid() {
                     let fault = told(&ManifestError::Missing { file: file.clone() });
                     self.file(file, Holds::Unknown, Some(fault))?;
                 }
@@ -120,8 +134,8 @@ impl Verification {
         }
     }
 
-    fn graph(&mut self, entry: &GraphEntry) -> Result<(), OfflineError> {
-        let path = graph_path(&self.dir.segments(), entry.segment, entry.part);
+    fn graph(&mut self, segments: &Path, entry: &GraphEntry) -> Result<(), OfflineError> {
+        let path = graph_path(segments, entry.segment, entry.part);
         let fault = graph_fault(&*self.dir.disk, &path, entry)?;
         self.file(path, Holds::Graph, fault)
     }
@@ -160,18 +174,22 @@ impl Verification {
         sutra_wal::is_there(&*self.dir.disk, &self.dir.path).map_err(OfflineError::io("look for a log in", &self.dir.path))
     }
 
-    fn unreferenced(&mut self, manifest: &Manifest) -> Result<(), OfflineError> {
-        let segments = manifest.files.iter().map(|file| segment_path(&self.dir.segments(), file.id));
-        let graphs = manifest.graphs.iter().map(|graph| graph_path(&self.dir.segments(), graph.segment, graph.part));
+    fn is_of_grid(&self) -> bool {
+        self.dir.disk.size(&self.dir.path.join(GRID_FILE)).is_ok()
+    }
+
+    fn unreferenced(&mut self, folder: &Path, manifest: &Manifest) -> Result<(), OfflineError> {
+        let segments = manifest.files.iter().map(|file| segment_path(folder, file.id));
+        let graphs = manifest.graphs.iter().map(|graph| graph_path(folder, graph.segment, graph.part));
         let named: Vec<PathBuf> = segments.chain(graphs).collect();
-        self.report.unreferenced = self.folder()?.into_iter().filter(|path| !named.contains(path)).collect();
+        let stray = self.files(folder)?.into_iter().filter(|path| !named.contains(path));
+        self.report.unreferenced.extend(stray);
         Ok(())
     }
 
-    /// Files in the folder of segments.
-    fn folder(&self) -> Result<Vec<PathBuf>, OfflineError> {
-        let folder = self.dir.segments();
-        Ok(self.dir.names(&folder)?.into_iter().map(|name| folder.join(name)).collect())
+    /// Files in a folder of segments.
+    fn files(&self, folder: &Path) -> Result<Vec<PathBuf>, OfflineError> {
+        Ok(self.dir.names(folder)?.into_iter().map(|name| folder.join(name)).collect())
     }
 }
 

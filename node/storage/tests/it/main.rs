@@ -11,6 +11,7 @@
 mod adversary;
 mod keeping;
 mod offline;
+mod several;
 
 use std::fs;
 use std::path::Path;

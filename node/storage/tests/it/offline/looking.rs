@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sutra_disk::{Disk, SimulatedDisk};
-use sutra_storage::OpenError;
 use sutra_storage::offline::{self, Holds, OfflineError};
+use sutra_storage::{OpenError, SHARD};
 
 use super::archive::{Archive, DIR, archive, namespaces, open, read, runtime};
 
@@ -16,7 +16,7 @@ fn a_sound_store_is_whole_and_every_file_is_told() {
     let report = archive.verify();
     assert!(report.is_whole(), "{:?}", report.faults().collect::<Vec<_>>());
     assert_eq!(report.unreferenced, Vec::<std::path::PathBuf>::new());
-    assert_eq!(report.applied.unwrap().0, 52);
+    assert_eq!(report.applied[&SHARD].0, 52);
     let told: Vec<_> = report.files.iter().map(|file| file.file.clone()).collect();
     let there = archive.disk.paths().into_iter().filter(|path| !path.ends_with("LOCK"));
     for path in there {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use sutra_disk::Disk;
 use sutra_protocol::command::{LogIndex, Operation};
 use sutra_protocol::{AsOf, ConceptId, Ground, Knowledge};
-use sutra_storage::Store;
 use sutra_storage::offline::{self, Change, OfflineError, Repaired};
+use sutra_storage::{SHARD, Store};
 
 use super::archive::{Archive, Contents, DIR, archive, command, config, learn, namespaces, read, runtime, ward};
 
@@ -201,7 +201,7 @@ fn a_log_is_cut_at_its_first_damage_and_what_goes_is_counted() {
     for checkpoints in [0, 1, 3] {
         let archive = archive(checkpoints);
         let store = archive.verify();
-        let all = store.applied.unwrap();
+        let all = store.applied[&SHARD];
         for file in archive.files("wal").into_iter().step_by(6) {
             // Behind the last frame there is only room.
             let frames = archive.disk.read(&file).unwrap().iter().rposition(|byte| *byte != 0).unwrap() as u64;

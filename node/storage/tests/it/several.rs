@@ -1,0 +1,262 @@
+//! A directory that holds replicas of several shards, each the only one of its group: what is proposed is committed at once.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use sutra_disk::{Disk, SimulatedDisk};
+use sutra_protocol::command::{LogIndex, Operation};
+use sutra_protocol::{ConceptId, Knowledge};
+use sutra_storage::offline::{self, Holds, OfflineError};
+use sutra_storage::{Committed, Consensus, Cut, Directory, Fate, KeyRange, OpenError, Placement, Proposal, Store, StoreConfig};
+use sutra_wal::{GroupId, Log, LogPoint, Record};
+
+use crate::{command, id, learn, view};
+
+const GRID: &str = "grid-of-the-test";
+const DIR: &str = "/node";
+
+/// The log of one replica, which decides alone.
+struct Alone {
+    log: Log,
+    group: GroupId,
+    proposed: Mutex<Sender<(Vec<u8>, Proposal)>>,
+}
+
+impl Alone {
+    fn append(&self, record: Record<'_>) {
+        let position = self.log.append(&[record]).unwrap();
+        self.log.sync(position).unwrap();
+    }
+
+    fn purge(&self, upto: LogIndex) {
+        self.append(Record::Purge { group: self.group, upto, term: 1 });
+        self.log.drop_unneeded().unwrap();
+    }
+}
+
+impl Consensus for Alone {
+    fn propose(&self, payload: Vec<u8>, proposal: Proposal) {
+        // The receiver is dropped with its replica.
+        let _ = self.proposed.lock().unwrap().send((payload, proposal));
+    }
+
+    fn checkpointed(&self, _: LogIndex) {}
+
+    fn cut(&self, upto: LogIndex, cut: Cut) {
+        self.purge(upto);
+        cut.resolve(Ok(()));
+    }
+}
+
+/// A replica that leads.
+struct Replica {
+    store: Store,
+    consensus: Arc<Alone>,
+    proposed: Receiver<(Vec<u8>, Proposal)>,
+}
+
+impl Replica {
+    fn open(directory: &Directory, placement: &Placement, config: &StoreConfig) -> Result<Self, OpenError> {
+        let (asks, proposed) = channel();
+        let (log, group) = (directory.log().clone(), GroupId(placement.shard));
+        let consensus = Arc::new(Alone { log, group, proposed: Mutex::new(asks) });
+        let store = Store::replica(directory, placement, config.clone(), Arc::clone(&consensus) as _)?;
+        store.lead(true);
+        Ok(Self { store, consensus, proposed })
+    }
+
+    async fn write(&self, operation: Operation) -> LogIndex {
+        let written = self.store.admit(command(operation)).unwrap();
+        let (payload, proposal) = self.proposed.recv().unwrap();
+        let point = LogPoint { index: LogIndex(self.store.applied().0 + 1), term: 1 };
+        let group = self.consensus.group;
+        self.consensus.append(Record::Entry { group, index: point.index, term: point.term, payload: &payload });
+        self.store.apply(vec![Committed { point, payload }]).await.unwrap();
+        proposal.resolve(Fate::Applied);
+        written.await.unwrap().index
+    }
+
+    async fn teach(&self, content: &str) {
+        let operation = learn(content).operations.remove(0);
+        self.write(operation).await;
+    }
+
+    fn knows(&self, content: &str) -> bool {
+        view(&self.store).concept(id(content)).is_some()
+    }
+}
+
+fn disk() -> SimulatedDisk {
+    let disk = SimulatedDisk::new(11);
+    disk.create_dir_all(Path::new(DIR)).unwrap();
+    disk
+}
+
+fn config(disk: &SimulatedDisk) -> StoreConfig {
+    StoreConfig { disk: Arc::new(disk.clone()), log_file_bytes: 128 << 10, log_bytes: 1 << 20, ..StoreConfig::at(DIR) }
+}
+
+/// Of three shards, one third of the placement space each.
+fn placement(shard: u64) -> Placement {
+    let bound = |at: u64| ConceptId::from_u128(u128::MAX / 3 * u128::from(at));
+    let range = KeyRange { start: bound(shard - 1), end: (shard < 3).then(|| bound(shard)) };
+    Placement { shard, replica: 10 + shard, range, epoch: 1 }
+}
+
+/// The replicas of these shards, in one directory.
+fn open(disk: &SimulatedDisk, shards: &[u64]) -> (Directory, Vec<Replica>) {
+    let config = config(disk);
+    let directory = Directory::open(&config, GRID).unwrap();
+    let replicas = shards.iter().map(|shard| Replica::open(&directory, &placement(*shard), &config).unwrap());
+    let replicas = replicas.collect();
+    (directory, replicas)
+}
+
+async fn close(directory: Directory, replicas: Vec<Replica>) {
+    for replica in &replicas {
+        replica.store.close().await;
+    }
+    drop(replicas);
+    directory.close().unwrap();
+}
+
+async fn until(otherwise: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..6_000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("{otherwise}");
+}
+
+#[tokio::test]
+async fn the_first_shard_s_files_are_where_they_always_were_and_the_others_beside_them() {
+    let disk = disk();
+    let (directory, replicas) = open(&disk, &[1, 2, 3]);
+    for (replica, content) in replicas.iter().zip(["aspirin", "warfarin", "heparin"]) {
+        replica.teach(content).await;
+        replica.store.checkpoint().await.unwrap();
+    }
+    for (shard, replica) in (1..).zip(&replicas) {
+        assert_eq!((replica.store.shard(), replica.store.range()), (shard, placement(shard).range));
+    }
+    close(directory, replicas).await;
+    for file in ["MANIFEST", "shards/2/MANIFEST", "shards/3/MANIFEST"] {
+        assert!(disk.read(&Path::new(DIR).join(file)).is_ok(), "{file}");
+    }
+    for folder in ["segments", "shards/2/segments", "shards/3/segments"] {
+        assert_eq!(disk.list(&Path::new(DIR).join(folder)).unwrap().len(), 1, "{folder}");
+    }
+    let (directory, replicas) = open(&disk, &[3, 1, 2]);
+    for (replica, content) in replicas.iter().zip(["heparin", "aspirin", "warfarin"]) {
+        for other in ["aspirin", "warfarin", "heparin"] {
+            assert_eq!(replica.knows(other), other == content, "{other} in shard {}", replica.store.shard());
+        }
+    }
+    close(directory, replicas).await;
+}
+
+#[tokio::test]
+async fn a_directory_need_not_hold_the_first_shard() {
+    let disk = disk();
+    let (directory, replicas) = open(&disk, &[3]);
+    replicas[0].teach("heparin").await;
+    close(directory, replicas).await;
+    assert!(disk.read(&Path::new(DIR).join("MANIFEST")).is_err());
+    let (directory, replicas) = open(&disk, &[3]);
+    assert!(replicas[0].knows("heparin"));
+    close(directory, replicas).await;
+}
+
+#[tokio::test]
+async fn a_manifest_in_the_place_of_another_shard_s_is_refused_and_a_lost_one_is_not_made_up() {
+    let disk = disk();
+    let (directory, replicas) = open(&disk, &[2, 3]);
+    replicas[0].teach("warfarin").await;
+    replicas[1].teach("heparin").await;
+    close(directory, replicas).await;
+    let of = |shard: u64| Path::new(DIR).join(format!("shards/{shard}/MANIFEST"));
+    let other = disk.read(&of(3)).unwrap();
+    sutra_disk::replace(&disk, &of(2), &other).unwrap();
+    let config = config(&disk);
+    let directory = Directory::open(&config, GRID).unwrap();
+    let refused = Replica::open(&directory, &placement(2), &config).err().expect("it is shard 3's").to_string();
+    assert_eq!(refused, "manifest /node/shards/2/MANIFEST is that of shard 3, in the place of shard 2");
+    disk.remove(&of(2)).unwrap();
+    let lost = Replica::open(&directory, &placement(2), &config).err().expect("there is a log").to_string();
+    assert_eq!(lost, "manifest /node/shards/2/MANIFEST is missing, but there is a log");
+    assert!(Replica::open(&directory, &placement(3), &config).is_ok(), "the others open");
+}
+
+#[tokio::test]
+async fn the_tools_look_at_all_shards_and_change_and_export_none_of_them() {
+    let disk = disk();
+    let (directory, replicas) = open(&disk, &[1, 2, 3]);
+    for (replica, content) in replicas.iter().zip(["aspirin", "warfarin", "heparin"]) {
+        replica.teach(content).await;
+        replica.store.checkpoint().await.unwrap();
+        replica.teach("in the log alone").await;
+    }
+    close(directory, replicas).await;
+    let shared = |disk: &SimulatedDisk| -> Arc<dyn Disk> { Arc::new(disk.clone()) };
+    let report = offline::verify(shared(&disk), Path::new(DIR)).unwrap();
+    assert!(report.is_whole(), "{report:?}");
+    assert_eq!(report.applied, [(1, LogIndex(2)), (2, LogIndex(2)), (3, LogIndex(2))].into());
+    let segments = report.files.iter().filter(|file| matches!(file.holds, Holds::Segment { .. }));
+    let segments: Vec<_> = segments.map(|file| file.file.clone()).collect();
+    assert!(segments.len() >= 3 && segments.iter().any(|file| file.starts_with("/node/shards/3/segments")), "{segments:?}");
+    let repaired = offline::repair(shared(&disk), Path::new(DIR), true);
+    assert!(matches!(repaired, Err(OfflineError::Replica { .. })), "{repaired:?}");
+    let exported = offline::open_read_only(shared(&disk), Path::new(DIR)).err().map(|error| error.to_string());
+    let sentence = "data directory /node holds shards 1, 2, 3, each a part of what its grid knows: ask the grid's nodes";
+    assert_eq!(exported.as_deref(), Some(sentence));
+    let alone = Store::open(config(&disk)).err().map(|error| error.to_string()).unwrap();
+    assert!(alone.contains("holds a replica of a grid of several nodes"), "{alone}");
+    let damaged = disk.snapshot().disk(1);
+    damaged.flip(&segments[segments.len() - 1], 100, 1).unwrap();
+    assert!(!offline::verify(shared(&damaged), Path::new(DIR)).unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn a_log_over_its_budget_is_given_up_by_whoever_keeps_its_oldest_file() {
+    let disk = disk();
+    let (directory, replicas) = open(&disk, &[1, 2, 3]);
+    let [idle, busy, never] = &replicas[..] else { panic!("there are three") };
+    idle.teach("aspirin").await;
+    for number in 0..40 {
+        busy.teach(&format!("{number} {}", "x".repeat(60 << 10))).await;
+    }
+    let budget = config(&disk).log_bytes;
+    until("the log does not come back to its budget", || directory.log().bytes() <= budget).await;
+    assert_eq!(idle.store.stats().checkpoints, 1);
+    assert_eq!(never.store.stats().checkpoints, 0, "it keeps nothing");
+    close(directory, replicas).await;
+}
+
+#[tokio::test]
+async fn what_one_shard_erases_leaves_the_files_that_the_others_entries_are_in() {
+    let disk = disk();
+    let (directory, replicas) = open(&disk, &[1, 2, 3]);
+    let holders = || {
+        let disk = disk.snapshot().disk(0);
+        let holds = |path: &std::path::PathBuf| disk.read(path).unwrap().windows(7).any(|window| window == b"Kossuth");
+        disk.paths().into_iter().filter(holds).collect::<Vec<_>>()
+    };
+    for replica in &replicas {
+        replica.teach("a note before").await;
+        replica.teach("a note before, too").await;
+    }
+    replicas[1].teach("patient Kossuth").await;
+    replicas[2].teach("a note behind").await;
+    assert!(!holders().is_empty(), "nothing would be shown");
+    let erased = replicas[1].write(Operation::Erase(id("patient Kossuth"))).await;
+    tokio::time::timeout(std::time::Duration::from_secs(30), replicas[1].store.scrub(erased)).await.expect("it is not scrubbed");
+    assert_eq!(holders(), Vec::<std::path::PathBuf>::new());
+    close(directory, replicas).await;
+    let (directory, replicas) = open(&disk, &[1, 2, 3]);
+    assert!(replicas.iter().all(|replica| replica.knows("a note before")) && replicas[2].knows("a note behind"));
+    assert!(!replicas[1].knows("patient Kossuth"));
+    close(directory, replicas).await;
+}
