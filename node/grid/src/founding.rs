@@ -172,7 +172,7 @@ impl Waiting {
         if self.begun()?.is_some() {
             return Err(refused("this node is founding a grid already"));
         }
-        request.plan.check(request.nodes.len())?;
+        request.plan.check_supported(request.nodes.len())?;
         let mut cards = Vec::with_capacity(request.nodes.len());
         for address in &request.nodes {
             cards.push(self.describe(address).await?);

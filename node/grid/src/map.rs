@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sutra_protocol::ConceptId;
 use sutra_protocol::founding::{NodeRecord, Plan, PlanError};
 use sutra_replication::{Member, Members, ReplicaId};
+use sutra_storage::KeyRange;
 
 /// Number of the shard map's state: every change raises it, and names the one that it was made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,8 +69,20 @@ pub struct ShardRecord {
     pub start: ConceptId,
     /// First placement key that it does not hold; `None`: it reaches to the end.
     pub end: Option<ConceptId>,
-    /// Who keeps it.
+    /// Who keeps it. The first leads it wherever it can: so the leaders are spread evenly.
     pub replicas: Vec<ReplicaRecord>,
+}
+
+impl ShardRecord {
+    /// What it holds.
+    pub fn range(&self) -> KeyRange {
+        KeyRange { start: self.start, end: self.end }
+    }
+
+    /// The replica that leads it wherever it can.
+    pub fn preferred(&self) -> Option<&ReplicaRecord> {
+        self.replicas.first()
+    }
 }
 
 /// Most nodes that vote on the map.
@@ -92,27 +105,26 @@ impl GridMap {
             }
         }
         let mut next_replica = 1;
-        let mut replicas = |most: usize| -> Vec<ReplicaRecord> {
-            let records = nodes.iter().take(most).map(|(node, _)| {
+        let mut replicas = |first: usize, count: usize| -> Vec<ReplicaRecord> {
+            let records = nodes.iter().cycle().skip(first).take(count).map(|(node, _)| {
                 let replica = ReplicaId(next_replica);
                 next_replica += 1;
                 ReplicaRecord { replica, node: node.clone() }
             });
             records.collect()
         };
-        let meta = replicas(META_VOTERS);
-        let shard = ShardRecord { shard: ShardId(1), start: ConceptId::from_u128(0), end: None, replicas: replicas(nodes.len()) };
+        let meta = replicas(0, META_VOTERS.min(nodes.len()));
+        let count = usize::try_from(plan.replicas).unwrap_or(nodes.len());
+        let starts = (0..=plan.shards).map(|at| start_of(at, plan.shards)).collect::<Vec<_>>();
+        let shards = starts.windows(2).enumerate().map(|(at, bounds)| ShardRecord {
+            shard: ShardId(at as u64 + 1),
+            start: bounds[0].unwrap_or_default(),
+            end: bounds[1],
+            replicas: replicas(first_of(at, count, nodes.len()), count),
+        });
+        let shards = shards.collect();
         let founder = nodes.first().map(|(name, _)| name.clone()).unwrap_or_default();
-        Ok(Self {
-            grid_id,
-            epoch: Epoch::FIRST,
-            founder,
-            nodes: by_name,
-            meta,
-            shards: vec![shard],
-            next_replica,
-            awaited: BTreeSet::new(),
-        })
+        Ok(Self { grid_id, epoch: Epoch::FIRST, founder, nodes: by_name, meta, shards, next_replica, awaited: BTreeSet::new() })
     }
 
     /// The members of a group that these replicas make.
@@ -124,11 +136,38 @@ impl GridMap {
         replicas.iter().filter_map(member).collect()
     }
 
+    /// Who keeps the group of this number; 0: the map itself. None: there is no such group.
+    pub fn replicas(&self, group: ShardId) -> &[ReplicaRecord] {
+        match group {
+            ShardId(0) => &self.meta,
+            id => self.shard(id).map_or(&[], |shard| &shard.replicas),
+        }
+    }
+
+    /// The shard of this number.
+    pub fn shard(&self, id: ShardId) -> Option<&ShardRecord> {
+        self.shards.iter().find(|shard| shard.shard == id)
+    }
+
     /// The shard that holds a placement key.
     pub fn shard_of(&self, key: ConceptId) -> Option<&ShardRecord> {
-        let holds = |shard: &&ShardRecord| shard.start <= key && shard.end.is_none_or(|end| key < end);
-        self.shards.iter().find(holds)
+        self.shards.iter().find(|shard| shard.range().holds(key))
     }
+}
+
+/// Where the range of the shard at this place of so many begins, when they are equal; `None`: behind the last placement key.
+fn start_of(at: u32, shards: u32) -> Option<ConceptId> {
+    let (at, shards) = (u128::from(at), u128::from(shards));
+    // There is one placement key more than the greatest.
+    let (each, left) = (u128::MAX / shards, u128::MAX % shards + 1);
+    (at < shards).then(|| ConceptId::from_u128(at * each + at * left / shards))
+}
+
+/// The place among the nodes of the first replica of the shard at this place; the others follow it round. Neither replicas nor first
+/// replicas are more on one node than on another, but for one.
+fn first_of(at: usize, replicas: usize, nodes: usize) -> usize {
+    // Where they are on every node, only who is first is to be spread.
+    if replicas == nodes { at % nodes } else { at * replicas % nodes }
 }
 
 /// A change of the map.
@@ -241,6 +280,46 @@ mod tests {
         assert_eq!(map.next_replica, 7);
         assert_eq!(map.members(&map.meta).len(), 3);
         assert_eq!(map.shard_of(ConceptId::from_u128(u128::MAX)).map(|shard| shard.shard), Some(ShardId(1)));
+    }
+
+    /// Of so many on each node, the difference between the most and the fewest.
+    fn spread<'a>(nodes: usize, of: impl Iterator<Item = &'a ReplicaRecord>) -> usize {
+        let mut counts: BTreeMap<String, usize> = (1..=nodes as u16).map(|at| (node(at).0, 0)).collect();
+        for record in of {
+            *counts.get_mut(&record.node).unwrap() += 1;
+        }
+        counts.values().max().unwrap() - counts.values().min().unwrap()
+    }
+
+    #[test]
+    fn ranges_cover_the_placement_space_and_replicas_and_first_replicas_are_spread_evenly() {
+        for (nodes, replicas) in [(1, 1), (3, 1), (3, 3), (5, 1), (5, 3), (5, 5)] {
+            let named: Vec<_> = (1..=nodes).map(node).collect();
+            for shards in (1..=64).chain([100, 127, 500, 1_000, 1_023, 1_024]) {
+                let plan = Plan { shards, replicas };
+                let map = GridMap::found("5d5dd7d0".into(), &named, plan).unwrap();
+                let case = format!("{plan:?} on {nodes} nodes");
+                assert_eq!(map.shards.len(), shards as usize, "{case}");
+                assert_eq!(map.shards.first().map(|first| first.start), Some(ConceptId::from_u128(0)), "{case}");
+                assert_eq!(map.shards.last().map(|last| last.end), Some(None), "{case}");
+                let follow = |pair: &[ShardRecord]| pair[0].end == Some(pair[1].start) && pair[0].start < pair[1].start;
+                assert!(map.shards.windows(2).all(follow), "{case}");
+                let size = |shard: &ShardRecord| shard.end.map_or(0, ConceptId::as_u128).wrapping_sub(shard.start.as_u128());
+                let sizes: BTreeSet<u128> = map.shards.iter().map(size).collect();
+                assert!(sizes.last().unwrap() - sizes.first().unwrap() <= 1, "{case}: {sizes:?}");
+                let distinct = |shard: &ShardRecord| shard.replicas.iter().map(|one| &one.node).collect::<BTreeSet<_>>().len();
+                assert!(map.shards.iter().all(|shard| distinct(shard) == replicas as usize), "{case}");
+                let all: BTreeSet<ReplicaId> =
+                    map.meta.iter().chain(map.shards.iter().flat_map(|shard| &shard.replicas)).map(|one| one.replica).collect();
+                assert_eq!(all.len() as u64 + 1, map.next_replica, "{case}: a number was given twice");
+                let count = nodes as usize;
+                assert!(spread(count, map.shards.iter().flat_map(|shard| &shard.replicas)) <= 1, "{case}");
+                assert!(spread(count, map.shards.iter().filter_map(ShardRecord::preferred)) <= 1, "{case}");
+                for shard in &map.shards {
+                    assert_eq!(map.shard_of(shard.start), Some(shard), "{case}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -64,6 +64,20 @@ pub enum PlanError {
         /// How many nodes there are.
         nodes: usize,
     },
+    /// Too few shards, or too many.
+    #[error("{found} shards were asked for; a grid has 1 to {MOST_SHARDS} when it is founded")]
+    ShardCount {
+        /// How many were asked for.
+        found: u32,
+    },
+    /// No number of replicas that can be.
+    #[error("{found} replicas of each shard were asked for on {nodes} nodes; a shard has 1, 3 or 5, at most one on each node")]
+    ReplicaCount {
+        /// How many were asked for.
+        found: u32,
+        /// How many nodes there are.
+        nodes: usize,
+    },
     /// Two nodes that can't be told apart.
     #[error("two of the nodes have the {what} {value}")]
     Twice {
@@ -74,8 +88,11 @@ pub enum PlanError {
     },
 }
 
+/// Most shards that a grid is founded with.
+pub const MOST_SHARDS: u32 = 1_024;
+
 impl Plan {
-    /// That a grid of so many nodes can be made like this.
+    /// That there can be a grid of so many nodes like this.
     ///
     /// # Errors
     /// A [`PlanError`] that names the bound.
@@ -83,13 +100,32 @@ impl Plan {
         if !matches!(nodes, 1 | 3 | 5) {
             return Err(PlanError::Nodes { found: nodes });
         }
+        if !(1..=MOST_SHARDS).contains(&self.shards) {
+            return Err(PlanError::ShardCount { found: self.shards });
+        }
+        let is_fitting = matches!(self.replicas, 1 | 3 | 5) && usize::try_from(self.replicas).is_ok_and(|count| count <= nodes);
+        if !is_fitting {
+            return Err(PlanError::ReplicaCount { found: self.replicas, nodes });
+        }
+        Ok(())
+    }
+
+    /// That this version makes a grid of so many nodes like this, for whoever asks for one.
+    ///
+    /// # Errors
+    /// A [`PlanError`] that names the bound.
+    pub fn check_supported(self, nodes: usize) -> Result<(), PlanError> {
+        if !matches!(nodes, 1 | 3 | 5) {
+            return Err(PlanError::Nodes { found: nodes });
+        }
+        // What this version does not do yet; what can never be is `check`'s.
         if self.shards != 1 {
             return Err(PlanError::Shards { found: self.shards });
         }
         if usize::try_from(self.replicas) != Ok(nodes) {
             return Err(PlanError::Replicas { found: self.replicas, nodes });
         }
-        Ok(())
+        self.check(nodes)
     }
 }
 
@@ -130,8 +166,20 @@ mod tests {
     fn what_can_not_be_kept_is_refused_with_the_bound() {
         let plan = |shards, replicas| Plan { shards, replicas };
         assert_eq!(plan(1, 2).check(2), Err(PlanError::Nodes { found: 2 }));
-        assert_eq!(plan(4, 3).check(3), Err(PlanError::Shards { found: 4 }));
-        assert_eq!(plan(1, 3).check(5), Err(PlanError::Replicas { found: 3, nodes: 5 }));
-        assert_eq!(plan(1, 3).check(3), Ok(()));
+        for shards in [0, MOST_SHARDS + 1] {
+            assert_eq!(plan(shards, 3).check(3), Err(PlanError::ShardCount { found: shards }));
+        }
+        assert_eq!(plan(1, 2).check(3), Err(PlanError::ReplicaCount { found: 2, nodes: 3 }));
+        assert_eq!(plan(1, 5).check(3), Err(PlanError::ReplicaCount { found: 5, nodes: 3 }));
+        assert_eq!(plan(MOST_SHARDS, 1).check(3), Ok(()));
+    }
+
+    #[test]
+    fn what_this_version_does_not_keep_yet_is_refused_to_whoever_asks() {
+        let plan = |shards, replicas| Plan { shards, replicas };
+        assert_eq!(plan(1, 2).check_supported(2), Err(PlanError::Nodes { found: 2 }));
+        assert_eq!(plan(4, 3).check_supported(3), Err(PlanError::Shards { found: 4 }));
+        assert_eq!(plan(1, 3).check_supported(5), Err(PlanError::Replicas { found: 3, nodes: 5 }));
+        assert_eq!(plan(1, 3).check_supported(3), Ok(()));
     }
 }

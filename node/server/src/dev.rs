@@ -39,7 +39,7 @@ impl Dev {
     /// Checks the flags and makes the temporary directory, if one is needed.
     pub(crate) fn resolve(flags: DevFlags) -> anyhow::Result<Self> {
         let plan = Plan { shards: flags.shards, replicas: flags.replicas.unwrap_or(flags.nodes) };
-        plan.check(usize::try_from(flags.nodes)?).with_context(|| flags_told(&flags))?;
+        plan.check_supported(usize::try_from(flags.nodes)?).with_context(|| flags_told(&flags))?;
         let is_kept = flags.data_dir.is_some();
         let temporary = match flags.data_dir {
             None => Some(tempfile::Builder::new().prefix("sutra-dev-").tempdir().context("make a temporary directory")?),

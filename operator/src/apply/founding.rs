@@ -150,7 +150,7 @@ mod tests {
         let asked = request(&cluster, "cluster.local");
         assert_eq!(asked.nodes[0], "demo-0.demo-nodes.knowledge.svc.cluster.local:7001");
         assert_eq!((asked.nodes.len(), asked.plan), (3, Plan { shards: 1, replicas: 3 }));
-        assert_eq!(asked.plan.check(3), Ok(()));
+        assert_eq!(asked.plan.check_supported(3), Ok(()));
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Init {
         let nodes = self.nodes.len();
         let replicas = self.replicas.unwrap_or_else(|| u32::try_from(nodes).unwrap_or(u32::MAX));
         let plan = Plan { shards: self.shards, replicas };
-        plan.check(nodes)?;
+        plan.check_supported(nodes)?;
         let twice = self.nodes.iter().enumerate().find(|(at, node)| self.nodes[..*at].contains(node));
         match twice {
             Some((_, node)) => Err(PlanError::Twice { what: "peer address", value: node.to_string() }),
