@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
-use sutra_grid::ReplicaNumbers;
+use sutra_grid::{NodeNumbers, ReplicaNumbers};
 use sutra_protocol::ErrorCode;
 use sutra_protocol::http::{RefusalCode, StatsResponse};
 use sutra_replication::Role;
@@ -87,7 +87,7 @@ impl Metrics {
     }
 
     /// Everything counted, and the node's own numbers, in the text format of Prometheus (version 0.0.4).
-    pub fn render(&self, stats: &StatsResponse, store: &StoreStats, replica: Option<&ReplicaNumbers>) -> String {
+    pub fn render(&self, stats: &StatsResponse, store: &StoreStats, node: Option<&NodeNumbers>) -> String {
         let mut text = String::new();
         let mut own = |name: &str, kind: &str, help: &str, value: &dyn Display| {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
@@ -140,35 +140,14 @@ impl Metrics {
         own("sutra_write_log_health", "gauge", "1 is well, 0 turns writes away.", &log.health_score);
         own("sutra_commands_total", "counter", "Commands made durable since the start.", &stats.written);
         own("sutra_entries_total", "counter", "Entries of the log that they were packed into.", &store.entries);
-        if let Some(replica) = replica {
-            let labels = format!("{{shard=\"{}\"}}", replica.shard);
-            let mut of_shard = |name: &str, kind: &str, help: &str, value: &dyn Display| {
-                let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{labels} {value}");
-            };
-            of_shard("sutra_replica_term", "gauge", "Raft's term.", &replica.term);
-            let help = "How often another replica came to lead since the start, as this node saw it.";
-            of_shard("sutra_replica_leader_changes_total", "counter", help, &replica.leader_changes);
-            of_shard("sutra_replica_last_index", "gauge", "Last entry of the replica's log.", &replica.last);
-            of_shard("sutra_replica_applied_index", "gauge", "Last entry that the replica has applied.", &replica.applied);
-            let lag = replica.last.saturating_sub(replica.applied);
-            of_shard("sutra_replica_lag_entries", "gauge", "Entries of its log that the replica has not applied.", &lag);
-            let help = "For how long the replica has not applied all of its log.";
-            of_shard("sutra_replication_lag_seconds", "gauge", help, &replica.lag_seconds);
-            let help = "Snapshots that other replicas have taken in from this one.";
-            of_shard("sutra_replica_snapshots_sent_total", "counter", help, &replica.snapshots_sent);
-            let help = "Snapshots of other replicas that took the place of what this one had.";
-            of_shard("sutra_replica_snapshots_installed_total", "counter", help, &store.installs);
-            let _ = writeln!(text, "# HELP sutra_replica_role 1 for what the replica is.\n# TYPE sutra_replica_role gauge");
-            for role in Role::ALL {
-                let (shard, name, is_it) = (replica.shard, role.as_str(), u8::from(role == replica.role));
-                let _ = writeln!(text, "sutra_replica_role{{shard=\"{shard}\",role=\"{name}\"}} {is_it}");
-            }
+        if let Some(node) = node {
+            replicas(&mut text, &node.replicas);
             let mut of_node = |name: &str, help: &str, value: u64| {
                 let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
             };
-            of_node("sutra_router_retries_total", "Commands that were given to a leader again.", replica.retries);
-            of_node("sutra_peer_calls_total", "Requests to other nodes since the start.", replica.peer_calls);
-            of_node("sutra_peer_failures_total", "Requests to other nodes that had no reply.", replica.peer_failures);
+            of_node("sutra_router_retries_total", "Commands that were given to a leader again.", node.retries);
+            of_node("sutra_peer_calls_total", "Requests to other nodes since the start.", node.peer_calls);
+            of_node("sutra_peer_failures_total", "Requests to other nodes that had no reply.", node.peer_failures);
         }
         let mut times = |name: &str, help: &str, sum: f64, count: u64| {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} summary\n{name}_sum {sum}\n{name}_count {count}");
@@ -182,6 +161,54 @@ impl Metrics {
         // Encoding into a string fails only where a family has no metrics, and then what was encoded so far is still true.
         let _ = TextEncoder::new().encode_utf8(&self.0.registry.gather(), &mut text);
         text
+    }
+}
+
+/// A number of a replica.
+type OfReplica = fn(&ReplicaNumbers) -> f64;
+
+/// What is told of each replica: name, kind, help, value.
+const OF_REPLICA: [(&str, &str, &str, OfReplica); 8] = [
+    ("sutra_replica_term", "gauge", "Raft's term.", |replica| replica.term as f64),
+    (
+        "sutra_replica_leader_changes_total",
+        "counter",
+        "How often another replica came to lead since the start, as this node saw it.",
+        |replica| replica.leader_changes as f64,
+    ),
+    ("sutra_replica_last_index", "gauge", "Last entry of the replica's log.", |replica| replica.last as f64),
+    ("sutra_replica_applied_index", "gauge", "Last entry that the replica has applied.", |replica| replica.applied as f64),
+    ("sutra_replica_lag_entries", "gauge", "Entries of its log that the replica has not applied.", |replica| {
+        replica.last.saturating_sub(replica.applied) as f64
+    }),
+    ("sutra_replication_lag_seconds", "gauge", "For how long the replica has not applied all of its log.", |replica| {
+        replica.lag_seconds
+    }),
+    ("sutra_replica_snapshots_sent_total", "counter", "Snapshots that other replicas have taken in from this one.", |replica| {
+        replica.snapshots_sent as f64
+    }),
+    (
+        "sutra_replica_snapshots_installed_total",
+        "counter",
+        "Snapshots of other replicas that took the place of what this one had.",
+        |replica| replica.snapshots_installed as f64,
+    ),
+];
+
+/// The numbers of a node's replicas, family by family.
+fn replicas(text: &mut String, replicas: &[ReplicaNumbers]) {
+    for (name, kind, help, value) in OF_REPLICA {
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for replica in replicas {
+            let _ = writeln!(text, "{name}{{shard=\"{}\"}} {}", replica.shard, value(replica));
+        }
+    }
+    let _ = writeln!(text, "# HELP sutra_replica_role 1 for what the replica is.\n# TYPE sutra_replica_role gauge");
+    for replica in replicas {
+        for role in Role::ALL {
+            let (shard, name, is_it) = (replica.shard, role.as_str(), u8::from(role == replica.role));
+            let _ = writeln!(text, "sutra_replica_role{{shard=\"{shard}\",role=\"{name}\"}} {is_it}");
+        }
     }
 }
 
@@ -228,14 +255,8 @@ mod tests {
         let open = metrics.connected(Interface::Http);
         let closed = metrics.connected(Interface::Tcp);
         drop(closed);
-        let store = StoreStats {
-            syncs: 3,
-            sync_seconds_total: 0.25,
-            entries: 9,
-            apply_seconds_total: 0.125,
-            installs: 4,
-            ..StoreStats::default()
-        };
+        let store =
+            StoreStats { syncs: 3, sync_seconds_total: 0.25, entries: 9, apply_seconds_total: 0.125, ..StoreStats::default() };
         let write_log = WriteLogStats { health_score: 0.75, ..WriteLogStats::default() };
         let stats = StatsResponse { concepts: 7, segments: 2, checkpoints: 5, write_log, ..StatsResponse::default() };
         let replica = ReplicaNumbers {
@@ -247,11 +268,11 @@ mod tests {
             applied: 10,
             lag_seconds: 0.5,
             snapshots_sent: 6,
-            retries: 8,
-            peer_calls: 3,
-            peer_failures: 1,
+            snapshots_installed: 4,
         };
-        let text = metrics.render(&stats, &store, Some(&replica));
+        let leader = ReplicaNumbers { shard: 7, role: Role::Leader, term: 9, ..replica.clone() };
+        let node = NodeNumbers { replicas: vec![replica, leader], retries: 8, peer_calls: 3, peer_failures: 1 };
+        let text = metrics.render(&stats, &store, Some(&node));
         for line in [
             "sutra_concepts_total 7",
             "sutra_segments 2",
@@ -260,6 +281,9 @@ mod tests {
             r#"sutra_replica_role{shard="1",role="leader"} 0"#,
             r#"sutra_replica_snapshots_sent_total{shard="1"} 6"#,
             r#"sutra_replica_snapshots_installed_total{shard="1"} 4"#,
+            r#"sutra_replica_term{shard="7"} 9"#,
+            r#"sutra_replica_role{shard="7",role="leader"} 1"#,
+            r#"sutra_replication_lag_seconds{shard="1"} 0.5"#,
             "sutra_router_retries_total 8",
             "sutra_peer_failures_total 1",
             "sutra_entries_total 9",

@@ -1,15 +1,18 @@
 //! What a node answers to the others.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use sutra_peer::{Answer, Handler, PeerSecret, Refusal, Request};
 use sutra_protocol::command::{Command, LogIndex};
 use sutra_protocol::founding::{REPLACE, ReplaceRequest};
-use sutra_replication::{Group, Groups, Shard};
+use sutra_replication::{Group, Groups};
 use sutra_storage::Store;
 
 use crate::asking::{Asking, propose_here};
+use crate::hosted::HostedShard;
 use crate::map::{ProposedChange, ShardId};
 use crate::messages::{
     Index, MAP, NodeStatus, PROPOSE, READ_INDEX, ReplicaStatus, SCRUB, STATUS, SUBMIT, SubmitRefusal, Submitted,
@@ -25,23 +28,35 @@ pub(crate) struct Answers {
     pub(crate) version: &'static str,
     pub(crate) groups: Groups,
     pub(crate) meta: Group,
-    pub(crate) shard: Shard,
+    /// By the number of their group.
+    pub(crate) shards: BTreeMap<u64, HostedShard>,
+    /// Whether the node is about to stop.
+    pub(crate) leaving: Arc<AtomicBool>,
+}
+
+impl Answers {
+    /// The replica that a request is for.
+    fn addressed(&self, request: &Request) -> Result<HostedShard, String> {
+        let hosted = self.shards.get(&request.group).cloned();
+        hosted.ok_or_else(|| format!("there is no replica of shard {} here", request.group))
+    }
 }
 
 impl Handler for Answers {
     fn handle(&self, request: Request) -> Answer {
         match request.service {
-            SUBMIT => submit(self.shard.store(), &request.payload),
+            SUBMIT => submit(self.shards.get(&request.group).map(HostedShard::store), &request.payload),
             READ_INDEX => {
-                let shard = self.shard.clone();
+                let shard = self.addressed(&request);
                 reply(async move {
-                    let index: Index = shard.group().read_index().await.ok();
+                    let index: Index = shard?.group().read_index().await.ok();
                     words::encode(&index)
                 })
             }
             SCRUB => {
-                let store = self.shard.store().clone();
+                let shard = self.addressed(&request);
                 reply(async move {
+                    let store = shard?.store().clone();
                     let index: LogIndex = words::decode(&request.payload)?;
                     store.wait_applied(index).await;
                     store.scrub(index).await;
@@ -49,7 +64,8 @@ impl Handler for Answers {
                 })
             }
             STATUS => {
-                let status = status(&self.node, self.version, [&self.meta, self.shard.group()]);
+                let groups = std::iter::once(&self.meta).chain(self.shards.values().map(HostedShard::group));
+                let status = status(&self.node, self.version, groups, self.leaving.load(Ordering::Acquire));
                 reply(async move { words::encode(&status) })
             }
             MAP => {
@@ -83,7 +99,10 @@ impl Handler for Answers {
 }
 
 /// The command is admitted before this returns, so that commands of one connection stay in their order.
-fn submit(store: &Store, payload: &Bytes) -> Answer {
+fn submit(store: Option<&Store>, payload: &Bytes) -> Answer {
+    let Some(store) = store else {
+        return reply(async { words::encode(&Submitted::Err(SubmitRefusal::NoReplica)) });
+    };
     let admitted = words::decode::<Command>(payload).map(|command| store.admit(command));
     reply(async move {
         let submitted: Submitted = match admitted? {
@@ -99,7 +118,7 @@ fn reply(answer: impl Future<Output = Result<Vec<u8>, String>> + Send + 'static)
 }
 
 /// How the node's replicas are.
-pub(crate) fn status(node: &str, version: &str, groups: [&Group; 2]) -> NodeStatus {
+pub(crate) fn status<'a>(node: &str, version: &str, groups: impl Iterator<Item = &'a Group>, leaving: bool) -> NodeStatus {
     let replicas = groups.map(|group| {
         let status = group.status();
         ReplicaStatus {
@@ -111,5 +130,5 @@ pub(crate) fn status(node: &str, version: &str, groups: [&Group; 2]) -> NodeStat
             applied: status.applied.map(|at| at.index).unwrap_or_default(),
         }
     });
-    NodeStatus { node: node.into(), version: version.into(), replicas: replicas.into() }
+    NodeStatus { node: node.into(), version: version.into(), replicas: replicas.collect(), leaving }
 }

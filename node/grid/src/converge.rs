@@ -6,13 +6,14 @@ use std::time::Duration;
 use sutra_protocol::command::LogIndex;
 use sutra_replication::{Group, GroupStatus, Members, ReplicaId};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use crate::map::{GridMap, ReplicaRecord};
+use crate::map::{GridMap, ShardId};
 
 /// How often a leader looks.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How many entries a replica may be behind when it gets its vote: few enough for the quorum not to wait for it.
-const BEHIND: u64 = 64;
+pub(crate) const BEHIND: u64 = 64;
 
 /// What a leader does next for its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,37 +46,67 @@ pub(crate) fn next(status: &GroupStatus, wanted: &Members, awaited: &[ReplicaId]
     if is_so { Next::Nothing } else { Next::Vote(voters) }
 }
 
-/// Keeps a group what the map says, whenever this node leads it.
-pub(crate) async fn keep(group: Group, map: watch::Receiver<Arc<GridMap>>, replicas: fn(&GridMap) -> &[ReplicaRecord]) {
-    let lease = group.timing().lease();
-    let mut told = Next::Nothing;
+/// A group that is kept what the map says.
+struct Kept {
+    group: Group,
+    /// What was told last.
+    told: Next,
+    /// A change on its way, which may wait for a quorum.
+    changing: Option<JoinHandle<()>>,
+}
+
+/// Keeps meta and the shards' groups what the map says, whenever this node leads them.
+pub(crate) async fn keep(meta: Group, shards: Vec<Group>, map: watch::Receiver<Arc<GridMap>>) {
+    let lease = meta.timing().lease();
+    let groups = std::iter::once(meta).chain(shards);
+    let mut kept: Vec<Kept> = groups.map(|group| Kept { group, told: Next::Nothing, changing: None }).collect();
     loop {
         tokio::time::sleep(PAUSE).await;
-        let status = group.status();
-        if !status.leads_fully(lease) {
-            continue;
-        }
         let known = Arc::clone(&map.borrow());
-        let records = replicas(&known);
+        for one in &mut kept {
+            if one.changing.as_ref().is_some_and(|changing| !changing.is_finished()) {
+                continue;
+            }
+            let status = one.group.status();
+            if status.leads_fully(lease) {
+                one.step(&known, &status);
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// Makes the next change, if there is one.
+    fn step(&mut self, known: &GridMap, status: &GroupStatus) {
+        let records = known.replicas(ShardId(self.group.id().0));
+        if records.is_empty() {
+            return;
+        }
         let wanted = known.members(records);
         let awaited: Vec<ReplicaId> =
             records.iter().filter(|record| known.awaited.contains(&record.node)).map(|record| record.replica).collect();
-        let next = next(&status, &wanted, &awaited);
-        if next != told {
-            tracing::info!(group = %group.id(), ?next, "the members of the group follow the map");
-            told = next.clone();
+        let next = next(status, &wanted, &awaited);
+        if next != self.told {
+            tracing::info!(group = %self.group.id(), ?next, "the members of the group follow the map");
+            self.told = next.clone();
         }
-        let done = match next {
-            Next::Nothing | Next::Wait(_) => Ok(()),
-            Next::Add(id) => match wanted.get(&id) {
-                Some(member) => group.add_learner(id, member.clone()).await,
-                None => Ok(()),
-            },
-            Next::Vote(voters) => group.set_voters(voters).await,
-        };
-        if let Err(error) = done {
-            tracing::warn!(group = %group.id(), %error, "a change of members is tried again");
+        if matches!(next, Next::Nothing | Next::Wait(_)) {
+            return;
         }
+        let group = self.group.clone();
+        self.changing = Some(tokio::spawn(async move {
+            let done = match next {
+                Next::Nothing | Next::Wait(_) => Ok(()),
+                Next::Add(id) => match wanted.get(&id) {
+                    Some(member) => group.add_learner(id, member.clone()).await,
+                    None => Ok(()),
+                },
+                Next::Vote(voters) => group.set_voters(voters).await,
+            };
+            if let Err(error) = done {
+                tracing::warn!(group = %group.id(), %error, "a change of members is tried again");
+            }
+        }));
     }
 }
 

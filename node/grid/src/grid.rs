@@ -9,23 +9,24 @@ use sutra_disk::Disk;
 use sutra_peer::{Class, Identity, PeerSecret};
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::founding::NodeRecord;
-use sutra_replication::{
-    Call, Group, GroupSetup, Groups, Member, Node, PeerPool, ReplicaId, Role, Shard, StartError, Syncer, Timing, Transport,
-};
-use sutra_storage::{Directory, OnFatal, OpenError, Placement, Store, StoreConfig};
+use sutra_replication::{Call, Group, GroupSetup, Groups, Member, Node, PeerPool, Shard, StartError, Syncer, Timing, Transport};
+use sutra_storage::{Directory, OpenError, Placement, StoreConfig};
 use sutra_wal::GroupId;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::answers::{Answers, status};
 use crate::asking::{Asking, announce};
+use crate::beginning;
 use crate::converge;
 use crate::door::Door;
-use crate::map::{Epoch, GridMap, ReplicaRecord};
-use crate::messages::{Index, NodeStatus, READ_INDEX, SCRUB, STATUS};
+use crate::hosted::{self, HostedShard};
+use crate::map::{GridMap, ReplicaRecord, ShardId, ShardRecord};
+use crate::messages::{NodeStatus, SCRUB, STATUS};
 use crate::meta::{self, MetaFile, MetaFileError, MetaMachine};
-use crate::numbers::{self, ReplicaNumbers, Watched};
+use crate::numbers::NodeNumbers;
 use crate::replace;
+use crate::spread;
 use crate::words;
 
 /// What a node needs to take its place in its grid.
@@ -54,11 +55,11 @@ struct Inner {
     pool: Arc<PeerPool>,
     meta: Group,
     machine: Arc<MetaMachine>,
-    shard: Shard,
+    /// In the order of their numbers.
+    shards: Vec<HostedShard>,
     door: Door,
-    /// Set once this replica has come to what its leader had when it was asked first.
-    caught_up: Arc<AtomicBool>,
-    watched: Arc<Watched>,
+    /// Set when others shall lead what this node leads: it is about to stop.
+    leaving: Arc<AtomicBool>,
     /// How often a command was given to a leader again.
     retries: AtomicU64,
     tasks: Vec<tokio::task::JoinHandle<()>>,
@@ -94,6 +95,12 @@ pub enum GridError {
         /// This node.
         node: String,
     },
+    /// Requests can't be taken for so many shards.
+    #[error("the grid has {found} shards, and this version takes requests for one")]
+    Shards {
+        /// How many there are.
+        found: usize,
+    },
     /// It is found elsewhere than its grid believes.
     #[error("the grid knows node {node} at {known}, and its peer port is {found} now: the other nodes would look for it in vain")]
     Moved {
@@ -128,13 +135,14 @@ impl Grid {
         if known != setup.record.peer {
             return Err(GridError::Moved { node, known, found: setup.record.peer });
         }
-        let own = |replicas: &[ReplicaRecord]| {
-            let replica = replicas.iter().find(|record| record.node == node).map(|record| record.replica);
-            replica.ok_or_else(|| GridError::NoReplica { node: node.clone() })
+        let own = |replicas: &[ReplicaRecord]| replicas.iter().find(|record| record.node == node).map(|record| record.replica);
+        let meta_replica = own(&map.meta).ok_or_else(|| GridError::NoReplica { node: node.clone() })?;
+        let placement = |record: &ShardRecord| {
+            let (replica, range) = (own(&record.replicas)?.0, record.range());
+            Some(Placement { shard: record.shard.0, replica, range, epoch: map.epoch.0 })
         };
-        let meta_replica = own(&map.meta)?;
-        let shard = map.shards.first().ok_or_else(|| GridError::NoReplica { node: node.clone() })?;
-        let shard_replica = own(&shard.replicas)?;
+        let mut placements: Vec<Placement> = map.shards.iter().filter_map(placement).collect();
+        placements.sort_unstable_by_key(|placement| placement.shard);
 
         let (config, grid_id) = (setup.store.clone(), map.grid_id.clone());
         let opened = tokio::task::spawn_blocking(move || Directory::open(&config, &grid_id)).await;
@@ -158,14 +166,19 @@ impl Grid {
         let machine = Arc::new(MetaMachine::new(Arc::clone(directory.disk()), directory.path().to_owned(), file));
         let meta_setup = GroupSetup { group: GroupId::META, replica: meta_replica };
         let meta = Group::start(&shared, meta_setup, Arc::clone(&machine) as _).await.map_err(GridError::Meta)?;
-        let placement = Placement { replica: shard_replica.0, ..Placement::ALONE };
-        let shard = match Shard::start(&shared, &directory, placement, setup.store).await {
-            Ok(shard) => shard,
-            Err(error) => {
-                meta.stop().await;
-                return Err(error.into());
+        let share = setup.store.shared_by(placements.len());
+        let mut shards = Vec::with_capacity(placements.len());
+        for placement in &placements {
+            match Shard::start(&shared, &directory, *placement, share.clone()).await {
+                Ok(shard) => shards.push(HostedShard::new(shard)),
+                Err(error) => {
+                    hosted::stop(&shards).await;
+                    meta.stop().await;
+                    return Err(error.into());
+                }
             }
-        };
+        }
+        let leaving = Arc::new(AtomicBool::new(false));
         let asking = Arc::new(Asking { meta: meta.clone(), machine: Arc::clone(&machine), pool: Arc::clone(&pool) });
         let handler = Answers {
             asking: Arc::clone(&asking),
@@ -174,36 +187,25 @@ impl Grid {
             version: setup.version,
             groups: shared.groups.clone(),
             meta: meta.clone(),
-            shard: shard.clone(),
+            shards: shards.iter().map(|shard| (shard.id().0, shard.clone())).collect(),
+            leaving: Arc::clone(&leaving),
         };
         door.open(Arc::new(handler));
-        let mut tasks = Vec::new();
-        // Later maps are meta's work, so its group exists; and one that takes the founder's place must not found it again.
-        if map.founder == node && map.epoch == Epoch::FIRST {
-            let of_shard = map.members(shard_replicas(&map));
-            // Meta comes last: while there is none, the map stays as it is.
-            let groups = [(shard.group().clone(), of_shard), (meta.clone(), map.members(&map.meta))];
-            tasks.push(tokio::spawn(async move {
-                for (group, members) in groups {
-                    found(group, members).await;
-                }
-            }));
-        }
-        tasks.push(tokio::spawn(meta::keep_short(meta.clone())));
-        tasks.push(tokio::spawn(announce(Arc::clone(&asking), node.clone(), setup.record)));
-        tasks.push(tokio::spawn(converge::keep(meta.clone(), machine.map(), |map| &map.meta)));
-        tasks.push(tokio::spawn(converge::keep(shard.group().clone(), machine.map(), shard_replicas)));
-        tasks.push(tokio::spawn(replace::look_after_awaited(Arc::clone(&asking), setup.secret)));
-        let replaced = replace::notice_replacement(asking, node.clone(), vec![meta_replica.0, shard_replica.0]);
+        let groups = shards.iter().map(|shard| shard.group().clone()).collect();
+        let own = std::iter::once(meta_replica.0).chain(placements.iter().map(|placement| placement.replica)).collect();
+        let replaced = replace::notice_replacement(Arc::clone(&asking), node.clone(), own);
         let fatal = on_fatal.clone();
-        tasks.push(tokio::spawn(async move { fatal(&replaced.await) }));
-        let watched = Arc::new(Watched::default());
-        tasks.push(tokio::spawn(numbers::watch(shard.group().clone(), Arc::clone(&watched))));
-        for group in [meta.clone(), shard.group().clone()] {
-            tasks.push(tokio::spawn(end_with(group, on_fatal.clone())));
-        }
-        let caught_up = Arc::new(AtomicBool::new(false));
-        tasks.push(tokio::spawn(catch_up(shard.clone(), Arc::clone(&pool), Arc::clone(&caught_up))));
+        let tasks = vec![
+            tokio::spawn(beginning::begin(node.clone(), Arc::clone(&asking), shards.clone())),
+            tokio::spawn(meta::keep_short(meta.clone())),
+            tokio::spawn(announce(Arc::clone(&asking), node.clone(), setup.record)),
+            tokio::spawn(converge::keep(meta.clone(), groups, machine.map())),
+            tokio::spawn(replace::look_after_awaited(Arc::clone(&asking), setup.secret)),
+            tokio::spawn(spread::keep(asking, shards.clone())),
+            tokio::spawn(async move { fatal(&replaced.await) }),
+            tokio::spawn(hosted::watch(meta.clone(), shards.clone(), on_fatal)),
+            tokio::spawn(hosted::catch_up(shards.clone(), Arc::clone(&pool))),
+        ];
         Ok(Self(Arc::new(Inner {
             node,
             version: setup.version,
@@ -211,10 +213,9 @@ impl Grid {
             pool,
             meta,
             machine,
-            shard,
+            shards,
             door: door.clone(),
-            caught_up,
-            watched,
+            leaving,
             retries: AtomicU64::new(0),
             tasks,
         })))
@@ -240,14 +241,14 @@ impl Grid {
         self.0.version
     }
 
-    /// The store of its replica.
-    pub fn store(&self) -> &Store {
-        self.0.shard.store()
+    /// The shards that it keeps a replica of, in the order of their numbers.
+    pub fn shards(&self) -> &[HostedShard] {
+        &self.0.shards
     }
 
-    /// The group of its replica.
-    pub fn shard(&self) -> &Group {
-        self.0.shard.group()
+    /// Its replica of a shard, if it keeps one.
+    pub fn shard(&self, id: ShardId) -> Option<&HostedShard> {
+        self.0.shards.iter().find(|shard| shard.id() == id)
     }
 
     /// Its replica of meta.
@@ -260,34 +261,25 @@ impl Grid {
         self.0.machine.map()
     }
 
-    /// Whether this node's replica has caught up once since its start, or nobody leads it.
+    /// Whether each of this node's replicas has caught up once since its start, or nobody leads it.
     pub fn has_caught_up(&self) -> bool {
-        self.0.caught_up.load(Ordering::Acquire) || self.shard().leader().is_none()
-    }
-
-    /// Whether what this node has may be from before its start, or nothing at all, while a leader could tell what is missing. A replica
-    /// that is new has nothing to answer with even where nobody leads.
-    pub(crate) fn is_behind(&self) -> bool {
-        let caught_up = self.0.caught_up.load(Ordering::Acquire);
-        !caught_up && (self.shard().leader().is_some() || self.store().progress().applied.is_none())
+        self.0.shards.iter().all(HostedShard::has_caught_up)
     }
 
     /// Asks another node.
-    pub(crate) async fn ask(
-        &self,
-        to: &Member,
-        class: Class,
-        service: u16,
-        payload: Bytes,
-        timeout: Duration,
-    ) -> Result<Bytes, sutra_peer::CallError> {
-        let group = self.shard().id().0;
-        self.0.pool.call(to, Call { class, service, group, payload, timeout }).await
+    pub(crate) async fn ask(&self, to: &Member, call: Call) -> Result<Bytes, sutra_peer::CallError> {
+        self.0.pool.call(to, call).await
+    }
+
+    /// How it asks other nodes.
+    pub(crate) fn pool(&self) -> &PeerPool {
+        &self.0.pool
     }
 
     /// How this node is.
     pub fn status(&self) -> NodeStatus {
-        status(&self.0.node, self.0.version, [&self.0.meta, self.0.shard.group()])
+        let groups = std::iter::once(&self.0.meta).chain(self.0.shards.iter().map(HostedShard::group));
+        status(&self.0.node, self.0.version, groups, self.0.leaving.load(Ordering::Acquire))
     }
 
     /// How another node says that it is.
@@ -301,14 +293,18 @@ impl Grid {
         let map = Arc::clone(&self.map().borrow());
         let record = map.nodes.get(node).ok_or("the grid has no such node")?;
         let member = Member { node: node.to_owned(), address: record.peer.clone() };
-        let reply = self.ask(&member, Class::Control, STATUS, Bytes::new(), QUESTION).await;
+        let call = Call { class: Class::Control, service: STATUS, group: 0, payload: Bytes::new(), timeout: QUESTION };
+        let reply = self.ask(&member, call).await;
         words::decode(&reply.map_err(|error| error.to_string())?)
     }
 
     /// Lets others lead what this node leads. It goes on serving.
     pub async fn hand_over(&self) {
-        let (shard, meta) = tokio::join!(self.shard().hand_over(HAND_OVER), self.0.meta.hand_over(HAND_OVER));
-        if !(shard && meta) {
+        self.0.leaving.store(true, Ordering::Release);
+        let groups = self.0.shards.iter().map(|shard| shard.group().clone());
+        let shards = hosted::each(groups, |group| async move { group.hand_over(HAND_OVER).await });
+        let (shards, meta) = tokio::join!(shards, self.0.meta.hand_over(HAND_OVER));
+        if !(shards.into_iter().all(|is_led| is_led) && meta) {
             tracing::warn!("no other node leads yet what this one led; the others elect a leader once it is gone");
         }
     }
@@ -317,7 +313,7 @@ impl Grid {
     pub async fn stop(&self) {
         self.0.door.close();
         self.0.tasks.iter().for_each(tokio::task::JoinHandle::abort);
-        self.0.shard.stop().await;
+        hosted::stop(&self.0.shards).await;
         self.0.meta.stop().await;
         let directory = self.0.directory.clone();
         match tokio::task::spawn_blocking(move || directory.close()).await {
@@ -332,20 +328,11 @@ impl Grid {
         self.0.retries.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What an operator watches of this node's replica.
-    pub fn numbers(&self) -> ReplicaNumbers {
-        let status = self.shard().status();
-        let (leader_changes, behind) = self.0.watched.seen(Instant::now());
+    /// What an operator watches of this node.
+    pub fn numbers(&self) -> NodeNumbers {
         let (peer_calls, peer_failures) = self.0.pool.calls();
-        ReplicaNumbers {
-            shard: self.shard().id().0,
-            role: status.role,
-            term: status.term,
-            leader_changes,
-            last: status.last.unwrap_or_default().0,
-            applied: status.applied.map(|at| at.index).unwrap_or_default().0,
-            lag_seconds: behind.as_secs_f64(),
-            snapshots_sent: self.shard().snapshots_sent(),
+        NodeNumbers {
+            replicas: self.0.shards.iter().map(HostedShard::numbers).collect(),
             retries: self.0.retries.load(Ordering::Relaxed),
             peer_calls,
             peer_failures,
@@ -353,72 +340,18 @@ impl Grid {
     }
 }
 
-/// Those of the one shard.
-fn shard_replicas(map: &GridMap) -> &[ReplicaRecord] {
-    map.shards.first().map_or(&[], |shard| &shard.replicas)
-}
-
-/// Calls a group into being; a group that exists stays as it is.
-async fn found(group: Group, members: sutra_replication::Members) {
-    while let Err(error) = group.found(members.clone()).await {
-        tracing::warn!(group = %group.id(), error, "the group could not be founded yet");
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// How far a read on this node has to wait, as the shard's leader says; `None`: nobody says it now.
-pub(crate) async fn read_index(grid: &Grid, until: Instant) -> Index {
-    let left = until.saturating_duration_since(Instant::now());
-    index_of(grid.shard(), &grid.0.pool, left.min(QUESTION)).await
-}
-
-async fn index_of(group: &Group, pool: &PeerPool, timeout: Duration) -> Index {
-    let (leader, member) = group.leader()?;
-    if leader == group.replica() {
-        return group.read_index().await.ok();
-    }
-    let call = Call { class: Class::Control, service: READ_INDEX, group: group.id().0, payload: Bytes::new(), timeout };
-    let reply = pool.call(&member, call).await.ok()?;
-    words::decode::<Index>(&reply).ok().flatten()
-}
-
-/// Ends the process once a replica has failed: what it knows is on the disk, and the next start goes on from there.
-async fn end_with(group: Group, on_fatal: OnFatal) {
-    if group.wait_until(Duration::MAX, |status| status.role == Role::Stopped).await.is_some() {
-        let why = group.failure().unwrap_or_else(|| "it was stopped".into());
-        on_fatal(&format!("the replica {} of group {} has failed: {why}", group.replica(), group.id()));
-    }
-}
-
-/// Notes when the replica has come to what its leader had.
-async fn catch_up(shard: Shard, pool: Arc<PeerPool>, caught_up: Arc<AtomicBool>) {
-    let index = loop {
-        match index_of(shard.group(), &pool, QUESTION).await {
-            Some(index) => break index,
-            None => tokio::time::sleep(PAUSE).await,
-        }
-    };
-    shard.store().wait_applied(index).await;
-    caught_up.store(true, Ordering::Release);
-}
-
-/// The replica that leads the shard, if it is known, and whether it is this node's.
-pub(crate) fn shard_leader(grid: &Grid) -> Option<(ReplicaId, Member, bool)> {
-    let (leader, member) = grid.shard().leader()?;
-    Some((leader, member, leader == grid.shard().replica()))
-}
-
-/// Has every other replica say that what an entry erased has left its files.
-pub(crate) async fn scrub_others(grid: &Grid, index: LogIndex, until: Instant) -> Result<(), String> {
-    let own = grid.shard().replica();
+/// Has every other replica of a shard say that what an entry erased has left its files.
+pub(crate) async fn scrub_others(grid: &Grid, shard: &HostedShard, index: LogIndex, until: Instant) -> Result<(), String> {
+    let (own, group) = (shard.group().replica(), shard.id().0);
     let payload = Bytes::from(words::encode(&index)?);
     let others: Vec<Member> =
-        grid.shard().status().members.into_iter().filter(|(id, _)| *id != own).map(|(_, one)| one).collect();
+        shard.group().status().members.into_iter().filter(|(id, _)| *id != own).map(|(_, one)| one).collect();
     for member in others {
         // A node that is away may come back while there is time.
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            match grid.ask(&member, Class::Bulk, SCRUB, payload.clone(), left).await {
+            let call = Call { class: Class::Bulk, service: SCRUB, group, payload: payload.clone(), timeout: left };
+            match grid.ask(&member, call).await {
                 Ok(_) => break,
                 Err(error) if left <= PAUSE => return Err(error.to_string()),
                 Err(_) => tokio::time::sleep(PAUSE).await,

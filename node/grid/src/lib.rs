@@ -11,35 +11,42 @@
 //! | `map` | nodes, shards, replicas, and their changes: pure |
 //! | `meta` | the group that keeps the map |
 //! | `grid` | a node of a grid: start, hand over, stop |
+//! | `hosted` | the replicas of shards that it keeps |
 //! | `answers`, `asking` | what it answers to the others; changes of the map, proposed to meta |
 //! | `route` | where a request goes, and what is tried again |
-//! | `founding` | how nodes become a grid |
+//! | `founding`, `beginning` | how nodes become a grid, and its groups begin |
 //! | `converge`, `replace` | groups become what the map says; a node takes the place of a lost one |
+//! | `spread` | each shard is led by whom the map prefers |
 //! | `numbers` | what an operator watches |
 //! | `door` | who answers at the peer port |
 //! | `messages`, `words` | what nodes ask of each other, and how it lies on the wire |
 //!
-//! This version keeps one shard, with a replica on every node: every node reads its own, and writes go through the shard's leader.
+//! A node keeps as many replicas as the map gives it, but requests are taken in this version for one shard with a replica on every node:
+//! every node reads its own, and writes go through the shard's leader.
 
 mod answers;
 mod asking;
+mod beginning;
 mod converge;
 mod door;
 mod founding;
 mod grid;
+mod hosted;
 mod map;
 mod messages;
 mod meta;
 mod numbers;
 mod replace;
 mod route;
+mod spread;
 mod words;
 
 pub use door::Door;
 pub use founding::{FoundingError, Waiting, found_here, secret_of};
 pub use grid::{Grid, GridError, GridSetup};
+pub use hosted::HostedShard;
 pub use map::{Change, ChangeRefusal, Epoch, GridMap, META_VOTERS, ProposedChange, ReplicaRecord, ShardId, ShardRecord};
 pub use messages::{NodeStatus, ReplicaStatus};
 pub use meta::MetaFileError;
-pub use numbers::ReplicaNumbers;
+pub use numbers::{NodeNumbers, ReplicaNumbers};
 pub use route::{Repeat, RouteError, Router};

@@ -9,11 +9,11 @@ use sutra_storage::SubmitError;
 
 use crate::map::{GridMap, ShardId};
 
-/// A command for a shard that the asked node leads: [`sutra_protocol::command::Command`] → [`Submitted`].
+/// A command for the shard of the request's group, which the asked node leads: [`sutra_protocol::command::Command`] → [`Submitted`].
 pub(crate) const SUBMIT: u16 = FIRST_OTHER;
-/// How far a read has to wait: nothing → [`Index`].
+/// How far a read of that shard has to wait: nothing → [`Index`].
 pub(crate) const READ_INDEX: u16 = FIRST_OTHER + 1;
-/// That what an entry erased has left the node's files: [`LogIndex`] → nothing.
+/// That what an entry of that shard erased has left the node's files: [`LogIndex`] → nothing.
 pub(crate) const SCRUB: u16 = FIRST_OTHER + 2;
 /// How the node is: nothing → [`NodeStatus`].
 pub(crate) const STATUS: u16 = FIRST_OTHER + 3;
@@ -32,12 +32,23 @@ pub(crate) type Submitted = Result<Applied, SubmitRefusal>;
 /// A [`SubmitError`] as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum SubmitRefusal {
-    Overloaded { commands: u64, bytes: u64, retry_after_ms: u64 },
-    TooLarge { bytes: u64, bound: u64 },
+    Overloaded {
+        commands: u64,
+        bytes: u64,
+        retry_after_ms: u64,
+    },
+    TooLarge {
+        bytes: u64,
+        bound: u64,
+    },
     NotLeader,
+    /// The asked node keeps no replica of the shard: its map is another than the asker's.
+    NoReplica,
     Unknown,
     Closed,
-    Refused { reason: String },
+    Refused {
+        reason: String,
+    },
 }
 
 impl From<SubmitError> for SubmitRefusal {
@@ -67,7 +78,7 @@ impl From<SubmitRefusal> for SubmitError {
                 retry_after: Duration::from_millis(retry_after_ms),
             },
             SubmitRefusal::TooLarge { bytes, bound } => Self::TooLarge { bytes: size(bytes), bound: size(bound) },
-            SubmitRefusal::NotLeader => Self::NotLeader,
+            SubmitRefusal::NotLeader | SubmitRefusal::NoReplica => Self::NotLeader,
             SubmitRefusal::Unknown => Self::Unknown,
             SubmitRefusal::Closed => Self::Closed,
             SubmitRefusal::Refused { reason } => Self::Refused { reason },
@@ -98,6 +109,9 @@ pub struct NodeStatus {
     pub version: String,
     /// Its replicas, meta's first.
     pub replicas: Vec<ReplicaStatus>,
+    /// Whether it is about to stop: nothing is given it to lead.
+    #[serde(default)]
+    pub leaving: bool,
 }
 
 /// How a replica is, as its node says.

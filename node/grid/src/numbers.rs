@@ -1,13 +1,26 @@
-//! What an operator watches of a node's replica.
+//! What an operator watches of a node.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use sutra_replication::{Group, GroupStatus, ReplicaId, Role};
+use sutra_replication::{GroupStatus, ReplicaId, Role};
 use tokio::time::Instant;
 
-/// Numbers about a replica, and the connections that it lives by.
+/// Numbers about a node: its replicas, and the connections that they live by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeNumbers {
+    /// Those of shards, in the order of their numbers.
+    pub replicas: Vec<ReplicaNumbers>,
+    /// How often a command was given to a leader again.
+    pub retries: u64,
+    /// Requests to other nodes since the start.
+    pub peer_calls: u64,
+    /// Those that had no reply.
+    pub peer_failures: u64,
+}
+
+/// Numbers about a replica.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplicaNumbers {
     /// The shard.
@@ -26,12 +39,8 @@ pub struct ReplicaNumbers {
     pub lag_seconds: f64,
     /// Snapshots that other replicas have taken in from this one.
     pub snapshots_sent: u64,
-    /// How often a command was given to a leader again.
-    pub retries: u64,
-    /// Requests to other nodes since the start.
-    pub peer_calls: u64,
-    /// Those that had no reply.
-    pub peer_failures: u64,
+    /// Snapshots of other replicas that took the place of what this one had.
+    pub snapshots_installed: u64,
 }
 
 /// What is noticed of a replica over time.
@@ -46,7 +55,7 @@ struct Seen {
 }
 
 impl Watched {
-    fn note(&self, status: &GroupStatus, now: Instant) {
+    pub(crate) fn note(&self, status: &GroupStatus, now: Instant) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(leader) = status.leader
             && seen.leader.replace(leader) != Some(leader)
@@ -61,17 +70,6 @@ impl Watched {
     pub(crate) fn seen(&self, now: Instant) -> (u64, Duration) {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (seen.changes, seen.behind_since.map_or(Duration::ZERO, |since| now - since))
-    }
-}
-
-/// Notices what changes of a replica, as long as it runs.
-pub(crate) async fn watch(group: Group, watched: std::sync::Arc<Watched>) {
-    loop {
-        let status = group.status();
-        watched.note(&status, Instant::now());
-        if group.wait_until(Duration::MAX, |newer| *newer != status).await.is_none() {
-            return;
-        }
     }
 }
 

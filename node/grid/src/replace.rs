@@ -83,7 +83,8 @@ async fn found(address: &str, secret: &PeerSecret, service: u16, payload: Bytes)
     }
 }
 
-async fn status_of(asking: &Asking, map: &GridMap, name: &str) -> Result<NodeStatus, String> {
+/// How another node says that it is.
+pub(crate) async fn status_of(asking: &Asking, map: &GridMap, name: &str) -> Result<NodeStatus, String> {
     let record = map.nodes.get(name).ok_or("the grid has no such node")?;
     let member = Member { node: name.to_owned(), address: record.peer.clone() };
     let call = Call { class: Class::Control, service: STATUS, group: 0, payload: Bytes::new(), timeout: QUESTION };

@@ -5,10 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use sutra_peer::Class;
 use sutra_protocol::command::{Applied, Command, LogIndex};
+use sutra_replication::Call;
 use sutra_storage::{Store, SubmitError};
 use tokio::time::{Instant, timeout_at};
 
-use crate::grid::{Grid, read_index, scrub_others, shard_leader};
+use crate::grid::{Grid, GridError, scrub_others};
+use crate::hosted::HostedShard;
 use crate::messages::{SUBMIT, Submitted};
 use crate::words;
 
@@ -49,14 +51,15 @@ pub struct Router(Kind);
 enum Kind {
     /// The store is its shard's only replica.
     Alone(Store),
-    Grid(Grid),
+    /// The grid's one shard, of which every node keeps a replica.
+    Grid(Grid, HostedShard),
 }
 
 impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Alone(_) => "alone",
-            Self::Grid(_) => "in a grid",
+            Self::Grid(..) => "in a grid",
         })
     }
 }
@@ -67,16 +70,24 @@ impl Router {
         Self(Kind::Alone(store))
     }
 
-    /// To the shards of a grid.
-    pub fn of(grid: Grid) -> Self {
-        Self(Kind::Grid(grid))
+    /// To the one shard of a grid, of which the node keeps a replica.
+    ///
+    /// # Errors
+    /// [`GridError::Shards`], [`GridError::NoReplica`]: the grid is another.
+    pub fn of(grid: Grid) -> Result<Self, GridError> {
+        let found = grid.map().borrow().shards.len();
+        if found != 1 {
+            return Err(GridError::Shards { found });
+        }
+        let shard = grid.shards().first().cloned().ok_or_else(|| GridError::NoReplica { node: grid.node().to_owned() })?;
+        Ok(Self(Kind::Grid(grid, shard)))
     }
 
     /// The grid, unless the node is alone.
     pub fn grid(&self) -> Option<&Grid> {
         match &self.0 {
             Kind::Alone(_) => None,
-            Kind::Grid(grid) => Some(grid),
+            Kind::Grid(grid, _) => Some(grid),
         }
     }
 
@@ -84,7 +95,7 @@ impl Router {
     pub fn store(&self) -> &Store {
         match &self.0 {
             Kind::Alone(store) => store,
-            Kind::Grid(grid) => grid.store(),
+            Kind::Grid(_, shard) => shard.store(),
         }
     }
 
@@ -93,14 +104,15 @@ impl Router {
     /// # Errors
     /// [`RouteError::NoLeader`].
     pub async fn catch_up(&self, until: Instant) -> Result<(), RouteError> {
-        let Kind::Grid(grid) = &self.0 else { return Ok(()) };
-        let no_leader = || RouteError::NoLeader { shard: grid.shard().id().0 };
+        let Kind::Grid(grid, shard) = &self.0 else { return Ok(()) };
+        let no_leader = || RouteError::NoLeader { shard: shard.id().0 };
         let caught_up = async {
             loop {
-                if let Some(index) = read_index(grid, until).await {
-                    return grid.store().wait_applied(index).await;
+                let left = until.saturating_duration_since(Instant::now());
+                if let Some(index) = shard.read_index(grid.pool(), left).await {
+                    return shard.store().wait_applied(index).await;
                 }
-                another_leader(grid, None).await;
+                another_leader(shard, None).await;
             }
         };
         timeout_at(until, caught_up).await.map_err(|_| no_leader())
@@ -112,7 +124,7 @@ impl Router {
     /// [`RouteError::NoLeader`].
     pub async fn settle(&self, until: Instant) -> Result<(), RouteError> {
         match &self.0 {
-            Kind::Grid(grid) if grid.is_behind() => self.catch_up(until).await,
+            Kind::Grid(_, shard) if shard.is_behind() => self.catch_up(until).await,
             _ => Ok(()),
         }
     }
@@ -124,7 +136,7 @@ impl Router {
     /// [`RouteError::NoLeader`].
     pub async fn ready_to_write(&self, until: Instant) -> Result<(), RouteError> {
         match &self.0 {
-            Kind::Grid(grid) if !grid.store().leads() => self.catch_up(until).await,
+            Kind::Grid(_, shard) if !shard.store().leads() => self.catch_up(until).await,
             _ => Ok(()),
         }
     }
@@ -134,16 +146,16 @@ impl Router {
     /// # Errors
     /// A [`RouteError`]. Nothing is stored, but for [`RouteError::Late`] and [`SubmitError::Unknown`].
     pub async fn submit(&self, command: Command, repeat: Repeat, until: Instant) -> Result<Applied, RouteError> {
-        let grid = match &self.0 {
+        let (grid, shard) = match &self.0 {
             Kind::Alone(store) => {
                 let submitted = timeout_at(until, store.submit(command)).await;
                 return submitted.map_err(|_| RouteError::Late)?.map_err(RouteError::Submit);
             }
-            Kind::Grid(grid) => grid,
+            Kind::Grid(grid, shard) => (grid, shard),
         };
-        let applied = self.through_leader(grid, &command, repeat, until).await?;
+        let applied = self.through_leader(grid, shard, &command, repeat, until).await?;
         // What was acknowledged is stored, whether this node comes to see it in time or not.
-        let _ = timeout_at(until, grid.store().wait_applied(applied.index)).await;
+        let _ = timeout_at(until, shard.store().wait_applied(applied.index)).await;
         Ok(applied)
     }
 
@@ -172,7 +184,7 @@ impl Router {
             self.store().scrub(index).await;
             match &self.0 {
                 Kind::Alone(_) => Ok(()),
-                Kind::Grid(grid) => scrub_others(grid, index, until).await,
+                Kind::Grid(grid, shard) => scrub_others(grid, shard, index, until).await,
             }
         };
         timeout_at(until, scrub).await.unwrap_or_else(|_| Err("the time was over".into()))
@@ -181,6 +193,7 @@ impl Router {
     async fn through_leader(
         &self,
         grid: &Grid,
+        shard: &HostedShard,
         command: &Command,
         repeat: Repeat,
         until: Instant,
@@ -191,15 +204,15 @@ impl Router {
         let mut tried = None;
         loop {
             if Instant::now() >= until {
-                let shard = grid.shard().id().0;
+                let shard = shard.id().0;
                 return Err(if sent { RouteError::Late } else { RouteError::NoLeader { shard } });
             }
-            let Some((leader, member, is_here)) = shard_leader(grid) else {
-                let _ = timeout_at(until, another_leader(grid, None)).await;
+            let Some((leader, member, is_here)) = shard.leader() else {
+                let _ = timeout_at(until, another_leader(shard, None)).await;
                 continue;
             };
             let attempt = if is_here {
-                match timeout_at(until, grid.store().submit(command.clone())).await {
+                match timeout_at(until, shard.store().submit(command.clone())).await {
                     Ok(submitted) => Attempt::of(submitted),
                     Err(_) => Attempt::Unknown,
                 }
@@ -214,9 +227,10 @@ impl Router {
                 };
                 let class = if repeat == Repeat::Safe && payload.len() > LARGE_BYTES { Class::Bulk } else { Class::Control };
                 let left = until.saturating_duration_since(Instant::now());
+                let call = Call { class, service: SUBMIT, group: shard.id().0, payload, timeout: left };
                 // A leader that answers nobody is waited for no longer than until there is another.
                 tokio::select! {
-                    reply = grid.ask(&member, class, SUBMIT, payload, left) => match reply {
+                    reply = grid.ask(&member, call) => match reply {
                         Ok(reply) => match words::decode::<Submitted>(&reply) {
                             Ok(submitted) => Attempt::of(submitted.map_err(SubmitError::from)),
                             Err(reason) => Attempt::Done(Err(SubmitError::Refused { reason })),
@@ -224,7 +238,7 @@ impl Router {
                         Err(error) if error.is_surely_undelivered() => Attempt::NotLeader,
                         Err(_) => Attempt::Unknown,
                     },
-                    () = another_leader(grid, Some(leader)) => Attempt::Unknown,
+                    () = another_leader(shard, Some(leader)) => Attempt::Unknown,
                 }
             };
             match attempt {
@@ -237,7 +251,7 @@ impl Router {
             grid.count_retry();
             // Who has just refused is asked again only after a while, unless there is another.
             if tried.replace(leader) == Some(leader) || !matches!(attempt, Attempt::Unknown) {
-                let _ = timeout_at(until, tokio::time::timeout(PAUSE, another_leader(grid, Some(leader)))).await;
+                let _ = timeout_at(until, tokio::time::timeout(PAUSE, another_leader(shard, Some(leader)))).await;
             }
         }
     }
@@ -266,9 +280,9 @@ impl Attempt {
 }
 
 /// Ends when another replica than this leads, as far as is known here.
-async fn another_leader(grid: &Grid, than: Option<sutra_replication::ReplicaId>) {
+async fn another_leader(shard: &HostedShard, than: Option<sutra_replication::ReplicaId>) {
     let is_other = |leader: Option<sutra_replication::ReplicaId>| leader.is_some() && leader != than;
-    if grid.shard().wait_until(Duration::MAX, |status| is_other(status.leader)).await.is_none() {
+    if shard.group().wait_until(Duration::MAX, |status| is_other(status.leader)).await.is_none() {
         // The replica is stopped: nobody is known here any more.
         std::future::pending::<()>().await;
     }

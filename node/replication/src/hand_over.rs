@@ -16,13 +16,23 @@ impl Group {
     /// Lets another replica lead, if this one does: it takes no more proposals, one of the others gets what it lacks, and they stand for
     /// election, the one that has most of the log first. Ends when another leads; `false` if none does within `limit`.
     pub async fn hand_over(&self, limit: Duration) -> bool {
+        self.hand_over_to_any(limit, |_| true).await
+    }
+
+    /// The same, to this replica and no other.
+    pub async fn hand_over_to(&self, heir: ReplicaId, limit: Duration) -> bool {
+        self.hand_over_to_any(limit, |id| id == heir).await
+    }
+
+    async fn hand_over_to_any(&self, limit: Duration, is_heir: impl Fn(ReplicaId) -> bool) -> bool {
         let status = self.status();
         if status.role != Role::Leader {
             return true;
         }
         // It has all of the log, and would win again.
         let _leaving = Leaving::begin(self.patience().clone());
-        timeout(limit, self.succeeded(&status)).await.unwrap_or(false)
+        let heirs = status.voters.iter().copied().filter(|id| *id != self.replica() && is_heir(*id)).collect();
+        timeout(limit, self.succeeded(&status, heirs)).await.unwrap_or(false)
     }
 
     /// Whether it is handing over, and takes no proposals.
@@ -30,11 +40,10 @@ impl Group {
         self.patience().leaves()
     }
 
-    /// Ends when another replica leads; `false`: there is no other. Each of the others is asked by turns: within its leader's lease a
+    /// Ends when another replica leads; `false`: there is no heir. Each of the heirs is asked by turns: within its leader's lease a
     /// replica votes for nobody, unless it has stood for election itself since; and who lacks an entry that another has does not win.
-    async fn succeeded(&self, status: &GroupStatus) -> bool {
+    async fn succeeded(&self, status: &GroupStatus, mut heirs: Vec<ReplicaId>) -> bool {
         let own = self.replica();
-        let mut heirs: Vec<ReplicaId> = status.voters.iter().copied().filter(|id| *id != own).collect();
         if heirs.is_empty() {
             return false;
         }

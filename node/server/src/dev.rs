@@ -159,8 +159,10 @@ async fn start(configs: Vec<Config>, plan: Plan) -> anyhow::Result<Started> {
     let several = Several { nodes: nodes.into_iter().collect::<anyhow::Result<_>>()? };
     for node in several.nodes.values().filter_map(|(_, node)| node.as_ref()) {
         let Some(grid) = node.grid() else { continue };
-        let led = grid.shard().wait_until(FOUNDING, |status| status.leader.is_some()).await;
-        led.context("no node came to lead the shard in time")?;
+        for shard in grid.shards() {
+            let led = shard.group().wait_until(FOUNDING, |status| status.leader.is_some()).await;
+            led.with_context(|| format!("no node came to lead shard {} in time", shard.id()))?;
+        }
     }
     Ok(Started::Several(several))
 }
@@ -211,7 +213,9 @@ impl Several {
 
     fn status(&self) -> String {
         let told = self.nodes.iter().map(|(name, (config, node))| {
-            let role = node.as_ref().and_then(Node::grid).map_or("stopped", |grid| grid.shard().status().role.as_str());
+            let grid = node.as_ref().and_then(Node::grid);
+            let role =
+                grid.and_then(|grid| grid.shards().first()).map_or("stopped", |shard| shard.group().status().role.as_str());
             format!("{name}  {role}  http://{}", config.http)
         });
         told.collect::<Vec<_>>().join("\n")

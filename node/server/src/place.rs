@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use sutra_api::http;
 use sutra_disk::RealDisk;
-use sutra_grid::{Door, Grid, GridSetup, Router, Waiting, secret_of};
+use sutra_grid::{Door, Grid, GridError, GridSetup, Router, Waiting, secret_of};
 use sutra_peer::{Identity, PeerSecret, Server, ServerIdentity};
 use sutra_protocol::founding::{Card, NodeRecord};
 use sutra_replication::Timing;
@@ -38,9 +38,9 @@ pub(crate) struct Member {
 }
 
 impl Place {
-    pub(crate) fn router(&self) -> Router {
+    pub(crate) fn router(&self) -> Result<Router, GridError> {
         match self {
-            Self::Alone(store) => Router::alone(store.clone()),
+            Self::Alone(store) => Ok(Router::alone(store.clone())),
             Self::Grid(member) => Router::of(member.grid.clone()),
         }
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sutra_grid::{Grid, GridMap, NodeStatus, ReplicaNumbers, ReplicaRecord, ShardId};
-use sutra_protocol::http::{GridNode, GridReplica, GridResponse, GridShard};
+use sutra_grid::{Grid, GridMap, HostedShard, NodeNumbers, NodeStatus, ReplicaRecord, ShardId};
+use sutra_protocol::http::{GridNode, GridReplica, GridResponse, GridShard, ShardHealth};
+use sutra_storage::{KeyRange, Store, StoreStats};
 
-use super::{SHARD, Service};
+use super::Service;
 
 impl Service {
     /// The nodes and shards, as this node knows them and as they answer it now.
@@ -16,18 +17,20 @@ impl Service {
         }
     }
 
-    /// What an operator watches of this node's replica; `None` on a node alone.
-    pub fn replica_numbers(&self) -> Option<ReplicaNumbers> {
+    /// What an operator watches of this node; `None` on a node alone.
+    pub fn node_numbers(&self) -> Option<NodeNumbers> {
         self.router.grid().map(Grid::numbers)
     }
 
-    /// What this node's replica is to its shard, which node leads it, and how many entries it has yet to apply.
-    pub(super) fn replica(&self) -> (String, Option<String>, u64) {
-        let Some(grid) = self.router.grid() else { return ("leader".into(), Some(self.config.node.clone()), 0) };
-        let status = grid.shard().status();
-        let leader = status.leader.and_then(|leader| status.members.get(&leader)).map(|member| member.node.clone());
-        let applied = status.applied.map(|at| at.index).unwrap_or_default();
-        (status.role.as_str().into(), leader, status.last.unwrap_or_default().0.saturating_sub(applied.0))
+    /// How each replica of this node is.
+    pub(super) fn replicas(&self) -> Vec<ShardHealth> {
+        match self.router.grid() {
+            Some(grid) => grid.shards().iter().map(hosted).collect(),
+            None => {
+                let leader = Some(self.config.node.clone());
+                vec![health(&self.store, Held { role: "leader", leader, lag: 0, caught_up: true })]
+            }
+        }
     }
 
     fn alone(&self) -> GridResponse {
@@ -55,13 +58,48 @@ impl Service {
             }],
             meta: None,
             shards: vec![GridShard {
-                shard: SHARD,
-                range_start: format!("{:032x}", 0),
-                range_end: None,
+                shard: self.store.shard(),
+                range_start: self.store.range().start.to_string(),
+                range_end: self.store.range().end.map(|end| end.to_string()),
                 leader: Some(config.node.clone()),
                 replicas: vec![replica],
             }],
         }
+    }
+}
+
+/// What is known of a replica beside what its store says.
+struct Held {
+    role: &'static str,
+    leader: Option<String>,
+    lag: u64,
+    caught_up: bool,
+}
+
+/// How a replica is that belongs to a grid.
+fn hosted(shard: &HostedShard) -> ShardHealth {
+    let status = shard.group().status();
+    let leader = status.leader.and_then(|leader| status.members.get(&leader)).map(|member| member.node.clone());
+    let applied = status.applied.map(|at| at.index).unwrap_or_default();
+    let lag = status.last.unwrap_or_default().0.saturating_sub(applied.0);
+    health(shard.store(), Held { role: status.role.as_str(), leader, lag, caught_up: shard.has_caught_up() })
+}
+
+fn health(store: &Store, held: Held) -> ShardHealth {
+    let StoreStats { durable, applied, concepts, wal_bytes, segment_bytes, .. } = store.stats();
+    let range = store.range();
+    ShardHealth {
+        shard: store.shard(),
+        role: held.role.into(),
+        leader: held.leader,
+        lag: held.lag,
+        caught_up: held.caught_up,
+        range_start: range.start.to_string(),
+        range_end: range.end.map(|end| end.to_string()),
+        concepts,
+        bytes: wal_bytes + segment_bytes,
+        durable,
+        applied,
     }
 }
 
@@ -84,12 +122,8 @@ async fn seen(grid: &Grid) -> GridResponse {
         version: statuses.get(name.as_str()).map(|status| status.version.clone()),
     });
     let nodes = nodes.collect();
-    let meta = shard(ShardId(0), &map.meta, &statuses, &mut problems);
-    let shards = map.shards.iter().map(|record| GridShard {
-        range_start: record.start.to_string(),
-        range_end: record.end.map(|end| end.to_string()),
-        ..shard(record.shard, &record.replicas, &statuses, &mut problems)
-    });
+    let meta = shard(ShardId(0), KeyRange::ALL, &map.meta, &statuses, &mut problems);
+    let shards = map.shards.iter().map(|record| shard(record.shard, record.range(), &record.replicas, &statuses, &mut problems));
     let shards = shards.collect();
     let GridMap { grid_id, epoch, .. } = map.as_ref();
     GridResponse {
@@ -105,6 +139,7 @@ async fn seen(grid: &Grid) -> GridResponse {
 
 fn shard(
     id: ShardId,
+    range: KeyRange,
     replicas: &[ReplicaRecord],
     statuses: &BTreeMap<&str, &NodeStatus>,
     problems: &mut Vec<String>,
@@ -140,5 +175,6 @@ fn shard(
         "learner" => Some(format!("{name} is still catching up on node {}", replica.node)),
         _ => None,
     }));
-    GridShard { shard: id.0, range_start: format!("{:032x}", 0), range_end: None, leader, replicas: shown }
+    let (range_start, range_end) = (range.start.to_string(), range.end.map(|end| end.to_string()));
+    GridShard { shard: id.0, range_start, range_end, leader, replicas: shown }
 }

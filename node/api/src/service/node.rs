@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use tokio::time::timeout_at;
 
 use sutra_protocol::ApiError;
-use sutra_protocol::http::{HealthDetail, HealthResponse, InfoResponse, ShardHealth, StatsResponse, WriteLogStats};
+use sutra_protocol::http::{HealthDetail, HealthResponse, InfoResponse, StatsResponse, WriteLogStats};
 use sutra_storage::{Durability, StoreStats, WriteLogHealth};
 
 use super::fault::{self, Fate};
-use super::{Caller, SHARD, Service};
+use super::{Caller, Service};
 
 impl Service {
     /// Numbers about the node.
@@ -55,7 +55,7 @@ impl Service {
             version: config.version.into(),
             node: config.node.clone(),
             grid_id: self.store.grid_id(),
-            shards: 1,
+            shards: self.router.grid().map_or(1, |grid| u32::try_from(grid.map().borrow().shards.len()).unwrap_or(u32::MAX)),
             embedder: config.embedder.clone(),
             edition: config.edition.clone(),
             http: config.http.clone(),
@@ -78,26 +78,12 @@ impl Service {
 
     /// How the node is, shard by shard.
     pub fn health_detail(&self) -> HealthDetail {
-        let (role, leader, lag) = self.replica();
-        let StoreStats { durable, applied, concepts, wal_bytes, segment_bytes, .. } = self.store.stats();
         HealthDetail {
             health: self.health(),
             node: self.config.node.clone(),
             grid_id: self.store.grid_id(),
             version: self.config.version.into(),
-            shards: vec![ShardHealth {
-                shard: SHARD,
-                role,
-                leader,
-                lag,
-                caught_up: self.router.grid().is_none_or(sutra_grid::Grid::has_caught_up),
-                range_start: format!("{:032x}", 0),
-                range_end: None,
-                concepts,
-                bytes: wal_bytes + segment_bytes,
-                durable,
-                applied,
-            }],
+            shards: self.replicas(),
         }
     }
 

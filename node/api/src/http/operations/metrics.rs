@@ -21,6 +21,6 @@ pub(in crate::http) fn describe() -> Operation {
 
 pub(in crate::http) async fn metrics(State(app): State<App>) -> Reply {
     let service = &app.service;
-    let text = app.metrics.render(&service.stats(), &service.store_stats(), service.replica_numbers().as_ref());
+    let text = app.metrics.render(&service.stats(), &service.store_stats(), service.node_numbers().as_ref());
     Ok(([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response())
 }
