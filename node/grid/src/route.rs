@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sutra_peer::Class;
 use sutra_protocol::command::{Applied, Command, LogIndex};
 use sutra_replication::Call;
-use sutra_storage::{Store, SubmitError};
+use sutra_storage::{Store, StoreStats, SubmitError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::grid::{Grid, GridError, scrub_others};
@@ -96,6 +96,14 @@ impl Router {
         match &self.0 {
             Kind::Alone(store) => store,
             Kind::Grid(_, shard) => shard.store(),
+        }
+    }
+
+    /// The numbers of all stores of this node together.
+    pub fn stats(&self) -> StoreStats {
+        match &self.0 {
+            Kind::Alone(store) => store.stats(),
+            Kind::Grid(grid, _) => StoreStats::of_all(grid.shards().iter().map(|shard| shard.store().stats())),
         }
     }
 

@@ -43,6 +43,22 @@ pub struct WriteLogHealth {
     pub recommendation: String,
 }
 
+impl WriteLogHealth {
+    /// That of two write logs of one node: what waits is added up, and the worse one tells how well it is.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let (worse, better) = if other.score < self.score { (other, self) } else { (self, other) };
+        Self {
+            depth: worse.depth + better.depth,
+            utilisation: worse.utilisation.max(better.utilisation),
+            predicted_depth: worse.predicted_depth + better.predicted_depth,
+            window_seconds: worse.window_seconds.max(better.window_seconds),
+            rate_per_second: worse.rate_per_second + better.rate_per_second,
+            lag_seconds: worse.lag_seconds.max(better.lag_seconds),
+            ..worse
+        }
+    }
+}
+
 impl Load {
     /// An entry of `packed` commands was written and applied in `cycle`; `arrived` commands came since the one before, which was
     /// `elapsed` ago.

@@ -268,6 +268,44 @@ pub struct StoreStats {
     pub write_log: WriteLogHealth,
 }
 
+impl StoreStats {
+    /// Those of all stores of one directory together; none: nothing. Of the log, which they share, it is told once; of what can't be
+    /// added up, the worst, and the first store's positions.
+    pub fn of_all(stores: impl IntoIterator<Item = Self>) -> Self {
+        stores.into_iter().reduce(Self::and).unwrap_or_default()
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            concepts: self.concepts + other.concepts,
+            associations: self.associations + other.associations,
+            vectors: self.vectors + other.vectors,
+            // Each has those that anything of it is in.
+            namespaces: self.namespaces.max(other.namespaces),
+            commands_written: self.commands_written + other.commands_written,
+            commands_pending: self.commands_pending + other.commands_pending,
+            bytes_pending: self.bytes_pending + other.bytes_pending,
+            entries: self.entries + other.entries,
+            apply_seconds_total: self.apply_seconds_total + other.apply_seconds_total,
+            installs: self.installs + other.installs,
+            segments: self.segments + other.segments,
+            segment_bytes: self.segment_bytes + other.segment_bytes,
+            delta_bytes: self.delta_bytes + other.delta_bytes,
+            delta_budget_bytes: self.delta_budget_bytes + other.delta_budget_bytes,
+            checkpoints: self.checkpoints + other.checkpoints,
+            checkpoint_seconds_total: self.checkpoint_seconds_total + other.checkpoint_seconds_total,
+            last_checkpoint_seconds: self.last_checkpoint_seconds.max(other.last_checkpoint_seconds),
+            compactions: self.compactions + other.compactions,
+            compacted_bytes: self.compacted_bytes + other.compacted_bytes,
+            graph_inserts: self.graph_inserts + other.graph_inserts,
+            scrubs_pending: self.scrubs_pending + other.scrubs_pending,
+            trouble: self.trouble.or(other.trouble),
+            write_log: self.write_log.and(other.write_log),
+            ..self
+        }
+    }
+}
+
 impl Store {
     /// Opens or creates the directory: reads its manifest and the heads of its segments, and replays the log behind them. Blocking.
     ///

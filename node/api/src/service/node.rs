@@ -14,7 +14,7 @@ use super::{Caller, Service};
 impl Service {
     /// Numbers about the node.
     pub fn stats(&self) -> StatsResponse {
-        let stats = self.store.stats();
+        let stats = self.router.stats();
         StatsResponse {
             concepts: stats.concepts,
             edges: stats.associations,
@@ -43,9 +43,9 @@ impl Service {
         }
     }
 
-    /// The store's own numbers, for metrics.
+    /// The stores' own numbers, for metrics.
     pub fn store_stats(&self) -> StoreStats {
-        self.store.stats()
+        self.router.stats()
     }
 
     /// What the node is.

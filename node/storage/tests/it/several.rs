@@ -8,7 +8,10 @@ use sutra_disk::{Disk, SimulatedDisk};
 use sutra_protocol::command::{LogIndex, Operation};
 use sutra_protocol::{ConceptId, Knowledge};
 use sutra_storage::offline::{self, Holds, OfflineError};
-use sutra_storage::{Committed, Consensus, Cut, Directory, Fate, KeyRange, OpenError, Placement, Proposal, Store, StoreConfig};
+use sutra_storage::{
+    Committed, Consensus, Cut, Directory, Fate, Incoming, IncomingFile, KeyRange, OpenError, Placement, Proposal, Store,
+    StoreConfig, StoreStats,
+};
 use sutra_wal::{GroupId, Log, LogPoint, Record};
 
 use crate::{command, id, learn, view};
@@ -188,6 +191,46 @@ async fn a_manifest_in_the_place_of_another_shard_s_is_refused_and_a_lost_one_is
     let lost = Replica::open(&directory, &placement(2), &config).err().expect("there is a log").to_string();
     assert_eq!(lost, "manifest /node/shards/2/MANIFEST is missing, but there is a log");
     assert!(Replica::open(&directory, &placement(3), &config).is_ok(), "the others open");
+}
+
+#[tokio::test]
+async fn the_checkpoint_of_another_shard_is_refused() {
+    let disk = disk();
+    let (directory, replicas) = open(&disk, &[2, 3]);
+    replicas[0].teach("warfarin").await;
+    replicas[1].teach("heparin").await;
+    replicas[0].store.checkpoint().await.unwrap();
+    let other = replicas[0].store.newest_checkpoint().await.unwrap().unwrap();
+    let files = other.files.iter().map(|file| IncomingFile { signature: file.signature, received: None }).collect();
+    let refused = replicas[1].store.install(Incoming { manifest: other.manifest, files }).await.unwrap_err();
+    assert_eq!(refused.reason, "the checkpoint of another replica can't be used: it is of another grid or shard");
+    assert!(replicas[1].knows("heparin"));
+    close(directory, replicas).await;
+}
+
+#[tokio::test]
+async fn the_numbers_of_all_shards_are_added_up_and_the_log_is_told_once() {
+    let disk = disk();
+    let (directory, replicas) = open(&disk, &[1, 2, 3]);
+    for replica in &replicas {
+        replica.teach("aspirin").await;
+        replica.teach("warfarin").await;
+    }
+    replicas[2].store.checkpoint().await.unwrap();
+    let all = StoreStats::of_all(replicas.iter().map(|replica| replica.store.stats()));
+    assert_eq!((all.concepts, all.entries, all.checkpoints, all.segments), (6, 6, 1, 1));
+    assert_eq!((all.wal_bytes, all.wal_files), (directory.log().bytes(), 1));
+    assert_eq!(StoreStats::of_all([]), StoreStats::default());
+    close(directory, replicas).await;
+}
+
+#[test]
+fn the_stores_of_a_directory_share_the_memory_that_is_meant_for_it() {
+    let config = StoreConfig { delta_bytes: 48 << 20, ..StoreConfig::at(DIR) };
+    let shares = [1, 4, 12, 200].map(|stores| config.clone().shared_by(stores).delta_bytes >> 20);
+    assert_eq!(shares, [48, 12, 4, 4]);
+    // Who asks for less than that gets it.
+    assert_eq!(StoreConfig { delta_bytes: 1 << 20, ..config }.shared_by(1).delta_bytes, 1 << 20);
 }
 
 #[tokio::test]
