@@ -44,35 +44,36 @@ impl Setup {
         Self { log_bytes, ..self }
     }
 
-    /// Founded, with a leader of every shard.
+    /// Founded, with a leader of every shard and of meta.
     pub(crate) async fn start(self) -> Cluster {
+        let mut cluster = self.found().await;
+        for name in cluster.names() {
+            cluster.start(&name).await;
+        }
+        cluster.led().await;
+        cluster
+    }
+
+    /// Map and secret are on every node's disk, and none runs.
+    pub(crate) async fn found(self) -> Cluster {
         let folder = tempfile::tempdir().unwrap();
         let secret = PeerSecret::generate().unwrap();
         let mut hosts = BTreeMap::new();
+        // All at once, so that no two have the same port.
         let mut listeners = Vec::new();
         for at in 1..=self.nodes {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let record = record(&listener);
             let name = format!("node-{at}");
             hosts.insert(name.clone(), Host { dir: folder.path().join(&name), record, running: None, fatal: Arc::default() });
-            listeners.push((name, listener));
+            listeners.push(listener);
         }
         let nodes: Vec<_> = hosts.iter().map(|(name, host)| (name.clone(), host.record.clone())).collect();
         let map = GridMap::found("grid-of-the-test".into(), &nodes, self.plan).unwrap();
         for (name, host) in &hosts {
             found_here(&RealDisk, &host.dir, name, &map, &secret).unwrap();
         }
-        let mut cluster = Cluster { setup: self, secret, hosts, map, _folder: folder };
-        for (name, listener) in listeners {
-            cluster.start_at(&name, listener).await;
-        }
-        for shard in cluster.shards() {
-            cluster.leader(shard).await;
-        }
-        let lease = self.timing.lease();
-        let leads = |name: &String| cluster.grid(name).meta().status().leads_fully(lease);
-        until("nobody leads meta", || cluster.up().iter().any(leads)).await;
-        cluster
+        Cluster { setup: self, secret, hosts, map, _folder: folder }
     }
 }
 
@@ -127,10 +128,6 @@ impl Cluster {
     /// Starts a node with what is on its disk.
     pub(crate) async fn start(&mut self, name: &str) {
         let listener = TcpListener::bind(&self.hosts[name].record.peer).await.unwrap();
-        self.start_at(name, listener).await;
-    }
-
-    async fn start_at(&mut self, name: &str, listener: TcpListener) {
         let identity = Identity::new(self.map.grid_id.as_str(), name).unwrap();
         let identity = ServerIdentity::of(identity, self.secret.clone());
         let door = Door::default();
@@ -180,8 +177,7 @@ impl Cluster {
         let request = ReplaceRequest { name: name.into(), address: host.record.peer.clone() };
         let request = rmp_serde::to_vec_named(&request).unwrap();
         let other = self.up().into_iter().find(|other| *other != name).unwrap();
-        let caller = Identity::new(self.map.grid_id.as_str(), "sutra").unwrap();
-        let peer = Peer::new(self.hosts[&other].record.peer.clone(), caller, self.secret.clone());
+        let peer = self.peer(&other);
         let end = Instant::now() + LIMIT;
         // The lost node may have led meta.
         while let Err(refused) = peer.call(Class::Control, REPLACE, 0, request.clone().into(), LIMIT).await {
@@ -193,6 +189,21 @@ impl Cluster {
         identity.set(Identity::new(self.map.grid_id.as_str(), name).unwrap(), self.secret.clone());
     }
 
+    /// Waits until every shard has a leader that takes commands, and meta has one.
+    pub(crate) async fn led(&self) {
+        for shard in self.shards() {
+            self.leader(shard).await;
+        }
+        let lease = self.setup.timing.lease();
+        let leads = |name: &String| self.grid(name).meta().status().leads_fully(lease);
+        until("nobody leads meta", || self.up().iter().any(leads)).await;
+    }
+
+    /// The names of all nodes.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.hosts.keys().cloned().collect()
+    }
+
     /// The names of the nodes that run.
     pub(crate) fn up(&self) -> Vec<String> {
         self.hosts.iter().filter(|(_, host)| host.running.is_some()).map(|(name, _)| name.clone()).collect()
@@ -200,6 +211,12 @@ impl Cluster {
 
     pub(crate) fn grid(&self, name: &str) -> &Grid {
         &self.hosts[name].running.as_ref().expect("the node runs").grid
+    }
+
+    /// The way to a node for somebody who knows the grid's secret.
+    pub(crate) fn peer(&self, name: &str) -> Peer {
+        let caller = Identity::new(self.map.grid_id.as_str(), "sutra").unwrap();
+        Peer::new(self.hosts[name].record.peer.clone(), caller, self.secret.clone())
     }
 
     pub(crate) fn dir(&self, name: &str) -> &Path {

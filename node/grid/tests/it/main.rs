@@ -8,6 +8,7 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod addressing;
 mod cluster;
 mod erasing;
 mod leading;

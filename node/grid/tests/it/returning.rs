@@ -1,5 +1,7 @@
 //! Nodes that come back with all that they had, and nodes that take the place of lost ones.
 
+use std::time::Duration;
+
 use crate::cluster::{Setup, missing, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -23,14 +25,36 @@ async fn a_node_that_is_stopped_has_each_of_its_shards_when_it_is_started_again(
         for name in cluster.up() {
             cluster.stop(&name).await;
         }
-        for at in 1..=3 {
-            cluster.start(&format!("node-{at}")).await;
+        for name in cluster.names() {
+            cluster.start(&name).await;
         }
         for shard in cluster.shards() {
             let leader = cluster.leader(shard).await;
             let contents = [cluster.contents(shard, "before", 4), cluster.contents(shard, "after", 2)].concat();
             let store = cluster.grid(&leader).shard(shard).unwrap().store();
             assert_eq!(missing(store, &contents), Vec::<&str>::new(), "shard {shard}");
+        }
+        cluster.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_are_stopped_while_the_grid_begins_go_on_with_it_when_they_are_started_again() {
+    for (shards, replicas) in [(4, 3), (8, 1)] {
+        let mut cluster = Setup::of(shards, replicas).found().await;
+        for name in ["node-3", "node-1"] {
+            // What it has founded by now, alone, is founded; meta is not, as there are shards that nobody leads.
+            cluster.start(name).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            assert_eq!(cluster.grid(name).meta().status().leader, None);
+            cluster.stop(name).await;
+        }
+        for name in cluster.names() {
+            cluster.start(&name).await;
+        }
+        cluster.led().await;
+        for shard in cluster.shards() {
+            cluster.teach(shard, &cluster.contents(shard, "drug", 2)).await;
         }
         cluster.close().await;
     }
