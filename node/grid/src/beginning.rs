@@ -47,7 +47,7 @@ async fn found(group: &Group, members: Members) {
 async fn all_led(node: &str, asking: &Asking, map: &Arc<GridMap>, shards: &[HostedShard]) {
     let mut unled: BTreeSet<ShardId> = map.shards.iter().map(|record| record.shard).collect();
     loop {
-        for shard in shards.iter().filter(|shard| shard.group().status().role == Role::Leader) {
+        for shard in shards.iter().filter(|shard| shard.group().leads()) {
             unled.remove(&shard.id());
         }
         for name in map.nodes.keys().filter(|name| *name != node) {

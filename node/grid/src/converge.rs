@@ -64,7 +64,8 @@ pub(crate) async fn keep(meta: Group, shards: Vec<Group>, map: watch::Receiver<A
         tokio::time::sleep(PAUSE).await;
         let known = Arc::clone(&map.borrow());
         for one in &mut kept {
-            if one.changing.as_ref().is_some_and(|changing| !changing.is_finished()) {
+            let is_changing = one.changing.as_ref().is_some_and(|changing| !changing.is_finished());
+            if is_changing || !one.group.leads() {
                 continue;
             }
             let status = one.group.status();

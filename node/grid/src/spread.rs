@@ -102,7 +102,7 @@ pub(crate) async fn keep(asking: Arc<Asking>, shards: Vec<HostedShard>) {
 /// What this node leads, and could give to whom the map prefers.
 async fn due(asking: &Asking, map: &Arc<GridMap>, shards: &[HostedShard], lease: Duration) -> Vec<Due> {
     let mut by_node: BTreeMap<&str, Vec<Due>> = BTreeMap::new();
-    for shard in shards {
+    for shard in shards.iter().filter(|shard| shard.group().leads()) {
         let status = shard.group().status();
         if !status.leads_fully(lease) {
             continue;

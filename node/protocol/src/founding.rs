@@ -115,10 +115,7 @@ impl Plan {
     /// # Errors
     /// A [`PlanError`] that names the bound.
     pub fn check_supported(self, nodes: usize) -> Result<(), PlanError> {
-        if !matches!(nodes, 1 | 3 | 5) {
-            return Err(PlanError::Nodes { found: nodes });
-        }
-        // What this version does not do yet; what can never be is `check`'s.
+        // These two are what this version does not do yet.
         if self.shards != 1 {
             return Err(PlanError::Shards { found: self.shards });
         }

@@ -289,6 +289,11 @@ impl Group {
         &self.0.node.log
     }
 
+    /// Whether it leads, for those who need no more: it costs less than the whole status.
+    pub fn leads(&self) -> bool {
+        self.0.raft.metrics().borrow().state == ServerState::Leader
+    }
+
     /// How the replica is.
     pub fn status(&self) -> GroupStatus {
         status(&self.0.raft.metrics().borrow())

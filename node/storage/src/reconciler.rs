@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use sutra_protocol::Timestamp;
@@ -41,6 +42,8 @@ pub(crate) struct Reconciler {
     /// Commands admitted when the last entry was written, and when that was.
     seen: (u64, Instant),
     proposals: Proposals,
+    /// Who waits for an entry to be applied.
+    awaited: Vec<(LogIndex, SyncSender<()>)>,
 }
 
 /// The commands of an entry, in order.
@@ -54,7 +57,7 @@ struct Batch {
 
 impl Reconciler {
     pub(crate) fn new(shared: Arc<Shared>, log: Log, clock: Clock) -> Self {
-        Self { shared, log, clock, seen: (0, Instant::now()), proposals: Proposals::new() }
+        Self { shared, log, clock, seen: (0, Instant::now()), proposals: Proposals::new(), awaited: Vec::new() }
     }
 
     /// Writes until the write log is closed and empty.
@@ -278,15 +281,19 @@ impl Reconciler {
                 }
                 // Whoever asked waits, unless the node is ending.
                 let _ = done.send(applied);
-                return;
+                return self.tell_reached();
             }
             Control::Proposed { number, fate } => return self.proposals.resolve(number, fate),
             Control::Lead(leads) => return self.lead(leads),
+            Control::Reach { index, done } => {
+                self.awaited.push((index, done));
+                return self.tell_reached();
+            }
             other => other,
         };
         let mut state = State::clone(&self.shared.state.load());
         let done = match control {
-            Control::Wake | Control::Apply { .. } | Control::Proposed { .. } | Control::Lead(_) => return,
+            Control::Wake | Control::Apply { .. } | Control::Proposed { .. } | Control::Lead(_) | Control::Reach { .. } => return,
             Control::Freeze(reply) => {
                 state.freeze();
                 self.shared.state.store(Arc::new(state.clone()));
@@ -322,6 +329,16 @@ impl Reconciler {
         };
         self.shared.state.store(Arc::new(state));
         let _ = done.send(());
+        self.tell_reached();
+    }
+
+    /// Tells those who waited for what is applied now.
+    fn tell_reached(&mut self) {
+        let applied = self.shared.state.load().applied;
+        for (_, done) in self.awaited.extract_if(.., |(index, _)| *index <= applied) {
+            // Whoever waited may have given up.
+            let _ = done.send(());
+        }
     }
 }
 

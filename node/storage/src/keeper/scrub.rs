@@ -1,5 +1,8 @@
 //! Erased content leaves segments and log.
 
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
 use sutra_protocol::ConceptId;
 use sutra_protocol::command::LogIndex;
 
@@ -8,6 +11,9 @@ use crate::control::Control;
 use crate::manifest::NamespaceEntry;
 use crate::memory::Layer;
 use crate::replica::Cut;
+
+/// How long an entry may take to be applied before what waits for it is given up for now.
+const REACH: Duration = Duration::from_secs(2);
 
 /// A scrub that waits for the consensus to cut the log.
 pub(super) struct Cutting {
@@ -36,6 +42,11 @@ impl Keeper {
         // From here on the log's older files hold nothing that the checkpoint after it does not, and can go as a whole.
         self.log.rotate().map_err(|error| KeepError::Log(error.to_string()))?;
         let file = self.log.last_file();
+        if self.shared.consensus.is_some()
+            && let Some(need) = self.log.needs_before(file).into_iter().find(|need| need.group == self.shared.group)
+        {
+            self.reach(need.upto);
+        }
         self.checkpoint()?;
         let mut scrubs = self.manifest.scrubs.clone();
         scrubs.retain(|scrub| scrub.index <= bound);
@@ -81,9 +92,21 @@ impl Keeper {
         Ok(())
     }
 
+    /// Waits a little until an entry that is in the log is applied: it may be on its way to a quorum, or its commitment not known yet.
+    fn reach(&self, index: LogIndex) {
+        let (done, reached) = sync_channel(1);
+        self.shared.write_log.control(Control::Reach { index, done });
+        if reached.recv_timeout(REACH).is_err() {
+            tracing::debug!(index = index.0, group = %self.shared.group, "an entry that should leave the log is not applied yet");
+        }
+    }
+
     /// Has the entries up to this one leave the log, for those who share it.
     pub(super) fn leave_log(&mut self, upto: LogIndex, cut: Cut) -> Result<(), KeepError> {
         let reaches = |keeper: &Self| keeper.manifest.point().is_some_and(|point| point.index >= upto);
+        if !reaches(self) {
+            self.reach(upto);
+        }
         if !reaches(self)
             && let Err(error) = self.checkpoint()
         {
