@@ -81,8 +81,13 @@ fn command(generator: &Generator, part: Range<usize>) -> (Command, Loaded) {
         operation
     });
     let operations = operations.collect();
-    let command =
-        Command { namespace: generator.namespace().clone(), asserted_by: "records office".into(), request: None, operations };
+    let command = Command {
+        namespace: generator.namespace().clone(),
+        asserted_by: "records office".into(),
+        request: None,
+        operations,
+        foreign: Vec::new(),
+    };
     (command, loaded)
 }
 

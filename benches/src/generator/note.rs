@@ -10,7 +10,7 @@ pub(crate) fn note(number: usize) -> Command {
     let concept = NewConcept::bare(&Namespace::default(), &content, None);
     let learn = Learn { concept, on_conflict: None, targets: Vec::new(), associations: Vec::new() };
     let operations = vec![Operation::Learn(Box::new(learn))];
-    Command { namespace: Namespace::default(), asserted_by: "ward 7".into(), request: None, operations }
+    Command { namespace: Namespace::default(), asserted_by: "ward 7".into(), request: None, operations, foreign: Vec::new() }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Between two looks at it.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// One shard, with a replica on every node; killed when this is dropped.
+/// Shards, with a replica on every node; killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Grid {
     program: PathBuf,
@@ -39,8 +39,13 @@ struct Place {
 }
 
 impl Grid {
-    /// So many nodes, founded, with a leader, all caught up.
+    /// So many nodes, founded, with a leader of the one shard, all caught up.
     pub(crate) fn start(setting: &Setting, nodes: usize) -> anyhow::Result<Self> {
+        Self::of(setting, nodes, 1)
+    }
+
+    /// The same with several shards.
+    pub(crate) fn of(setting: &Setting, nodes: usize, shards: u32) -> anyhow::Result<Self> {
         let directory = setting.directory("grid")?;
         // Each at an address of its own, where no other process is given the same port meanwhile.
         let peer = |at: u8| TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2 + at), 0))?.local_addr();
@@ -58,7 +63,7 @@ impl Grid {
         };
         let mut starting = (0..nodes).map(|at| grid.spawn(at)).collect::<anyhow::Result<Vec<_>>>()?;
         starting.iter_mut().try_for_each(Starting::waits)?;
-        let request = FoundRequest { nodes: peers.clone(), plan: Plan { shards: 1, replicas: u32::try_from(nodes)? } };
+        let request = FoundRequest { nodes: peers.clone(), plan: Plan { shards, replicas: u32::try_from(nodes)? } };
         grid.call(|| Peer::founding(peers[0].clone(), None), Class::Founding, FOUND, &request).context("found the grid")?;
         for (place, starting) in grid.places.iter_mut().zip(starting) {
             place.node = Some(starting.ready()?);

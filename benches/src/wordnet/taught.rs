@@ -52,7 +52,13 @@ async fn submit(store: &Store, operations: Vec<Operation>) -> anyhow::Result<()>
     if operations.is_empty() {
         return Ok(());
     }
-    let command = Command { namespace: Namespace::default(), asserted_by: "wordnet".into(), request: None, operations };
+    let command = Command {
+        namespace: Namespace::default(),
+        asserted_by: "wordnet".into(),
+        request: None,
+        operations,
+        foreign: Vec::new(),
+    };
     let applied = store.submit(command).await.context("teach WordNet")?;
     match applied.outcomes.iter().find_map(|outcome| outcome.as_ref().err()) {
         Some(refused) => bail!("the store refused a part of WordNet: {refused}"),

@@ -50,7 +50,8 @@ pub struct SutraClusterSpec {
     #[schemars(range(min = 1, max = 100))]
     pub nodes: i32,
 
-    /// Shards that the grid begins with: 1 in this release. Immutable; unset: chosen when the grid is made.
+    /// Shards that the grid begins with, among which its knowledge is divided: at most 1024 in this release, and 1 where there is one
+    /// node. Immutable; unset: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 4096))]
     pub initial_shards: Option<i32>,

@@ -20,6 +20,8 @@ use sutra_e2e::wait::{LONG, SOON, until};
 use tokio::time::{Instant, sleep, timeout};
 
 const NODES: usize = 3;
+/// Where there is more than one.
+const SHARDS: usize = 4;
 /// Longer than an election and Kubernetes' notice of a pod that went without a word; far shorter than anybody would call an outage.
 const LONGEST_GAP: Duration = Duration::from_secs(15);
 
@@ -155,8 +157,11 @@ async fn leader_dies(case: &Case, cluster: &Cluster<'_>, load: &Load) -> Result<
 fn three_nodes_become_one_grid_that_loses_nothing_when_its_leader_goes() -> Result<()> {
     scenario(async |case| {
         let began = Instant::now();
-        let cluster = Cluster::running(case, &three("formulary")).await?;
+        let manifest = three("formulary").spec(&json!({"nodes": NODES, "initialShards": SHARDS}));
+        let cluster = Cluster::running(case, &manifest).await?;
         tell(&format!("a grid of three nodes is ready after {:.1} s", began.elapsed().as_secs_f64()));
+        let reported = cluster.shards().await?.len();
+        ensure!(reported == SHARDS, "{reported} shards are reported");
         let grid = cluster.grid().await?;
         grid.teach(WARFARIN).await?;
         let status = cluster.get().await?.status.context("no status")?;

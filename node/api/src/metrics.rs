@@ -115,6 +115,19 @@ impl Metrics {
         );
         own("sutra_scrubs_pending", "gauge", "Erasures whose content may still be in a file.", &stats.scrubs_pending);
         own(
+            "sutra_effects_pending",
+            "gauge",
+            "Commands whose effects some other shard has still to take.",
+            &store.effects_pending,
+        );
+        let oldest = store.effects_oldest.map_or(0.0, |oldest| oldest.as_micros() as f64 / 1e6);
+        own(
+            "sutra_effects_oldest_timestamp_seconds",
+            "gauge",
+            "When the oldest of them was recorded, in Unix time; 0: there is none.",
+            &oldest,
+        );
+        own(
             "sutra_storage_trouble",
             "gauge",
             "1 if the last checkpoint or compaction failed.",

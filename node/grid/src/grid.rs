@@ -1,7 +1,7 @@
 //! A node of a grid: its replicas, and its part in meta.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use crate::answers::{Answers, status};
 use crate::asking::{Asking, announce};
 use crate::beginning;
 use crate::converge;
+use crate::deliver;
 use crate::door::Door;
 use crate::hosted::{self, HostedShard};
 use crate::map::{GridMap, ReplicaRecord, ShardId, ShardRecord};
@@ -27,6 +28,7 @@ use crate::meta::{self, MetaFile, MetaFileError, MetaMachine};
 use crate::numbers::NodeNumbers;
 use crate::replace;
 use crate::spread;
+use crate::to_leader::ToLeader;
 use crate::words;
 
 /// What a node needs to take its place in its grid.
@@ -60,8 +62,7 @@ struct Inner {
     door: Door,
     /// Set when others shall lead what this node leads: it is about to stop.
     leaving: Arc<AtomicBool>,
-    /// How often a command was given to a leader again.
-    retries: AtomicU64,
+    to: ToLeader,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -94,12 +95,6 @@ pub enum GridError {
     NoReplica {
         /// This node.
         node: String,
-    },
-    /// Requests can't be taken for so many shards.
-    #[error("the grid has {found} shards, and this version takes requests for one")]
-    Shards {
-        /// How many there are.
-        found: usize,
     },
     /// It is found elsewhere than its grid believes.
     #[error("the grid knows node {node} at {known}, and its peer port is {found} now: the other nodes would look for it in vain")]
@@ -195,7 +190,8 @@ impl Grid {
         let own = std::iter::once(meta_replica.0).chain(placements.iter().map(|placement| placement.replica)).collect();
         let replaced = replace::notice_replacement(Arc::clone(&asking), node.clone(), own);
         let fatal = on_fatal.clone();
-        let tasks = vec![
+        let to = ToLeader::new(Arc::clone(&pool));
+        let mut tasks = vec![
             tokio::spawn(beginning::begin(node.clone(), Arc::clone(&asking), shards.clone())),
             tokio::spawn(meta::keep_short(meta.clone())),
             tokio::spawn(announce(Arc::clone(&asking), node.clone(), setup.record)),
@@ -206,6 +202,10 @@ impl Grid {
             tokio::spawn(hosted::watch(meta.clone(), shards.clone(), on_fatal)),
             tokio::spawn(hosted::catch_up(shards.clone(), Arc::clone(&pool))),
         ];
+        for shard in &shards {
+            let others = shards.iter().filter(|other| other.id() != shard.id()).cloned().collect();
+            tasks.push(tokio::spawn(deliver::keep(shard.clone(), others, to.clone())));
+        }
         Ok(Self(Arc::new(Inner {
             node,
             version: setup.version,
@@ -216,7 +216,7 @@ impl Grid {
             shards,
             door: door.clone(),
             leaving,
-            retries: AtomicU64::new(0),
+            to,
             tasks,
         })))
     }
@@ -323,9 +323,9 @@ impl Grid {
         }
     }
 
-    /// A command is given to a leader again.
-    pub(crate) fn count_retry(&self) {
-        self.0.retries.fetch_add(1, Ordering::Relaxed);
+    /// The way to the leaders of shards.
+    pub(crate) fn to_leader(&self) -> &ToLeader {
+        &self.0.to
     }
 
     /// What an operator watches of this node.
@@ -333,7 +333,7 @@ impl Grid {
         let (peer_calls, peer_failures) = self.0.pool.calls();
         NodeNumbers {
             replicas: self.0.shards.iter().map(HostedShard::numbers).collect(),
-            retries: self.0.retries.load(Ordering::Relaxed),
+            retries: self.0.to.retries(),
             peer_calls,
             peer_failures,
         }

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sutra_protocol::ConceptId;
 use sutra_protocol::founding::{NodeRecord, Plan, PlanError};
+use sutra_protocol::{KeyRange, PlacementKey};
 use sutra_replication::{Member, Members, ReplicaId};
-use sutra_storage::KeyRange;
 
 /// Number of the shard map's state: every change raises it, and names the one that it was made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,9 +65,9 @@ pub struct ShardRecord {
     /// Its number.
     pub shard: ShardId,
     /// First placement key.
-    pub start: ConceptId,
+    pub start: PlacementKey,
     /// First placement key that it does not hold; `None`: it reaches to the end.
-    pub end: Option<ConceptId>,
+    pub end: Option<PlacementKey>,
     /// Who keeps it. The first leads it wherever it can: so the leaders are spread evenly.
     pub replicas: Vec<ReplicaRecord>,
 }
@@ -150,17 +149,17 @@ impl GridMap {
     }
 
     /// The shard that holds a placement key.
-    pub fn shard_of(&self, key: ConceptId) -> Option<&ShardRecord> {
+    pub fn shard_of(&self, key: PlacementKey) -> Option<&ShardRecord> {
         self.shards.iter().find(|shard| shard.range().holds(key))
     }
 }
 
 /// Where the range of the shard at this place of so many begins, when they are equal; `None`: behind the last placement key.
-fn start_of(at: u32, shards: u32) -> Option<ConceptId> {
+fn start_of(at: u32, shards: u32) -> Option<PlacementKey> {
     let (at, shards) = (u128::from(at), u128::from(shards));
     // There is one placement key more than the greatest.
     let (each, left) = (u128::MAX / shards, u128::MAX % shards + 1);
-    (at < shards).then(|| ConceptId::from_u128(at * each + at * left / shards))
+    (at < shards).then(|| PlacementKey::from(at * each + at * left / shards))
 }
 
 /// The place among the nodes of the first replica of the shard at this place; the others follow it round. Neither replicas nor first
@@ -279,7 +278,7 @@ mod tests {
         assert_eq!(all, [1, 2, 3, 4, 5, 6]);
         assert_eq!(map.next_replica, 7);
         assert_eq!(map.members(&map.meta).len(), 3);
-        assert_eq!(map.shard_of(ConceptId::from_u128(u128::MAX)).map(|shard| shard.shard), Some(ShardId(1)));
+        assert_eq!(map.shard_of(PlacementKey::from(u128::MAX)).map(|shard| shard.shard), Some(ShardId(1)));
     }
 
     /// Of so many on each node, the difference between the most and the fewest.
@@ -295,16 +294,16 @@ mod tests {
     fn ranges_cover_the_placement_space_and_replicas_and_first_replicas_are_spread_evenly() {
         for (nodes, replicas) in [(1, 1), (3, 1), (3, 3), (5, 1), (5, 3), (5, 5)] {
             let named: Vec<_> = (1..=nodes).map(node).collect();
-            for shards in (1..=64).chain([100, 127, 500, 1_000, 1_023, 1_024]) {
+            for shards in (1..=64).chain([100, 127, 150, 199, 200]) {
                 let plan = Plan { shards, replicas };
                 let map = GridMap::found("5d5dd7d0".into(), &named, plan).unwrap();
                 let case = format!("{plan:?} on {nodes} nodes");
                 assert_eq!(map.shards.len(), shards as usize, "{case}");
-                assert_eq!(map.shards.first().map(|first| first.start), Some(ConceptId::from_u128(0)), "{case}");
+                assert_eq!(map.shards.first().map(|first| first.start), Some(PlacementKey::FIRST), "{case}");
                 assert_eq!(map.shards.last().map(|last| last.end), Some(None), "{case}");
                 let follow = |pair: &[ShardRecord]| pair[0].end == Some(pair[1].start) && pair[0].start < pair[1].start;
                 assert!(map.shards.windows(2).all(follow), "{case}");
-                let size = |shard: &ShardRecord| shard.end.map_or(0, ConceptId::as_u128).wrapping_sub(shard.start.as_u128());
+                let size = |shard: &ShardRecord| shard.end.map_or(0, PlacementKey::as_u128).wrapping_sub(shard.start.as_u128());
                 let sizes: BTreeSet<u128> = map.shards.iter().map(size).collect();
                 assert!(sizes.last().unwrap() - sizes.first().unwrap() <= 1, "{case}: {sizes:?}");
                 let distinct = |shard: &ShardRecord| shard.replicas.iter().map(|one| &one.node).collect::<BTreeSet<_>>().len();

@@ -1,21 +1,19 @@
-//! Where a request goes: to the replica of this node, or to the leader of its shard.
+//! Where a request goes: reads to the replicas of this node, writes to the leaders of their shards.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use sutra_peer::Class;
-use sutra_protocol::command::{Applied, Command, LogIndex};
-use sutra_replication::Call;
-use sutra_storage::{Store, StoreStats, SubmitError};
+use sutra_protocol::command::{Applied, Command, LogIndex, Rejection, RequestKey};
+use sutra_protocol::http::NamespaceView;
+use sutra_protocol::{AsOf, Namespace, PlacementKey, Timestamp};
+use sutra_storage::{Store, StoreStats, SubmitError, ViewError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::grid::{Grid, GridError, scrub_others};
 use crate::hosted::HostedShard;
-use crate::messages::{SUBMIT, Submitted};
-use crate::words;
-
-/// How long to wait before a leader is looked for again, unless one appears.
-const PAUSE: Duration = Duration::from_millis(50);
+use crate::map::ShardId;
+use crate::perform::Performed;
+use crate::to_leader::another_leader;
+use crate::view::View;
 
 /// Why a request was not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +30,11 @@ pub enum RouteError {
     /// The caller's time was over; what was sent may still be stored.
     #[error("the request's time was over before its write was confirmed")]
     Late,
+    /// The caller's time was over. What was sent is stored, and will be whole.
+    #[error(
+        "the request's time was over before all shards had taken their part of its write, which is committed and will be whole"
+    )]
+    Pending,
 }
 
 /// Whether a command may be sent again when nobody knows what became of it.
@@ -48,11 +51,11 @@ pub enum Repeat {
 pub struct Router(Kind);
 
 #[derive(Clone)]
-enum Kind {
+pub(crate) enum Kind {
     /// The store is its shard's only replica.
     Alone(Store),
-    /// The grid's one shard, of which every node keeps a replica.
-    Grid(Grid, HostedShard),
+    /// Every node of the grid keeps a replica of each of these, which are in the order of their ranges.
+    Grid(Grid, Arc<[HostedShard]>),
 }
 
 impl std::fmt::Debug for Kind {
@@ -70,17 +73,22 @@ impl Router {
         Self(Kind::Alone(store))
     }
 
-    /// To the one shard of a grid, of which the node keeps a replica.
+    /// To the shards of a grid, of each of which the node keeps a replica.
     ///
     /// # Errors
-    /// [`GridError::Shards`], [`GridError::NoReplica`]: the grid is another.
+    /// [`GridError::NoReplica`]: the grid is another.
     pub fn of(grid: Grid) -> Result<Self, GridError> {
-        let found = grid.map().borrow().shards.len();
-        if found != 1 {
-            return Err(GridError::Shards { found });
+        let map = Arc::clone(&grid.map().borrow());
+        let hosted = map.shards.iter().map(|record| grid.shard(record.shard).cloned());
+        let shards: Option<Arc<[HostedShard]>> = hosted.collect();
+        match shards.filter(|shards| !shards.is_empty()) {
+            Some(shards) => Ok(Self(Kind::Grid(grid, shards))),
+            None => Err(GridError::NoReplica { node: grid.node().to_owned() }),
         }
-        let shard = grid.shards().first().cloned().ok_or_else(|| GridError::NoReplica { node: grid.node().to_owned() })?;
-        Ok(Self(Kind::Grid(grid, shard)))
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0
     }
 
     /// The grid, unless the node is alone.
@@ -91,12 +99,53 @@ impl Router {
         }
     }
 
-    /// The store of this node.
-    pub fn store(&self) -> &Store {
+    /// The stores of this node, in the order of their ranges.
+    pub fn stores(&self) -> impl Iterator<Item = &Store> {
+        let (alone, shards) = match &self.0 {
+            Kind::Alone(store) => (Some(store), &[][..]),
+            Kind::Grid(_, shards) => (None, &shards[..]),
+        };
+        alone.into_iter().chain(shards.iter().map(HostedShard::store))
+    }
+
+    fn shards(&self) -> &[HostedShard] {
         match &self.0 {
-            Kind::Alone(store) => store,
-            Kind::Grid(_, shard) => shard.store(),
+            Kind::Alone(_) => &[],
+            Kind::Grid(_, shards) => shards,
         }
+    }
+
+    /// How many shards there are.
+    pub fn shard_count(&self) -> usize {
+        self.shards().len().max(1)
+    }
+
+    /// The store of a shard; `None`: there is no such shard.
+    fn store_of(&self, shard: u64) -> Option<&Store> {
+        match &self.0 {
+            Kind::Alone(store) => (shard == sutra_storage::SHARD).then_some(store),
+            Kind::Grid(_, shards) => shards.iter().find(|hosted| hosted.id() == ShardId(shard)).map(HostedShard::store),
+        }
+    }
+
+    /// The store of the shard that a place is in.
+    fn store_at(&self, place: PlacementKey) -> Option<&Store> {
+        self.stores().find(|store| store.range().holds(place))
+    }
+
+    /// The grid that the node belongs to.
+    pub fn grid_id(&self) -> String {
+        self.stores().next().map(Store::grid_id).unwrap_or_default()
+    }
+
+    /// Why no write can succeed on this node any more; `None` while they can.
+    pub fn failure(&self) -> Option<String> {
+        self.stores().find_map(Store::failure)
+    }
+
+    /// The wall clock.
+    pub fn now(&self) -> Timestamp {
+        self.stores().next().map(Store::now).unwrap_or_default()
     }
 
     /// The numbers of all stores of this node together.
@@ -107,23 +156,55 @@ impl Router {
         }
     }
 
+    /// Pins the newest state of a namespace as this node knows it; an unknown namespace is an empty one.
+    ///
+    /// # Errors
+    /// [`ViewError::BeforeHistory`].
+    pub fn view(&self, namespace: &Namespace, as_of: AsOf) -> Result<View, ViewError> {
+        let parts = self.stores().map(|store| Ok((store.range(), store.view(namespace, as_of)?)));
+        parts.collect::<Result<_, _>>().map(View::of)
+    }
+
+    /// Every namespace, by name. Its settings are told by the shard that decides about them.
+    pub fn namespaces(&self) -> Vec<NamespaceView> {
+        let mut all: Vec<NamespaceView> = Vec::new();
+        let others: Vec<Vec<NamespaceView>> = self.stores().map(Store::namespaces).collect();
+        for (store, views) in self.stores().zip(&others) {
+            let decided = |view: &&NamespaceView| store.range().holds(PlacementKey::of_namespace(&view.name));
+            all.extend(views.iter().filter(decided).map(|view| {
+                let same = || others.iter().flatten().filter(|other| other.name == view.name);
+                NamespaceView {
+                    concepts: same().map(|other| other.concepts).sum(),
+                    associations: same().map(|other| other.associations).sum(),
+                    ..view.clone()
+                }
+            }));
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// What whoever has seen all that is applied here has seen: of each shard.
+    pub fn applied(&self) -> Vec<(u64, LogIndex)> {
+        match &self.0 {
+            Kind::Alone(store) => vec![(sutra_storage::SHARD, store.applied())],
+            Kind::Grid(_, shards) => shards.iter().map(|shard| (shard.id().0, shard.store().applied())).collect(),
+        }
+    }
+
+    /// Ends once an entry of a shard is applied here; `false`: there is no such shard.
+    pub async fn wait_applied(&self, shard: u64, index: LogIndex) -> bool {
+        let Some(store) = self.store_of(shard) else { return false };
+        store.wait_applied(index).await;
+        true
+    }
+
     /// Ends when every view taken here sees all that was acknowledged, by whichever node, before this was asked.
     ///
     /// # Errors
     /// [`RouteError::NoLeader`].
     pub async fn catch_up(&self, until: Instant) -> Result<(), RouteError> {
-        let Kind::Grid(grid, shard) = &self.0 else { return Ok(()) };
-        let no_leader = || RouteError::NoLeader { shard: shard.id().0 };
-        let caught_up = async {
-            loop {
-                let left = until.saturating_duration_since(Instant::now());
-                if let Some(index) = shard.read_index(grid.pool(), left).await {
-                    return shard.store().wait_applied(index).await;
-                }
-                another_leader(shard, None).await;
-            }
-        };
-        timeout_at(until, caught_up).await.map_err(|_| no_leader())
+        self.catch_up_with(|_| true, until).await
     }
 
     /// Ends when this node has caught up once since its start: one that was away, or is new, would else answer with what it had then.
@@ -131,167 +212,133 @@ impl Router {
     /// # Errors
     /// [`RouteError::NoLeader`].
     pub async fn settle(&self, until: Instant) -> Result<(), RouteError> {
-        match &self.0 {
-            Kind::Grid(_, shard) if shard.is_behind() => self.catch_up(until).await,
-            _ => Ok(()),
-        }
+        self.catch_up_with(HostedShard::is_behind, until).await
     }
 
-    /// Ends when a view taken here can tell what a write means: on a leader at once, since a leader that has been replaced has its write
-    /// refused.
+    /// Ends when a view taken here can tell what a write means: of a shard that is led here at once, since a leader that has been replaced
+    /// has its write refused.
     ///
     /// # Errors
     /// [`RouteError::NoLeader`].
     pub async fn ready_to_write(&self, until: Instant) -> Result<(), RouteError> {
-        match &self.0 {
-            Kind::Grid(_, shard) if !shard.store().leads() => self.catch_up(until).await,
-            _ => Ok(()),
+        self.catch_up_with(|shard| !shard.store().leads(), until).await
+    }
+
+    async fn catch_up_with(&self, wanted: impl Fn(&HostedShard) -> bool, until: Instant) -> Result<(), RouteError> {
+        let Kind::Grid(grid, shards) = &self.0 else { return Ok(()) };
+        let catching = shards.iter().filter(|shard| wanted(shard)).map(|shard| catch_up(grid, shard, until));
+        futures_util::future::try_join_all(catching).await.map(|_| ())
+    }
+
+    /// What an earlier, equal request came to; `None`: there was none within the hour.
+    ///
+    /// # Errors
+    /// [`Rejection::KeyReused`], or its part on another shard was not done in time.
+    pub async fn remembered(
+        &self,
+        namespace: &Namespace,
+        request: &RequestKey,
+        until: Instant,
+    ) -> Option<Result<Result<Performed, RouteError>, Rejection>> {
+        let place = PlacementKey::of_request(namespace, &request.key);
+        let store = if self.shard_count() > 1 { self.store_at(place)? } else { self.stores().next()? };
+        match store.remembered(namespace, request)? {
+            Ok(applied) => Some(Ok(self.followed_from(store, namespace, applied, until).await)),
+            Err(rejection) => Some(Err(rejection)),
         }
     }
 
-    /// Submits a command to its shard's leader, whoever that is. Ends when it is acknowledged and every view taken here sees it.
-    ///
-    /// # Errors
-    /// A [`RouteError`]. Nothing is stored, but for [`RouteError::Late`] and [`SubmitError::Unknown`].
-    pub async fn submit(&self, command: Command, repeat: Repeat, until: Instant) -> Result<Applied, RouteError> {
-        let (grid, shard) = match &self.0 {
-            Kind::Alone(store) => {
-                let submitted = timeout_at(until, store.submit(command)).await;
-                return submitted.map_err(|_| RouteError::Late)?.map_err(RouteError::Submit);
-            }
-            Kind::Grid(grid, shard) => (grid, shard),
-        };
-        let applied = self.through_leader(grid, shard, &command, repeat, until).await?;
-        // What was acknowledged is stored, whether this node comes to see it in time or not.
-        let _ = timeout_at(until, shard.store().wait_applied(applied.index)).await;
-        Ok(applied)
+    async fn followed_from(
+        &self,
+        store: &Store,
+        namespace: &Namespace,
+        applied: Applied,
+        until: Instant,
+    ) -> Result<Performed, RouteError> {
+        let origin = self.shards().iter().find(|shard| shard.store().range() == store.range());
+        match origin {
+            Some(origin) => self.followed(origin, namespace, applied, until).await,
+            None => Ok(Performed::of(sutra_storage::SHARD, applied)),
+        }
     }
 
-    /// The same for a part of an import, which waits where there is no room.
+    /// Submits a part of an import, which waits where there is no room; its repetition changes nothing.
     ///
     /// # Errors
-    /// As [`Router::submit`]'s, but `Overloaded`.
-    pub async fn submit_patiently(&self, command: Command, until: Instant) -> Result<Applied, RouteError> {
+    /// As [`Router::perform`]'s, but for `Overloaded`.
+    pub async fn perform_patiently(&self, command: Command, until: Instant) -> Result<Performed, RouteError> {
         if let Kind::Alone(store) = &self.0 {
-            return store.submit_patiently(command).await.map_err(RouteError::Submit);
+            let applied = store.submit_patiently(command).await.map_err(RouteError::Submit)?;
+            return Ok(Performed::of(sutra_storage::SHARD, applied));
         }
+        let mut all = Performed { done: vec![Err(RouteError::Late); command.operations.len()], seen: Vec::new() };
+        let mut left: Vec<usize> = (0..command.operations.len()).collect();
         loop {
-            match self.submit(command.clone(), Repeat::Safe, until).await {
-                Err(RouteError::Submit(SubmitError::Overloaded { retry_after, .. })) => tokio::time::sleep(retry_after).await,
-                other => return other,
+            let operations = left.iter().filter_map(|at| command.operations.get(*at).cloned()).collect();
+            let part = match self.perform(Command { operations, ..command.clone() }, Repeat::Safe, until).await {
+                Ok(part) => part,
+                Err(error) => Performed { done: vec![Err(error); left.len()], seen: Vec::new() },
+            };
+            all.seen.extend(part.seen);
+            let mut wait = None;
+            let mut again = Vec::new();
+            for (at, done) in left.into_iter().zip(part.done) {
+                if let Err(RouteError::Submit(SubmitError::Overloaded { retry_after, .. })) = &done {
+                    wait = Some(*retry_after);
+                    again.push(at);
+                }
+                all.done[at] = done;
             }
+            // What is stored already is not sent again: it would be another answer.
+            let Some(retry_after) = wait else { return all.or_failed() };
+            tokio::time::sleep(retry_after).await;
+            left = again;
         }
     }
 
-    /// Ends when what the entry at `index` erased is in no file of any replica any more.
+    /// Ends when what entries erased is in no file of any replica any more.
     ///
     /// # Errors
     /// Some replica could not say so in time.
-    pub async fn scrub(&self, index: LogIndex, until: Instant) -> Result<(), String> {
+    pub async fn scrub(&self, entries: &[(u64, LogIndex)], until: Instant) -> Result<(), String> {
         let scrub = async {
-            self.store().scrub(index).await;
-            match &self.0 {
-                Kind::Alone(_) => Ok(()),
-                Kind::Grid(grid, shard) => scrub_others(grid, shard, index, until).await,
+            for (id, index) in entries {
+                let Some(store) = self.store_of(*id) else { continue };
+                store.wait_applied(*index).await;
+                store.scrub(*index).await;
+                if let Kind::Grid(grid, shards) = &self.0
+                    && let Some(shard) = shards.iter().find(|shard| shard.id() == ShardId(*id))
+                {
+                    scrub_others(grid, shard, *index, until).await?;
+                }
             }
+            Ok(())
         };
         timeout_at(until, scrub).await.unwrap_or_else(|_| Err("the time was over".into()))
     }
 
-    async fn through_leader(
-        &self,
-        grid: &Grid,
-        shard: &HostedShard,
-        command: &Command,
-        repeat: Repeat,
-        until: Instant,
-    ) -> Result<Applied, RouteError> {
-        let mut encoded: Option<Bytes> = None;
-        // Whether some attempt may have been stored.
-        let mut sent = false;
-        let mut tried = None;
+    /// Ends when everything submitted here before is durable, applied, and in segments.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn flush(&self) -> Result<(), SubmitError> {
+        for store in self.stores() {
+            store.flush().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Ends when every view of a shard that is taken here sees all that was acknowledged before.
+async fn catch_up(grid: &Grid, shard: &HostedShard, until: Instant) -> Result<(), RouteError> {
+    let caught_up = async {
         loop {
-            if Instant::now() >= until {
-                let shard = shard.id().0;
-                return Err(if sent { RouteError::Late } else { RouteError::NoLeader { shard } });
+            let left = until.saturating_duration_since(Instant::now());
+            if let Some(index) = shard.read_index(grid.pool(), left).await {
+                return shard.store().wait_applied(index).await;
             }
-            let Some((leader, member, is_here)) = shard.leader() else {
-                let _ = timeout_at(until, another_leader(shard, None)).await;
-                continue;
-            };
-            let attempt = if is_here {
-                match timeout_at(until, shard.store().submit(command.clone())).await {
-                    Ok(submitted) => Attempt::of(submitted),
-                    Err(_) => Attempt::Unknown,
-                }
-            } else {
-                let payload = match &encoded {
-                    Some(payload) => payload.clone(),
-                    None => {
-                        let bytes =
-                            words::encode(command).map_err(|reason| RouteError::Submit(SubmitError::Refused { reason }))?;
-                        encoded.insert(bytes.into()).clone()
-                    }
-                };
-                let class = if repeat == Repeat::Safe && payload.len() > LARGE_BYTES { Class::Bulk } else { Class::Control };
-                let left = until.saturating_duration_since(Instant::now());
-                let call = Call { class, service: SUBMIT, group: shard.id().0, payload, timeout: left };
-                // A leader that answers nobody is waited for no longer than until there is another.
-                tokio::select! {
-                    reply = grid.ask(&member, call) => match reply {
-                        Ok(reply) => match words::decode::<Submitted>(&reply) {
-                            Ok(submitted) => Attempt::of(submitted.map_err(SubmitError::from)),
-                            Err(reason) => Attempt::Done(Err(SubmitError::Refused { reason })),
-                        },
-                        Err(error) if error.is_surely_undelivered() => Attempt::NotLeader,
-                        Err(_) => Attempt::Unknown,
-                    },
-                    () = another_leader(shard, Some(leader)) => Attempt::Unknown,
-                }
-            };
-            match attempt {
-                Attempt::Done(outcome) => return outcome.map_err(RouteError::Submit),
-                Attempt::NotLeader => {}
-                Attempt::Unknown if repeat == Repeat::Safe => sent = true,
-                Attempt::Unknown if Instant::now() >= until => return Err(RouteError::Late),
-                Attempt::Unknown => return Err(RouteError::Submit(SubmitError::Unknown)),
-            }
-            grid.count_retry();
-            // Who has just refused is asked again only after a while, unless there is another.
-            if tried.replace(leader) == Some(leader) || !matches!(attempt, Attempt::Unknown) {
-                let _ = timeout_at(until, tokio::time::timeout(PAUSE, another_leader(shard, Some(leader)))).await;
-            }
+            another_leader(shard, None).await;
         }
-    }
-}
-
-/// Above this a command that may be repeated travels with the bulk, so that it delays nothing urgent.
-const LARGE_BYTES: usize = 64 << 10;
-
-/// What came of one attempt.
-enum Attempt {
-    Done(Result<Applied, SubmitError>),
-    /// Nothing of it is stored.
-    NotLeader,
-    Unknown,
-}
-
-impl Attempt {
-    fn of(submitted: Result<Applied, SubmitError>) -> Self {
-        match submitted {
-            Err(SubmitError::NotLeader) => Self::NotLeader,
-            // A node that ends may have proposed it.
-            Err(SubmitError::Unknown | SubmitError::Closed) => Self::Unknown,
-            done => Self::Done(done),
-        }
-    }
-}
-
-/// Ends when another replica than this leads, as far as is known here.
-async fn another_leader(shard: &HostedShard, than: Option<sutra_replication::ReplicaId>) {
-    let is_other = |leader: Option<sutra_replication::ReplicaId>| leader.is_some() && leader != than;
-    if shard.group().wait_until(Duration::MAX, |status| is_other(status.leader)).await.is_none() {
-        // The replica is stopped: nobody is known here any more.
-        std::future::pending::<()>().await;
-    }
+    };
+    timeout_at(until, caught_up).await.map_err(|_| RouteError::NoLeader { shard: shard.id().0 })
 }

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::association::{AssociationKey, Evidence};
-use crate::concept::{Attributes, Concept, Source};
+use crate::concept::{AttributeValue, Attributes, Concept, Source};
+use crate::effects::{Delivery, Ghost, Taken};
 use crate::error::ApiError;
 use crate::http::{NamespaceSettings, OnConflict};
 use crate::id::ConceptId;
 use crate::namespace::Namespace;
+use crate::placement::PlacementKey;
 use crate::time::{Timestamp, Validity};
 use crate::vocabulary::SemanticType;
 
@@ -34,6 +36,9 @@ pub struct Command {
     pub request: Option<RequestKey>,
     /// What to do.
     pub operations: Vec<Operation>,
+    /// What the operations have to know of concepts that other shards keep, as whoever planned them saw it; in the order of the ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<Ghost>,
 }
 
 /// Recognises the repetition of a request.
@@ -68,6 +73,61 @@ pub enum Operation {
     /// Change nothing: an item of a batch that was refused before it could become an operation. Where the batch may be repeated
     /// it stands in the log, so that the repetition is answered as the first time; its outcome is [`Rejection::Refused`].
     Refuse(Box<ApiError>),
+    /// Fix the dimension of the namespace's vectors, which its first one does where there is one shard.
+    FixDimension(u32),
+    /// Remember that this was asked for, and have the shard do it whose it is.
+    Forward(Box<Operation>),
+    /// Take what operations of another shard change here.
+    Take(Box<Delivery>),
+    /// Every shard has taken the effects up to this number.
+    Delivered(u64),
+}
+
+impl Operation {
+    /// The place whose shard decides about it; `None`: any shard does.
+    pub fn place(&self, namespace: &Namespace) -> Option<PlacementKey> {
+        match self {
+            Self::Learn(learn) => Some(match &learn.concept.key {
+                Some(key) => PlacementKey::of_key(namespace, key),
+                None => PlacementKey::of_concept(learn.concept.id),
+            }),
+            Self::Associate(association) => Some(PlacementKey::of_concept(association.key.source)),
+            Self::Dissociate(key) => Some(PlacementKey::of_concept(key.source)),
+            Self::Amend(amend) => Some(PlacementKey::of_concept(amend.id)),
+            Self::Retract(id) | Self::Erase(id) => Some(PlacementKey::of_concept(*id)),
+            Self::SetNamespace(_) | Self::DropNamespace | Self::FixDimension(_) => Some(PlacementKey::of_namespace(namespace)),
+            Self::Refuse(_) | Self::Forward(_) | Self::Take(_) | Self::Delivered(_) => None,
+        }
+    }
+
+    /// About its size in bytes.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Learn(learn) => learn.weight(),
+            Self::Associate(association) => association.weight(),
+            Self::Amend(amend) => {
+                512 + attributes_weight(amend.attributes.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))))
+            }
+            Self::Forward(operation) => operation.weight(),
+            _ => 256,
+        }
+    }
+
+    /// The concepts that its associations mention, and those that it needs: another shard may keep them than the one that decides.
+    pub fn mentions(&self) -> Vec<ConceptId> {
+        let of = |association: &NewAssociation| {
+            let AssociationKey { source, target, .. } = association.key;
+            association.evidence.iter().copied().chain([source, target]).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Learn(learn) => {
+                learn.associations.iter().flat_map(of).chain(learn.targets.iter().map(|target| target.id)).collect()
+            }
+            Self::Associate(association) => of(association),
+            Self::Forward(operation) => operation.mentions(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Teaches a concept.
@@ -123,7 +183,35 @@ pub struct NewConcept {
     pub validity: Option<Validity>,
 }
 
+impl Learn {
+    /// About its size in bytes.
+    pub fn weight(&self) -> usize {
+        let associations = self.associations.iter().map(NewAssociation::weight).sum::<usize>();
+        self.concept.weight() + self.targets.iter().map(NewConcept::weight).sum::<usize>() + associations
+    }
+}
+
+impl NewAssociation {
+    fn weight(&self) -> usize {
+        200 + self.key.label.as_str().len() + 24 * self.evidence.len()
+    }
+}
+
+fn attributes_weight<'a>(attributes: impl Iterator<Item = (&'a String, &'a AttributeValue)>) -> usize {
+    let text = |value: &AttributeValue| if let AttributeValue::Text(text) = value { text.len() } else { 9 };
+    attributes.map(|(name, value)| name.len() + text(value) + 16).sum()
+}
+
 impl NewConcept {
+    /// About its size in bytes.
+    pub fn weight(&self) -> usize {
+        let source =
+            self.source.as_ref().map_or(0, |source| source.uri.len() + source.title.as_ref().map_or(0, String::len) + 64);
+        let aliases = self.aliases.iter().map(|alias| alias.len() + 8).sum::<usize>();
+        let vector = self.vector.as_ref().map_or(0, |vector| 5 * vector.len());
+        256 + self.content.len() + aliases + attributes_weight(self.attributes.iter()) + vector + source
+    }
+
     /// A concept of which only the content (in any form) and the key are known.
     pub fn bare(namespace: &Namespace, content: &str, key: Option<&str>) -> Self {
         Self {
@@ -204,6 +292,9 @@ pub struct Applied {
     pub repeated: bool,
     /// One for each operation, in order.
     pub outcomes: Vec<Result<Outcome, Rejection>>,
+    /// The number of its effects on other shards; `None`: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<u64>,
 }
 
 /// What one operation did.
@@ -254,6 +345,14 @@ pub enum Outcome {
         /// How many living concepts it held.
         concepts: u64,
     },
+    /// The shard that this place is in does it: what came of it is told where the effects that were sent are taken.
+    Forwarded(PlacementKey),
+    /// Of [`Operation::FixDimension`].
+    DimensionFixed,
+    /// Of [`Operation::Take`].
+    Taken(Box<Taken>),
+    /// Of [`Operation::Delivered`].
+    Noted,
 }
 
 /// An association as a learn request left it.
@@ -360,6 +459,35 @@ pub enum Rejection {
     /// Of [`Operation::Refuse`].
     #[error("{0}")]
     Refused(Box<ApiError>),
+    /// Something else is taught with the key just now: whether it will have the key is decided soon.
+    #[error("key {key:?} is about to name another concept")]
+    KeyBusy {
+        /// The key.
+        key: Arc<str>,
+    },
+    /// Another shard decides about it.
+    #[error("this shard does not keep what the operation is about")]
+    NotHere,
+    /// The dimension of the namespace's vectors has to be fixed first.
+    #[error("the namespace has no vectors yet")]
+    NoDimension,
+    /// Effects that come before these have not been taken.
+    #[error("effects up to {taken} of shard {origin} were taken; those after {after} can't come yet")]
+    Gap {
+        /// The shard that they come from.
+        origin: u64,
+        /// The number of the last ones that were taken.
+        taken: u64,
+        /// The number of the ones that have to be taken before.
+        after: u64,
+    },
+}
+
+impl Rejection {
+    /// Whether it says only that nobody could say yet: tried again a little later, there is an answer.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self, Self::KeyBusy { .. } | Self::NotHere | Self::NoDimension)
+    }
 }
 
 /// One of the few texts that a rejection names a part of a request by.

@@ -143,6 +143,13 @@ pub struct Concept {
     pub updated_at: Timestamp,
 }
 
+impl Concept {
+    /// Whether it is a ghost: what a shard knows of another one's concept. It has no content, which what was taught always has.
+    pub fn is_ghost(&self) -> bool {
+        self.content.is_empty()
+    }
+}
+
 impl Serialize for AttributeValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

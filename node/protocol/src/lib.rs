@@ -12,6 +12,7 @@
 //! | [`concept`], [`association`] | the two records of the graph |
 //! | [`limits`], [`error`] | the bounds, and the error that names them |
 //! | [`command`] | what a log holds, and what applying it comes to |
+//! | [`placement`], [`effects`] | what shards divide among themselves, and what one's commands change on others |
 //! | [`knowledge`] | the read trait between stored knowledge and those who think about it |
 //! | [`filter`] | the filter grammar |
 //! | [`query`] | orders, places and cursors of lists |
@@ -21,6 +22,7 @@
 pub mod association;
 pub mod command;
 pub mod concept;
+pub mod effects;
 pub mod error;
 pub mod filter;
 pub mod founding;
@@ -30,6 +32,7 @@ pub mod knowledge;
 pub mod limits;
 pub mod name;
 pub mod namespace;
+pub mod placement;
 pub mod query;
 pub mod tcp;
 pub mod time;
@@ -41,5 +44,6 @@ pub use error::{ApiError, ErrorCode};
 pub use id::ConceptId;
 pub use knowledge::{AssociationFilter, Knowledge, Step};
 pub use namespace::Namespace;
+pub use placement::{KeyRange, PlacementKey};
 pub use time::{AsOf, Timestamp, Validity};
 pub use vocabulary::{AssociationType, Direction, SemanticType};

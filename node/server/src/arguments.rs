@@ -42,7 +42,7 @@ pub(crate) struct DevFlags {
     /// Nodes of the grid: 1, 3 or 5. Those of several are node-1, node-2, …, with ports that follow one another
     #[arg(long, default_value_t = 1)]
     pub(crate) nodes: u32,
-    /// Shards of the grid; this version has one
+    /// Shards of the grid, among which the knowledge is divided; a node alone has one
     #[arg(long, default_value_t = 1)]
     pub(crate) shards: u32,
     /// Replicas of each shard; this version keeps one on every node [default: the number of nodes]

@@ -23,7 +23,8 @@ pub(crate) fn entity(content: &str) -> NewConcept {
 
 /// A command of one operation in the default namespace.
 pub(crate) fn command(operation: Operation) -> Command {
-    Command { namespace: Namespace::default(), asserted_by: "anonymous".into(), request: None, operations: vec![operation] }
+    let (namespace, operations) = (Namespace::default(), vec![operation]);
+    Command { namespace, asserted_by: "anonymous".into(), request: None, operations, foreign: Vec::new() }
 }
 
 /// A command that teaches a concept.

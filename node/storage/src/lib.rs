@@ -28,10 +28,12 @@
 //! | `directory` | an open directory whose log several replicas share |
 //! | `tenants` | what the stores of one log ask of each other |
 //! | `replica` | a store that is one of several replicas of a shard |
+//! | `abroad` | effects of one shard's commands on the others |
 //! | `clock` | record time |
 //! | `sync` | the locks of the hand-offs |
 //! | `error` | what can go wrong |
 
+mod abroad;
 mod clock;
 mod control;
 mod datadir;
@@ -62,7 +64,7 @@ pub use error::{KeepFailure, OpenError, SubmitError, ViewError};
 pub use load::WriteLogHealth;
 pub use manifest::{Configuration, ManifestError};
 pub use memory::{Hit, NearestError, Page, View};
-pub use placement::{KeyRange, Placement};
+pub use placement::Placement;
 pub use replica::{
     Checkpoint, CheckpointFile, Committed, Consensus, Cut, Fate, Incoming, IncomingFile, Progress, Proposal, blank_entry,
     checkpoint_of, configuration_entry, configuration_of,

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use sutra_disk::Disk;
 use sutra_protocol::command::{Applied, LogIndex};
 use sutra_protocol::http::NamespaceSettings;
-use sutra_protocol::{ConceptId, Namespace, Timestamp};
+use sutra_protocol::{ConceptId, KeyRange, Namespace, PlacementKey, Timestamp};
 use sutra_wal::LogPoint;
 
-use crate::memory::Counts;
+use crate::memory::{Counts, Dealings};
 
 const MAGIC: &[u8; 8] = b"SUTRAMAN";
 /// Newest version that this release reads, and the one that it writes.
@@ -33,9 +33,9 @@ pub(crate) struct Manifest {
     pub(crate) shard: u64,
     pub(crate) replica: u64,
     /// First placement key.
-    pub(crate) range_start: ConceptId,
+    pub(crate) range_start: PlacementKey,
     /// First placement key that is not in it; `None`: to the end.
-    pub(crate) range_end: Option<ConceptId>,
+    pub(crate) range_end: Option<PlacementKey>,
     /// Of the shard map that gave it this range.
     pub(crate) epoch: u64,
     /// The voters.
@@ -59,6 +59,9 @@ pub(crate) struct Manifest {
     pub(crate) scrubs: Vec<Scrub>,
     /// The next file's number.
     pub(crate) next_file: u64,
+    /// With other shards.
+    #[serde(default)]
+    pub(crate) dealings: Dealings,
 }
 
 /// Who belongs to a group, as an entry of its log said.
@@ -105,6 +108,9 @@ pub(crate) struct NamespaceEntry {
     pub(crate) scalar: Option<String>,
     pub(crate) counts: Counts,
     pub(crate) born: LogIndex,
+    /// Incarnations begin after this one.
+    #[serde(default)]
+    pub(crate) base: u64,
     /// What was before it may have been forgotten.
     pub(crate) forgotten_to: Option<Timestamp>,
     /// The segments that have a part of it, oldest first.
@@ -175,6 +181,11 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 }
 
 impl Manifest {
+    /// What the shard keeps.
+    pub(crate) fn range(&self) -> KeyRange {
+        KeyRange { start: self.range_start, end: self.range_end }
+    }
+
     /// The last entry that is in the files; `None`: there never was one.
     pub(crate) fn point(&self) -> Option<LogPoint> {
         let begun = self.applied > LogIndex(0) || self.configuration.is_some();

@@ -199,6 +199,7 @@ pub(crate) fn first(grid_id: &str, store_id: &str, placement: &Placement) -> Man
         sessions: Vec::new(),
         scrubs: Vec::new(),
         next_file: 1,
+        dealings: Default::default(),
     }
 }
 
@@ -218,6 +219,7 @@ pub(crate) fn named(disk: &dyn Disk, path: PathBuf, store_id: &str, entry: &File
 /// The state that a manifest's segments make; `folder` is where the manifest is.
 pub(crate) fn restored(folder: &Path, manifest: &Manifest, segments: &[Arc<Segment>]) -> Result<State, OpenError> {
     let mut state = State {
+        range: manifest.range(),
         sessions: crate::memory::Sessions::restore(manifest.sessions.clone()),
         scrubs: manifest.scrubs.iter().cloned().collect(),
         applied: manifest.applied,
@@ -226,11 +228,13 @@ pub(crate) fn restored(folder: &Path, manifest: &Manifest, segments: &[Arc<Segme
         clock: manifest.clock,
         ..State::default()
     };
+    manifest.dealings.clone().restore(&mut state);
     for entry in &manifest.namespaces {
         let damaged = |reason: String| ManifestError::Damaged { file: manifest::path(folder), reason };
         let mut graph = Graph::new(entry.born);
         graph.settings = entry.settings.clone();
         graph.counts = entry.counts;
+        graph.base = entry.base;
         graph.forgotten_to = entry.forgotten_to;
         graph.shape = shape(entry).map_err(damaged)?;
         let layers = entry.segments.iter().map(|id| {

@@ -15,7 +15,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use sutra_protocol::Timestamp;
-use sutra_protocol::command::{Applied, Command, LogIndex, Operation};
+use sutra_protocol::command::{Applied, Command, LogIndex};
 use sutra_wal::{AppendError, Log, Record};
 use tokio::sync::oneshot;
 
@@ -112,6 +112,9 @@ impl Reconciler {
         for item in items {
             match item {
                 Item::Command(pending) => {
+                    // What is decided with something in view comes after it.
+                    let seen = pending.command.foreign.iter().filter_map(|ghost| Some(ghost.versions.last()?.0)).max();
+                    self.clock.see(seen.unwrap_or_default());
                     batch.commands.push((self.clock.stamp((self.shared.config.wall_clock)()), pending.command));
                     batch.encoded.push(pending.encoded);
                     batch.replies.push(pending.reply);
@@ -152,7 +155,8 @@ impl Reconciler {
         let started = Instant::now();
         let mut state = State::clone(&self.shared.state.load());
         let mut answers: Vec<(Waiting, Vec<Applied>)> = Vec::new();
-        let (mut commands, mut erases) = (0, false);
+        let scrubs = state.scrubs.len();
+        let mut commands = 0;
         let mut proposed = None;
         let count = entries.len();
         for Committed { point, payload } in entries {
@@ -164,8 +168,6 @@ impl Reconciler {
             let entry: Entry = entry::decode(&payload).map_err(|error| format!("entry {} can't be read: {error}", index.0))?;
             let applied = entry.commands.iter().map(|one| state.apply(index, one.recorded_at, &one.command)).collect();
             commands += entry.commands.len();
-            erases |=
-                entry.commands.iter().any(|one| one.command.operations.iter().any(|one| matches!(one, Operation::Erase(_))));
             if let Some(words) = entry.configuration {
                 state.configuration = Some(Arc::new(Configuration { index, term: point.term, words }));
             }
@@ -179,6 +181,7 @@ impl Reconciler {
             return Err(format!("an entry could not be applied: {damage}"));
         }
         self.clock.see(state.clock);
+        let erases = state.scrubs.len() > scrubs;
         let applied = state.applied;
         let config = &self.shared.config;
         let full = state.delta_bytes() > config.delta_bytes && !state.is_frozen();
@@ -239,9 +242,12 @@ impl Reconciler {
         let counters = &self.shared.counters;
         counters.durable.store(index.0, Ordering::Relaxed);
         let durable = Instant::now();
+        let scrubs = state.scrubs.len();
         let mut applied: Vec<Option<Applied>> =
             commands.iter().map(|(recorded_at, command)| Some(state.apply(index, *recorded_at, command))).collect();
         (state.applied, state.term) = (index, TERM);
+        self.clock.see(state.clock);
+        let erases = state.scrubs.len() > scrubs;
         if let Some(damage) = state.damage() {
             self.shared.end(&format!("an entry could not be applied: {damage}"));
             return false;
@@ -256,7 +262,7 @@ impl Reconciler {
         if full {
             self.shared.keeper.ask(Work::Checkpoint);
         }
-        if commands.iter().any(|(_, command)| command.operations.iter().any(|one| matches!(one, Operation::Erase(_)))) {
+        if erases {
             self.shared.keeper.ask(Work::Scrub);
         }
         self.observe(commands.len(), started.elapsed());

@@ -11,7 +11,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use sutra_disk::{Disk, RealDisk};
 use sutra_protocol::command::{Applied, Command, LogIndex, Rejection, RequestKey};
 use sutra_protocol::http::NamespaceView;
-use sutra_protocol::{AsOf, Namespace, Timestamp};
+use sutra_protocol::{AsOf, KeyRange, Namespace, Timestamp};
 use sutra_wal::{Durability, GroupId, Log};
 use tokio::sync::{oneshot, watch};
 
@@ -23,7 +23,6 @@ use crate::keeper::{Ask, Indexer, Keeper, Work};
 use crate::load::{Load, WriteLogHealth};
 use crate::memory::{State, View};
 use crate::opening::{Opened, open};
-use crate::placement::KeyRange;
 use crate::reconciler::Reconciler;
 use crate::replica::Consensus;
 use crate::tenants::Tenants;
@@ -262,6 +261,10 @@ pub struct StoreStats {
     pub graph_inserts: u64,
     /// Erasures whose content may still be on the disk.
     pub scrubs_pending: u64,
+    /// Commands whose effects some other shard has still to take.
+    pub effects_pending: u64,
+    /// When the oldest of them was recorded.
+    pub effects_oldest: Option<Timestamp>,
     /// Why the last checkpoint or compaction failed, until one succeeds.
     pub trouble: Option<String>,
     /// How the write path is.
@@ -299,6 +302,11 @@ impl StoreStats {
             compacted_bytes: self.compacted_bytes + other.compacted_bytes,
             graph_inserts: self.graph_inserts + other.graph_inserts,
             scrubs_pending: self.scrubs_pending + other.scrubs_pending,
+            effects_pending: self.effects_pending + other.effects_pending,
+            effects_oldest: match (self.effects_oldest, other.effects_oldest) {
+                (Some(one), Some(another)) => Some(one.min(another)),
+                (one, another) => one.or(another),
+            },
             trouble: self.trouble.or(other.trouble),
             write_log: self.write_log.and(other.write_log),
             ..self
@@ -319,7 +327,7 @@ impl Store {
     /// Starts the threads over what was opened.
     pub(crate) fn start(config: StoreConfig, opened: Opened, consensus: Option<Arc<dyn Consensus>>) -> Result<Self, OpenError> {
         let Opened { home, log, tenants, manifest, segments, state } = opened;
-        let range = KeyRange { start: manifest.range_start, end: manifest.range_end };
+        let range = manifest.range();
         let (work, asked) = channel();
         let (applied, clock) = (state.applied, state.clock);
         let has_scrubs = !state.scrubs.is_empty();
@@ -390,6 +398,7 @@ impl Store {
         &self,
         command: Command,
     ) -> Result<impl Future<Output = Result<Applied, SubmitError>> + Send + 'static, SubmitError> {
+        self.check_effects(&command)?;
         let (pending, answer) = pending(command)?;
         self.check_leads()?;
         self.0.shared.write_log.admit(pending).map_err(|(error, _)| error)?;
@@ -487,6 +496,8 @@ impl Store {
             compacted_bytes: read(&counters.compacted_bytes),
             graph_inserts: read(&counters.graph_inserts),
             scrubs_pending: state.scrubs.len() as u64,
+            effects_pending: state.outbox.len() as u64,
+            effects_oldest: state.outbox.oldest().map(|effects| effects.recorded_at),
             trouble: self
                 .0
                 .shared
@@ -582,6 +593,7 @@ impl Store {
             // The sender lives as long as this store: not reached.
             std::future::pending::<()>().await;
         }
+        self.drop_effects().await;
     }
 
     /// Ends when everything submitted before is durable and applied.

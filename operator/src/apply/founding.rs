@@ -122,7 +122,8 @@ fn request(cluster: &SutraCluster, cluster_domain: &str) -> FoundRequest {
         render::peer_address(&host)
     });
     let replicas = cluster.spec.replication_factor().unsigned_abs();
-    FoundRequest { nodes: nodes.collect(), plan: Plan { shards: 1, replicas } }
+    let shards = cluster.spec.initial_shards.unwrap_or(1).unsigned_abs();
+    FoundRequest { nodes: nodes.collect(), plan: Plan { shards, replicas } }
 }
 
 /// A node that reads the file takes no line ends for a part of it.
@@ -151,6 +152,8 @@ mod tests {
         assert_eq!(asked.nodes[0], "demo-0.demo-nodes.knowledge.svc.cluster.local:7001");
         assert_eq!((asked.nodes.len(), asked.plan), (3, Plan { shards: 1, replicas: 3 }));
         assert_eq!(asked.plan.check_supported(3), Ok(()));
+        cluster.spec.initial_shards = Some(8);
+        assert_eq!(request(&cluster, "cluster.local").plan, Plan { shards: 8, replicas: 3 });
     }
 
     #[test]

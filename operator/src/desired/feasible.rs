@@ -8,6 +8,9 @@ const NODES: [i32; 3] = [1, 3, 5];
 /// Nodes of a cluster, at most.
 pub(crate) const MOST_NODES: i32 = NODES[NODES.len() - 1];
 
+/// Shards that a grid can begin with, at most.
+const MOST_SHARDS: i32 = sutra_protocol::founding::MOST_SHARDS.cast_signed();
+
 /// All of it, with the field and the bound. The schema admits these values, because later releases will carry them out.
 pub(super) fn impossible(spec: &SutraClusterSpec) -> Vec<Impossible> {
     let mut all = Vec::new();
@@ -15,8 +18,16 @@ pub(super) fn impossible(spec: &SutraClusterSpec) -> Vec<Impossible> {
     if !NODES.contains(&spec.nodes) {
         refuse("NodesUnavailable", format!("spec.nodes is {}: a cluster of this release has 1, 3 or 5 nodes", spec.nodes));
     }
-    if let Some(shards) = spec.initial_shards.filter(|shards| *shards > 1) {
-        refuse("MoreShardsUnavailable", format!("spec.initialShards is {shards}: this release keeps one shard; leave it out"));
+    match spec.initial_shards {
+        Some(shards) if shards > 1 && spec.nodes == 1 => {
+            let message = format!("spec.initialShards is {shards} and spec.nodes 1: a node alone keeps one shard; leave it out");
+            refuse("MoreShardsUnavailable", message);
+        }
+        Some(shards) if shards > MOST_SHARDS => {
+            let message = format!("spec.initialShards is {shards}: a grid of this release begins with at most {MOST_SHARDS}");
+            refuse("MoreShardsUnavailable", message);
+        }
+        _ => {}
     }
     if let Some(copies) = spec.replication_factor.filter(|copies| *copies != spec.nodes) {
         let nodes = spec.nodes;
@@ -55,16 +66,17 @@ mod tests {
         for nodes in [1, 3, 5] {
             let spec = json!({"nodes": nodes, "security": {"mode": "development"}});
             assert_eq!(reasons(spec), Vec::<&str>::new());
-            let spec =
-                json!({"nodes": nodes, "replicationFactor": nodes, "initialShards": 1, "security": {"mode": "development"}});
-            assert_eq!(reasons(spec), Vec::<&str>::new());
+            let with_shards = |shards: u32| json!({"nodes": nodes, "replicationFactor": nodes, "initialShards": shards, "security": {"mode": "development"}});
+            assert_eq!(reasons(with_shards(1)), Vec::<&str>::new());
+            let expected = if nodes == 1 { vec!["MoreShardsUnavailable"] } else { Vec::new() };
+            assert_eq!(reasons(with_shards(8)), expected);
         }
     }
 
     #[test]
     fn everything_that_is_impossible_is_told_at_once() {
         let spec = json!({
-            "nodes": 4, "replicationFactor": 3, "initialShards": 4, "security": {"mode": "production"},
+            "nodes": 4, "replicationFactor": 3, "initialShards": 4096, "security": {"mode": "production"},
             "licence": {"secretName": "sutra-licence"}, "embedding": {"provider": "local", "model": "all-MiniLM-L6-v2"},
         });
         let expected = [

@@ -36,7 +36,8 @@ fn settings(cluster: &SutraCluster) -> BTreeMap<String, Value> {
         SecurityMode::Development => settings.insert("insecure-listen".to_owned(), Value::from(true)),
         SecurityMode::Production => settings.insert("secure".to_owned(), Value::from(true)),
     };
-    if let Some(shards) = spec.initial_shards {
+    // More than one of several nodes are told to whoever founds the grid.
+    if let Some(shards) = spec.initial_shards.filter(|shards| *shards == 1 || spec.nodes == 1) {
         settings.insert("shards".to_owned(), Value::from(shards));
     }
     if let Some(embedding) = &spec.embedding {

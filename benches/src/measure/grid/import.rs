@@ -3,7 +3,6 @@
 
 use std::time::Instant;
 
-use super::ONE_SHARD;
 use crate::process::Grid;
 use crate::progress;
 use crate::report::{Goal, Recorder, Row, Unit};
@@ -11,18 +10,23 @@ use crate::setting::Setting;
 use crate::statistics::Samples;
 
 pub(crate) fn run(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<()> {
+    of_shards(setting, recorder, 1)?;
+    of_shards(setting, recorder, 4)
+}
+
+fn of_shards(setting: &Setting, recorder: &mut Recorder, shards: u32) -> anyhow::Result<()> {
     let turns = setting.scale.of(1, 5);
     let [mut times, mut everywhere] = [(); 2].map(|()| Samples::default());
     let mut counted = (0, 0);
     for turn in 1..=turns {
-        let grid = Grid::start(setting, 3)?;
+        let grid = Grid::of(setting, 3, shards)?;
         let started = Instant::now();
         let (time, report) = grid.node(grid.leader()?)?.import(setting.wordnet()?)?;
         counted = (report.concepts, report.associations);
         times.time(time);
         grid.whole()?;
         everywhere.time(started.elapsed());
-        progress::step(format_args!("turn {turn}: {:.2} s", time.as_secs_f64()));
+        progress::step(format_args!("{shards} shards, turn {turn}: {:.2} s", time.as_secs_f64()));
     }
     let sorted = times.ordered()?;
     let [min, max] = [sorted.min(), sorted.max()].map(|time| Unit::Seconds.write(time));
@@ -32,9 +36,8 @@ pub(crate) fn run(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<
         counted.1,
         Unit::Seconds.write(everywhere.median()?),
     );
-    let goal = Goal::Below(15.0);
-    recorder.row(Row::new("WordNet import, 1 shard × 3 replicas", Unit::Seconds, goal, sorted.median(), how));
-    recorder.row(Row::missing("WordNet import, 4 shards × 3 replicas", Unit::Seconds, goal, ONE_SHARD));
-    recorder.samples("import", &times);
+    let what = format!("WordNet import, {shards} {} × 3 replicas", if shards == 1 { "shard" } else { "shards" });
+    recorder.row(Row::new(what, Unit::Seconds, Goal::Below(15.0), sorted.median(), how));
+    recorder.samples(format!("import, {shards} shards"), &times);
     Ok(())
 }

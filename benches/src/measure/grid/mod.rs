@@ -20,8 +20,8 @@ mod reads;
 mod rebuild;
 mod writes;
 
-/// Why a figure of several shards is missing.
-const ONE_SHARD: &str = "this version keeps one shard, with a replica on every node";
+/// Why a figure of fewer replicas is missing.
+const REPLICA_EVERYWHERE: &str = "this version keeps a replica of each shard on every node";
 
 /// The quick ones first.
 pub(super) const ALL: &[Measurement] = &[

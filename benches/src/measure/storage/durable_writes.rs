@@ -129,7 +129,13 @@ fn commands(generator: &Generator, first: usize, count: usize) -> Vec<Command> {
         let concept = generator.concept(index);
         let learn = Learn { concept, on_conflict: None, targets: Vec::new(), associations: Vec::new() };
         let operations = vec![Operation::Learn(Box::new(learn))];
-        Command { namespace: generator.namespace().clone(), asserted_by: "ward 7".into(), request: None, operations }
+        Command {
+            namespace: generator.namespace().clone(),
+            asserted_by: "ward 7".into(),
+            request: None,
+            operations,
+            foreign: Vec::new(),
+        }
     };
     (first..first + count).map(command).collect()
 }

@@ -245,7 +245,8 @@ fn taught(content: &str, vector: Arc<[f32]>) -> NewConcept {
 async fn submit(store: &Store, concept: NewConcept) -> anyhow::Result<()> {
     let learn = Learn { concept, on_conflict: None, targets: Vec::new(), associations: Vec::new() };
     let operations = vec![Operation::Learn(Box::new(learn))];
-    let command = Command { namespace: Namespace::default(), asserted_by: "ward 7".into(), request: None, operations };
+    let command =
+        Command { namespace: Namespace::default(), asserted_by: "ward 7".into(), request: None, operations, foreign: Vec::new() };
     let applied = store.submit(command).await.context("write")?;
     match applied.outcomes.into_iter().find_map(Result::err) {
         Some(refused) => Err(refused.into()),

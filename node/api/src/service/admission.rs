@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
+use sutra_grid::View;
 use sutra_protocol::{ApiError, AsOf, Namespace, Timestamp};
-use sutra_storage::View;
 
 use super::fault::{self, Fate};
 use super::pinned::Pinned;
-use super::{Caller, Read, SHARD, Service};
+use super::{Caller, Read, Service};
 
 /// Bounds how many heavy reads run at once, so that they neither crowd out the runtime's blocking threads nor each other's caches.
 #[derive(Clone, Debug)]
@@ -31,12 +31,11 @@ impl Service {
             return Err(fault::deadline(Fate::None));
         }
         for (shard, index) in caller.token.iter().flat_map(super::Token::positions) {
-            if shard != SHARD {
+            let reached = timeout_at(caller.deadline, self.router.wait_applied(shard, index)).await;
+            if !reached.map_err(|_| fault::not_reached())? {
                 let message = format!("Sutra-Token names shard {shard}, which this grid does not have");
                 return Err(ApiError::invalid("Sutra-Token", message));
             }
-            let reached = timeout_at(caller.deadline, self.store.wait_applied(index)).await;
-            reached.map_err(|_| fault::not_reached())?;
         }
         let fresh =
             if caller.strong { self.router.catch_up(caller.deadline).await } else { self.router.settle(caller.deadline).await };
@@ -52,15 +51,15 @@ impl Service {
 
     /// The state that a read asks for.
     pub(super) fn pin(&self, read: &Read) -> Result<Pinned, ApiError> {
-        let valid_at = read.valid_at.unwrap_or_else(|| self.store.now());
+        let valid_at = read.valid_at.unwrap_or_else(|| self.router.now());
         let as_of = AsOf { valid_at: Some(valid_at), known_at: read.known_at };
-        self.store.view(&read.namespace, as_of).map(Pinned::new).map_err(|error| fault::view(&error))
+        self.router.view(&read.namespace, as_of).map(Pinned::new).map_err(|error| fault::view(&error))
     }
 
     /// The state that names in a write are looked up in, and an export is made of: all that is recorded, whenever it holds.
     pub(super) fn recorded(&self, namespace: &Namespace, known_at: Option<Timestamp>) -> Result<Pinned, ApiError> {
         let as_of = AsOf { valid_at: None, known_at };
-        self.store.view(namespace, as_of).map(Pinned::new).map_err(|error| fault::view(&error))
+        self.router.view(namespace, as_of).map(Pinned::new).map_err(|error| fault::view(&error))
     }
 
     /// The state that the write at `recorded_at` made, or the newest where the namespace does not keep its history for so long.

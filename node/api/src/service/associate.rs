@@ -13,7 +13,7 @@ impl Service {
     /// `invalid_argument`, `not_found` (an end, a statement), `conflict` (an ambiguous name), and what every write may meet.
     pub async fn associate(&self, caller: &Caller, request: AssociateRequest) -> Result<Written<AssociateResponse>, ApiError> {
         let (done, _) = self.do_one(caller, Deed::Associate(Box::new(request))).await?;
-        let token = self.token(caller, done.index);
+        let token = self.token(caller, &done);
         Ok(Written { body: render::associated(done)?, token })
     }
 }

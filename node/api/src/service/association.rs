@@ -1,9 +1,9 @@
 //! One association between two concepts.
 
+use sutra_grid::View;
 use sutra_learning::{Overlay, Planner};
 use sutra_protocol::http::ConceptRef;
 use sutra_protocol::{ApiError, Association, AssociationFilter, ConceptId, Direction, Knowledge};
-use sutra_storage::View;
 
 use super::{Caller, Read, Service, fault};
 

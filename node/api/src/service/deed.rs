@@ -1,11 +1,11 @@
 //! A write that names concepts: what a batch holds, and what a single request is.
 
+use sutra_grid::View;
 use sutra_learning::{Planner, Refusal};
 use sutra_protocol::command::{Operation, Rejection};
 use sutra_protocol::http::{AssociateRequest, ConceptRef, DissociateRequest, LearnRequest};
 use sutra_protocol::limits::Violation;
 use sutra_protocol::{ConceptId, Namespace};
-use sutra_storage::View;
 
 /// A write that names concepts.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,27 +5,37 @@
 //! [`Operation::Refuse`]: outcomes and items then match one to one, and a repetition is answered from the remembered outcomes
 //! alone, whatever was taught or retracted in between.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use sutra_grid::View;
 use sutra_learning::{Overlay, Planner};
-use sutra_protocol::command::{Applied, Operation, RequestKey};
-use sutra_protocol::{ApiError, Namespace, limits};
+use sutra_protocol::command::{Learn, NewConcept, Operation, RequestKey};
+use sutra_protocol::{ApiError, ConceptId, Knowledge, Namespace, limits};
+use tokio::time::Instant;
 
 use super::deed::Deed;
 use super::fault;
-use super::submit::{self, Done};
-use super::{Caller, SHARD, Service, Token};
+use super::submit::{self, Done, NotDone};
+use super::{Caller, Service, Token};
 
 /// How often names are looked up before a vanished concept is reported.
 const ATTEMPTS: u32 = 4;
 /// Looking up more names than this at once would hold up the other requests of a runtime thread.
 const NAMES_INLINE: usize = 2_000;
 
+/// How long to wait before something is tried again that somebody else is deciding about: at first, and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(320)];
+
 /// A write, or why it was refused.
 type Item = Result<Deed, ApiError>;
 
-/// The operations of one attempt, each with the item that it is for.
+/// The operations of one wave, each with the item that it is for.
 type Planned = Vec<(usize, Result<Operation, ApiError>)>;
+
+/// A wave, and the items that wait for it.
+type Wave = (Planned, Vec<usize>);
 
 impl Service {
     /// Does one thing.
@@ -78,7 +88,7 @@ impl Service {
             };
             for (at, result) in places.into_iter().zip(done) {
                 if let Ok(done) = &result {
-                    token = token.merge(&Token::at(SHARD, done.index));
+                    token = token.merge(&Token::of(done.seen.iter().copied()));
                 }
                 results[at] = Some((namespace.clone(), result));
             }
@@ -87,6 +97,8 @@ impl Service {
     }
 
     /// Does `items` in one namespace. `alone`: there is one, whose refusal is the whole request's.
+    ///
+    /// Where there are several shards it goes in waves: an item that names what an earlier one teaches waits until that is so.
     async fn do_in(
         &self,
         caller: &Caller,
@@ -97,14 +109,22 @@ impl Service {
         let items = Arc::new(items);
         let mut results: Vec<Option<Result<Done, ApiError>>> = items.iter().map(|_| None).collect();
         let mut pending: Vec<usize> = (0..items.len()).collect();
-        for attempt in 0..ATTEMPTS {
-            let request = caller.request.as_ref().map(|request| of_attempt(request, attempt));
-            let (places, applied) = match self.remembered(namespace, request.as_ref())? {
-                Some(applied) => (pending, applied),
+        // How often each was looked up in vain.
+        let mut setbacks: Vec<u32> = vec![0; items.len()];
+        let mut pause = PAUSES[0];
+        for wave in 0.. {
+            let request = caller.request.as_ref().map(|request| of_wave(request, wave));
+            let (places, outcomes) = match self.remembered(caller, namespace, request.as_ref()).await? {
+                Some(outcomes) => {
+                    let later = pending.split_off(outcomes.len().min(pending.len()));
+                    (std::mem::replace(&mut pending, later), outcomes)
+                }
                 None => {
+                    let (planned, later) = self.plan(namespace, &items, pending).await?;
+                    pending = later;
                     let mut places = Vec::new();
                     let mut operations = Vec::new();
-                    for (at, planned) in self.plan(namespace, &items, pending).await? {
+                    for (at, planned) in planned {
                         match planned {
                             Ok(operation) => {
                                 places.push(at);
@@ -118,40 +138,91 @@ impl Service {
                             Err(error) => results[at] = Some(Err(error)),
                         }
                     }
-                    if operations.is_empty() {
+                    if operations.is_empty() && pending.is_empty() {
                         break;
                     }
-                    match self.submit(caller, submit::command(caller, namespace, request, operations)).await {
-                        Ok(applied) => (places, applied),
-                        Err(error) if attempt == 0 => return Err(error),
+                    if operations.is_empty() {
+                        continue;
+                    }
+                    let submitted = match self.teach_named(caller, namespace, &mut operations).await {
+                        Ok(()) => self.submit(caller, submit::command(caller, namespace, request, operations)).await,
+                        Err(error) => Err(error),
+                    };
+                    match submitted {
+                        Ok(outcomes) => (places, outcomes),
+                        Err(error) if wave == 0 => return Err(error),
                         Err(error) => {
-                            places.into_iter().for_each(|at| results[at] = Some(Err(error.clone())));
+                            let lost = places.into_iter().chain(std::mem::take(&mut pending));
+                            lost.for_each(|at| results[at] = Some(Err(error.clone())));
                             break;
                         }
                     }
                 }
             };
-            pending = Vec::new();
-            let Applied { index, recorded_at, outcomes, .. } = applied;
+            let mut again = Vec::new();
+            let mut is_undecided = false;
             for (at, outcome) in places.into_iter().zip(outcomes) {
                 results[at] = match (outcome, &items[at]) {
-                    (Ok(outcome), _) => Some(Ok(Done { outcome, index, recorded_at })),
-                    (Err(rejection), Ok(deed)) if attempt + 1 < ATTEMPTS && deed.may_retry(&rejection) => {
-                        pending.push(at);
+                    (Ok(done), _) => Some(Ok(done)),
+                    // Whoever is deciding does so soon.
+                    (Err(NotDone::Rejected(rejection)), Ok(_))
+                        if rejection.is_undecided() && Instant::now() + pause < caller.deadline =>
+                    {
+                        is_undecided = true;
+                        again.push(at);
                         None
                     }
-                    (Err(rejection), _) => Some(Err(fault::rejection(&rejection))),
+                    (Err(NotDone::Rejected(rejection)), Ok(deed))
+                        if setbacks[at] + 1 < ATTEMPTS && deed.may_retry(&rejection) =>
+                    {
+                        setbacks[at] += 1;
+                        again.push(at);
+                        None
+                    }
+                    (Err(not_done), _) => Some(Err(not_done.into())),
                 };
             }
+            again.append(&mut pending);
+            pending = again;
             if pending.is_empty() {
                 break;
+            }
+            if is_undecided {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSES[1]);
             }
         }
         let missing = || Err(fault::internal("a write has no outcome"));
         Ok(results.into_iter().map(|result| result.unwrap_or_else(missing)).collect())
     }
 
-    async fn plan(&self, namespace: &Namespace, items: &Arc<Vec<Item>>, pending: Vec<usize>) -> Result<Planned, ApiError> {
+    /// Where there are several shards, teaches the concepts with a key that operations need, each for itself: only the key's shard can say
+    /// whether they may have it. Taught again they change nothing.
+    async fn teach_named(&self, caller: &Caller, namespace: &Namespace, operations: &mut [Operation]) -> Result<(), ApiError> {
+        if self.router.shard_count() == 1 {
+            return Ok(());
+        }
+        let mut named = Vec::new();
+        for operation in operations.iter_mut() {
+            if let Operation::Learn(learn) = operation {
+                let (keyed, others) = std::mem::take(&mut learn.targets).into_iter().partition(|target| target.key.is_some());
+                learn.targets = others;
+                let keyed: Vec<NewConcept> = keyed;
+                named.extend(keyed.into_iter().map(|concept| {
+                    let (targets, associations) = (Vec::new(), Vec::new());
+                    Operation::Learn(Box::new(Learn { concept, on_conflict: None, targets, associations }))
+                }));
+            }
+        }
+        if !named.is_empty() {
+            for outcome in self.submit(caller, submit::command(caller, namespace, None, named)).await? {
+                outcome.map_err(ApiError::from)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn plan(&self, namespace: &Namespace, items: &Arc<Vec<Item>>, pending: Vec<usize>) -> Result<Wave, ApiError> {
         let names: usize = pending.iter().map(|at| items[*at].as_ref().map_or(0, Deed::names)).sum();
         if names <= NAMES_INLINE {
             return self.plan_now(namespace, items, pending);
@@ -164,24 +235,56 @@ impl Service {
         })
     }
 
-    fn plan_now(&self, namespace: &Namespace, items: &[Item], pending: Vec<usize>) -> Result<Planned, ApiError> {
+    fn plan_now(&self, namespace: &Namespace, items: &[Item], pending: Vec<usize>) -> Result<Wave, ApiError> {
+        let in_waves = self.router.shard_count() > 1;
         self.recorded(namespace, None)?.read(|view| {
             let mut overlay = Overlay::default();
-            let mut plan = |at: usize| {
-                let deed = items[at].as_ref().map_err(ApiError::clone)?;
-                let planned = deed.plan(&mut Planner::new(namespace, view, &mut overlay));
-                planned.map_err(|refusal| fault::refusal(&refusal, view, &overlay))
-            };
-            Ok(pending.into_iter().map(|at| (at, plan(at))).collect())
+            let mut planned: Planned = Vec::with_capacity(pending.len());
+            // What the shards of keys say about them is not known before it is done.
+            let mut keyed = BTreeSet::new();
+            for (place, at) in pending.iter().copied().enumerate() {
+                let operation = items[at].as_ref().map_err(ApiError::clone).and_then(|deed| {
+                    let planned = deed.plan(&mut Planner::new(namespace, view, &mut overlay));
+                    planned.map_err(|refusal| fault::refusal(&refusal, view, &overlay))
+                });
+                if let Ok(operation) = &operation
+                    && in_waves
+                {
+                    if place > 0 && waits(operation, view, &keyed) {
+                        return Ok((planned, pending[place..].to_vec()));
+                    }
+                    if let Operation::Learn(learn) = operation
+                        && let Some(key) = &learn.concept.key
+                    {
+                        keyed.extend(view.keyed(key).into_iter().chain([learn.concept.id]));
+                    }
+                }
+                planned.push((at, operation));
+            }
+            Ok((planned, Vec::new()))
         })
     }
 }
 
-/// Each attempt is a request of its own to the store: repeated, the whole takes the same course as the first time.
-fn of_attempt(request: &RequestKey, attempt: u32) -> RequestKey {
-    match attempt {
+/// Whether an operation mentions what is not there yet, and is not made by itself; or what an earlier one of its wave, that goes by
+/// way of a key, may change.
+fn waits(operation: &Operation, view: &View, keyed: &BTreeSet<ConceptId>) -> bool {
+    let own: Vec<ConceptId> = match operation {
+        Operation::Learn(learn) => {
+            std::iter::once(learn.concept.id).chain(learn.targets.iter().map(|target| target.id)).collect()
+        }
+        Operation::Dissociate(key) => return keyed.contains(&key.source) || keyed.contains(&key.target),
+        _ => Vec::new(),
+    };
+    let is_early = |id: &ConceptId| keyed.contains(id) || view.concept(*id).is_none();
+    operation.mentions().iter().any(|id| !own.contains(id) && is_early(id))
+}
+
+/// Each wave is a request of its own to the store: repeated, the whole takes the same course as the first time.
+fn of_wave(request: &RequestKey, wave: u32) -> RequestKey {
+    match wave {
         0 => request.clone(),
-        // No header and no field can hold this character, so no caller's key is another's attempt.
-        _ => RequestKey { key: format!("{}\u{0}{attempt}", request.key), digest: request.digest },
+        // No header and no field can hold this character, so no caller's key is another's wave.
+        _ => RequestKey { key: format!("{}\u{0}{wave}", request.key), digest: request.digest },
     }
 }

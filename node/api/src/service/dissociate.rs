@@ -14,7 +14,7 @@ impl Service {
     /// meet.
     pub async fn dissociate(&self, caller: &Caller, request: DissociateRequest) -> Result<Written<DissociateResponse>, ApiError> {
         let (done, _) = self.do_one(caller, Deed::Dissociate(Box::new(request))).await?;
-        let token = self.token(caller, done.index);
+        let token = self.token(caller, &done);
         Ok(Written { body: render::dissociated(done)?, token })
     }
 }

@@ -21,16 +21,17 @@ impl Service {
         namespace: &Namespace,
         id: ConceptId,
     ) -> Result<Written<DeleteResponse>, ApiError> {
-        let Done { outcome, index, recorded_at } = self.once(caller, namespace, Operation::Erase(id)).await?;
-        let Outcome::Erased { associations } = outcome else { return Err(unexpected(&outcome)) };
-        self.scrubbed(caller, index).await?;
+        let done = self.once(caller, namespace, Operation::Erase(id)).await?;
+        let Done { index, recorded_at, .. } = done;
+        let Outcome::Erased { associations } = done.outcome else { return Err(unexpected(&done.outcome)) };
+        self.scrubbed(caller, &done.seen).await?;
         let body = DeleteResponse { deleted: true, index, recorded_at, retracted: associations };
-        Ok(Written { body, token: self.token(caller, index) })
+        Ok(Written { body, token: self.token(caller, &done) })
     }
 
-    /// Ends when no file of any node holds what was erased up to `index`.
-    async fn scrubbed(&self, caller: &Caller, index: LogIndex) -> Result<(), ApiError> {
-        self.router.scrub(index, caller.deadline).await.map_err(|reason| {
+    /// Ends when no file of any node holds what was erased up to these entries of each shard.
+    async fn scrubbed(&self, caller: &Caller, entries: &[(u64, LogIndex)]) -> Result<(), ApiError> {
+        self.router.scrub(entries, caller.deadline).await.map_err(|reason| {
             tracing::warn!(reason, "what was erased has not left every file yet");
             fault::not_scrubbed()
         })

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use sutra_grid::View;
 use sutra_protocol::http::{AssociateRequest, ConceptRef};
 use sutra_protocol::{
     ApiError, Association, AssociationKey, Attributes, Concept, ConceptId, Ground, Knowledge, SemanticType, Source, Timestamp,
     association, limits,
 };
-use sutra_storage::View;
 
 use super::pinned::Pinned;
 use super::{Caller, Read, Service};
@@ -44,8 +44,8 @@ impl Service {
 
 impl Exporter {
     /// The same lines from a view that was taken without a service.
-    pub fn of(view: View) -> Self {
-        Self { state: Pinned::new(view) }
+    pub fn of(view: sutra_storage::View) -> Self {
+        Self { state: Pinned::new(View::whole(view)) }
     }
 
     /// Writes every line to `out`, at its pace: call it from a blocking thread. No line is held as text, however long it is; none is

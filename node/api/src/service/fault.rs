@@ -2,10 +2,11 @@
 
 use serde_json::json;
 use sutra_grid::RouteError;
+use sutra_grid::View;
 use sutra_learning::{Overlay, Refusal};
 use sutra_protocol::command::Rejection;
 use sutra_protocol::{ApiError, ConceptId, ErrorCode, Knowledge};
-use sutra_storage::{KeepFailure, NearestError, SubmitError, View, ViewError};
+use sutra_storage::{KeepFailure, NearestError, SubmitError, ViewError};
 
 /// Whether a request that failed on time may have been stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,9 @@ pub(super) fn route(error: &RouteError) -> ApiError {
     match error {
         RouteError::Submit(error) => submit(error),
         RouteError::Late => deadline(Fate::Unknown),
+        RouteError::Pending => {
+            ApiError::new(ErrorCode::DeadlineExceeded, error.to_string()).with_details(json!({ "outcome": "pending" }))
+        }
         RouteError::NoLeader { .. } => {
             ApiError::new(ErrorCode::Unavailable, error.to_string()).with_details(json!({ "outcome": Fate::None.as_str() }))
         }
@@ -131,6 +135,10 @@ pub(super) fn rejection(rejection: &Rejection) -> ApiError {
         Rejection::KeyReused => ApiError::conflict(message).with_param("Idempotency-Key"),
         Rejection::NoNamespace { .. } => ApiError::not_found(message).with_param("namespace"),
         Rejection::Refused(error) => ApiError::clone(error),
+        // Tried again as long as there was time.
+        Rejection::KeyBusy { .. } | Rejection::NotHere | Rejection::NoDimension | Rejection::Gap { .. } => {
+            ApiError::new(ErrorCode::Unavailable, message).with_details(json!({ "outcome": Fate::None.as_str() }))
+        }
     }
 }
 

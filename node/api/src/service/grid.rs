@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use sutra_grid::{Grid, GridMap, HostedShard, NodeNumbers, NodeStatus, ReplicaRecord, ShardId};
+use sutra_protocol::KeyRange;
 use sutra_protocol::http::{GridNode, GridReplica, GridResponse, GridShard, ShardHealth};
-use sutra_storage::{KeyRange, Store, StoreStats};
+use sutra_storage::{Store, StoreStats};
 
 use super::Service;
 
@@ -27,24 +28,31 @@ impl Service {
         match self.router.grid() {
             Some(grid) => grid.shards().iter().map(hosted).collect(),
             None => {
-                let leader = Some(self.config.node.clone());
-                vec![health(&self.store, Held { role: "leader", leader, lag: 0, caught_up: true })]
+                let leader = || Some(self.config.node.clone());
+                let led = |store| health(store, Held { role: "leader", leader: leader(), lag: 0, caught_up: true });
+                self.router.stores().map(led).collect()
             }
         }
     }
 
     fn alone(&self) -> GridResponse {
         let config = &self.config;
-        let problems: Vec<String> = self.store.failure().into_iter().collect();
-        let replica = GridReplica {
-            replica: 1,
-            node: config.node.clone(),
-            role: "leader".into(),
-            applied: Some(self.store.applied()),
-            lag: Some(0),
+        let problems: Vec<String> = self.router.failure().into_iter().collect();
+        let shard = |store: &Store| GridShard {
+            shard: store.shard(),
+            range_start: store.range().start.to_string(),
+            range_end: store.range().end.map(|end| end.to_string()),
+            leader: Some(config.node.clone()),
+            replicas: vec![GridReplica {
+                replica: 1,
+                node: config.node.clone(),
+                role: "leader".into(),
+                applied: Some(store.applied()),
+                lag: Some(0),
+            }],
         };
         GridResponse {
-            grid_id: self.store.grid_id(),
+            grid_id: self.router.grid_id(),
             epoch: 0,
             healthy: problems.is_empty(),
             problems,
@@ -57,13 +65,7 @@ impl Service {
                 version: Some(config.version.into()),
             }],
             meta: None,
-            shards: vec![GridShard {
-                shard: self.store.shard(),
-                range_start: self.store.range().start.to_string(),
-                range_end: self.store.range().end.map(|end| end.to_string()),
-                leader: Some(config.node.clone()),
-                replicas: vec![replica],
-            }],
+            shards: self.router.stores().map(shard).collect(),
         }
     }
 }
@@ -122,7 +124,7 @@ async fn seen(grid: &Grid) -> GridResponse {
         version: statuses.get(name.as_str()).map(|status| status.version.clone()),
     });
     let nodes = nodes.collect();
-    let meta = shard(ShardId(0), KeyRange::ALL, &map.meta, &statuses, &mut problems);
+    let meta = shard(ShardId(0), KeyRange::WHOLE, &map.meta, &statuses, &mut problems);
     let shards = map.shards.iter().map(|record| shard(record.shard, record.range(), &record.replicas, &statuses, &mut problems));
     let shards = shards.collect();
     let GridMap { grid_id, epoch, .. } = map.as_ref();

@@ -14,7 +14,7 @@ impl Service {
     /// `overloaded`, `unavailable`, `deadline_exceeded`.
     pub async fn learn(&self, caller: &Caller, request: LearnRequest) -> Result<Written<LearnResponse>, ApiError> {
         let (done, namespace) = self.do_one(caller, Deed::Learn(Box::new(request))).await?;
-        let token = self.token(caller, done.index);
+        let token = self.token(caller, &done);
         Ok(Written { body: self.learned(&namespace, done)?, token })
     }
 }

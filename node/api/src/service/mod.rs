@@ -26,7 +26,6 @@ use std::sync::atomic::AtomicBool;
 use tokio::time::Instant;
 
 use sutra_grid::Router;
-use sutra_storage::{SHARD, Store};
 
 use self::admission::Admission;
 
@@ -99,9 +98,7 @@ pub struct ServiceConfig {
 /// The operations of a node. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
-    /// This node's own.
-    store: Store,
-    /// The way to whoever leads the shard.
+    /// The way to the shards.
     router: Router,
     config: Arc<ServiceConfig>,
     admission: Admission,
@@ -113,7 +110,6 @@ impl Service {
     /// A service over a node that is open.
     pub fn new(router: Router, config: ServiceConfig) -> Self {
         Self {
-            store: router.store().clone(),
             router,
             config: Arc::new(config),
             admission: Admission::for_this_machine(),

@@ -14,7 +14,7 @@ impl Service {
     /// `deadline_exceeded`.
     pub async fn namespaces(&self, caller: &Caller) -> Result<NamespacesResponse, ApiError> {
         self.ready(caller).await?;
-        Ok(NamespacesResponse { namespaces: self.store.namespaces() })
+        Ok(NamespacesResponse { namespaces: self.router.namespaces() })
     }
 
     /// A namespace.
@@ -24,7 +24,7 @@ impl Service {
     pub async fn namespace(&self, caller: &Caller, namespace: &Namespace) -> Result<NamespaceView, ApiError> {
         self.ready(caller).await?;
         let missing = || fault::rejection(&sutra_protocol::command::Rejection::NoNamespace { namespace: namespace.clone() });
-        self.store.namespaces().into_iter().find(|view| view.name == *namespace).ok_or_else(missing)
+        self.router.namespaces().into_iter().find(|view| view.name == *namespace).ok_or_else(missing)
     }
 
     /// Creates a namespace or replaces its settings.
@@ -38,9 +38,9 @@ impl Service {
         settings: NamespaceSettings,
     ) -> Result<Written<NamespaceView>, ApiError> {
         settings.validate()?;
-        let Done { outcome, index, .. } = self.once(caller, namespace, Operation::SetNamespace(settings.clone())).await?;
-        let Outcome::NamespaceSet { .. } = outcome else { return Err(unexpected(&outcome)) };
-        let stored = self.store.namespaces().into_iter().find(|view| view.name == *namespace);
+        let done = self.once(caller, namespace, Operation::SetNamespace(settings.clone())).await?;
+        let Outcome::NamespaceSet { .. } = &done.outcome else { return Err(unexpected(&done.outcome)) };
+        let stored = self.router.namespaces().into_iter().find(|view| view.name == *namespace);
         let body = match stored {
             // What was left out of the request is as the store has it.
             Some(view) => NamespaceView {
@@ -50,7 +50,7 @@ impl Service {
             // It was dropped in between.
             None => NamespaceView { name: namespace.clone(), settings, concepts: 0, associations: 0, dimension: None },
         };
-        Ok(Written { body, token: self.token(caller, index) })
+        Ok(Written { body, token: self.token(caller, &done) })
     }
 
     /// Removes a namespace with everything in it.
@@ -58,9 +58,10 @@ impl Service {
     /// # Errors
     /// `not_found`, and what every write may meet.
     pub async fn drop_namespace(&self, caller: &Caller, namespace: &Namespace) -> Result<Written<NamespaceDropped>, ApiError> {
-        let Done { outcome, index, recorded_at } = self.once(caller, namespace, Operation::DropNamespace).await?;
-        let Outcome::NamespaceDropped { concepts } = outcome else { return Err(unexpected(&outcome)) };
+        let done = self.once(caller, namespace, Operation::DropNamespace).await?;
+        let Done { index, recorded_at, .. } = done;
+        let Outcome::NamespaceDropped { concepts } = done.outcome else { return Err(unexpected(&done.outcome)) };
         let body = NamespaceDropped { deleted: true, concepts, index, recorded_at };
-        Ok(Written { body, token: self.token(caller, index) })
+        Ok(Written { body, token: self.token(caller, &done) })
     }
 }

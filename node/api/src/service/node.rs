@@ -54,7 +54,7 @@ impl Service {
         InfoResponse {
             version: config.version.into(),
             node: config.node.clone(),
-            grid_id: self.store.grid_id(),
+            grid_id: self.router.grid_id(),
             shards: self.router.grid().map_or(1, |grid| u32::try_from(grid.map().borrow().shards.len()).unwrap_or(u32::MAX)),
             embedder: config.embedder.clone(),
             edition: config.edition.clone(),
@@ -67,7 +67,7 @@ impl Service {
 
     /// How the node is. A store that is open serves; opening it comes before the service, so nobody sees `starting`.
     pub fn health(&self) -> HealthResponse {
-        let reason = self.store.failure();
+        let reason = self.router.failure();
         let status = match (&reason, self.draining.load(Ordering::Relaxed)) {
             (Some(_), _) => "failed",
             (None, true) => "draining",
@@ -81,7 +81,7 @@ impl Service {
         HealthDetail {
             health: self.health(),
             node: self.config.node.clone(),
-            grid_id: self.store.grid_id(),
+            grid_id: self.router.grid_id(),
             version: self.config.version.into(),
             shards: self.replicas(),
         }
@@ -93,8 +93,11 @@ impl Service {
     /// `unavailable`, `deadline_exceeded`.
     pub async fn flush(&self, caller: &Caller) -> Result<(), ApiError> {
         let flush = async {
-            self.store.flush().await.map_err(|error| fault::submit(&error))?;
-            self.store.checkpoint().await.map_err(|error| fault::keep(&error))
+            self.router.flush().await.map_err(|error| fault::submit(&error))?;
+            for store in self.router.stores() {
+                store.checkpoint().await.map_err(|error| fault::keep(&error))?;
+            }
+            Ok(())
         };
         timeout_at(caller.deadline, flush).await.unwrap_or_else(|_| Err(fault::deadline(Fate::None)))
     }
@@ -107,7 +110,7 @@ impl Service {
     /// Whether new clients should come here: open, healthy and not draining (`/readyz`).
     pub fn is_ready(&self) -> bool {
         let in_place = self.router.grid().is_none_or(sutra_grid::Grid::has_caught_up);
-        !self.draining.load(Ordering::Relaxed) && self.store.failure().is_none() && in_place
+        !self.draining.load(Ordering::Relaxed) && self.router.failure().is_none() && in_place
     }
 
     fn uptime_seconds(&self) -> f64 {

@@ -35,7 +35,7 @@ impl Service {
         let then = self.recorded_then(namespace, done.recorded_at)?;
         // What happened to the concept since is not part of this answer, though a repetition may know of it.
         let body = then.read(|view| Ok(ConceptView { retracted_at: None, ..render::concept(concept, view) }))?;
-        Ok(Written { body, token: self.token(caller, done.index) })
+        Ok(Written { body, token: self.token(caller, &done) })
     }
 }
 

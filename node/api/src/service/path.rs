@@ -23,7 +23,9 @@ impl Service {
             let found = find_paths(view, start, end, &query(request), &Budget::until(&over));
             let paths: Vec<_> = found.paths.iter().map(|path| path_view(view, path)).collect();
             let elapsed_ms = clock.elapsed_ms();
-            Ok(PathResponse { found: !paths.is_empty(), paths, shards_accessed: 1, elapsed_ms, partial: !found.complete })
+            // Where it begins where it ends, the shard of that concept was asked.
+            let shards_accessed = view.shards_walked().max(1) as u32;
+            Ok(PathResponse { found: !paths.is_empty(), paths, shards_accessed, elapsed_ms, partial: !found.complete })
         })
         .await
     }

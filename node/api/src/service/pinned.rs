@@ -4,8 +4,8 @@
 //! with nothing, and the view remembers the damage. [`Pinned`] is the only way to a view, and it hands out no answer of a view that
 //! met damage: an operation can't forget to look.
 
+use sutra_grid::View;
 use sutra_protocol::ApiError;
-use sutra_storage::View;
 
 use super::fault;
 

@@ -1,13 +1,13 @@
 //! Stored knowledge as the interfaces show it.
 
+use sutra_grid::View;
 use sutra_protocol::command::{LearnedAssociation, Outcome};
 use sutra_protocol::http::{AssociateResponse, ConceptView, DissociateResponse, LearnResponse, LearnedAssociationView};
 use sutra_protocol::{ApiError, Association, Concept, ConceptId, Knowledge, Namespace};
 use sutra_reasoning::view::evidence_views;
-use sutra_storage::View;
 
+use super::Service;
 use super::submit::{Done, unexpected};
-use super::{SHARD, Service};
 
 /// A concept as `view` sees it.
 pub(super) fn concept(concept: &Concept, view: &View) -> ConceptView {
@@ -41,7 +41,7 @@ impl Service {
     /// The answer to a learn request. Made from what was applied and from the state at that time, so that a repeated request
     /// gets the same one.
     pub(super) fn learned(&self, namespace: &Namespace, done: Done) -> Result<LearnResponse, ApiError> {
-        let Done { outcome, index, recorded_at } = done;
+        let Done { outcome, shard, index, recorded_at, .. } = done;
         let Outcome::Learned { id, created, semantic_type, associations } = outcome else { return Err(unexpected(&outcome)) };
         let associations = if associations.is_empty() {
             Vec::new()
@@ -49,7 +49,7 @@ impl Service {
             self.recorded_then(namespace, recorded_at)?
                 .read(|view| Ok(associations.into_iter().map(|association| learned_association(association, view)).collect()))?
         };
-        Ok(LearnResponse { id, created, shard: SHARD, index, recorded_at, semantic_type, associations })
+        Ok(LearnResponse { id, created, shard, index, recorded_at, semantic_type, associations })
     }
 }
 
@@ -62,7 +62,7 @@ fn learned_association(learned: LearnedAssociation, view: &View) -> LearnedAssoc
         source: key.source,
         source_content: content(key.source, view),
         target: key.target,
-        target_content: target_content.to_string(),
+        target_content: if target_content.is_empty() { content(key.target, view) } else { target_content.to_string() },
         kind: key.kind,
         label: key.label.to_string(),
         confidence,
@@ -72,14 +72,14 @@ fn learned_association(learned: LearnedAssociation, view: &View) -> LearnedAssoc
 
 /// The answer to an associate request.
 pub(super) fn associated(done: Done) -> Result<AssociateResponse, ApiError> {
-    let Done { outcome, index, recorded_at } = done;
+    let Done { outcome, shard, index, recorded_at, .. } = done;
     let Outcome::Associated { created, confidence } = outcome else { return Err(unexpected(&outcome)) };
-    Ok(AssociateResponse { shard: SHARD, index, recorded_at, created, confidence })
+    Ok(AssociateResponse { shard, index, recorded_at, created, confidence })
 }
 
 /// The answer to a dissociate request.
 pub(super) fn dissociated(done: Done) -> Result<DissociateResponse, ApiError> {
-    let Done { outcome, index, recorded_at } = done;
+    let Done { outcome, index, recorded_at, .. } = done;
     let Outcome::Dissociated { deleted } = outcome else { return Err(unexpected(&outcome)) };
     Ok(DissociateResponse { deleted, index, recorded_at })
 }

@@ -18,9 +18,10 @@ impl Service {
         namespace: &Namespace,
         id: ConceptId,
     ) -> Result<Written<DeleteResponse>, ApiError> {
-        let Done { outcome, index, recorded_at } = self.once(caller, namespace, Operation::Retract(id)).await?;
-        let Outcome::Retracted { associations } = outcome else { return Err(unexpected(&outcome)) };
+        let done = self.once(caller, namespace, Operation::Retract(id)).await?;
+        let Done { index, recorded_at, .. } = done;
+        let Outcome::Retracted { associations } = done.outcome else { return Err(unexpected(&done.outcome)) };
         let body = DeleteResponse { deleted: true, index, recorded_at, retracted: associations };
-        Ok(Written { body, token: self.token(caller, index) })
+        Ok(Written { body, token: self.token(caller, &done) })
     }
 }

@@ -11,17 +11,13 @@ use sutra_protocol::command::LogIndex;
 use sutra_protocol::{ApiError, limits};
 
 /// The first byte of every token: how the rest is to be read.
-const VERSION: u8 = 1;
-/// What one position takes.
-const POSITION_BYTES: usize = 16;
-/// Positions that fit into [`limits::TOKEN_BYTES`] of base64.
-const POSITIONS: usize = (limits::TOKEN_BYTES / 4 * 3 - 1) / POSITION_BYTES;
+const VERSION: u8 = 2;
 
 /// What a caller has written or seen: a position in the log of each shard it met. Opaque to callers; a read that carries it
 /// sees everything up to these positions.
 ///
-/// Written as base64url without padding over a version byte and, per shard in rising order, its number and index as big-endian
-/// `u64`s: at most 2 KiB of text.
+/// Written as base64url without padding over a version byte and, per shard in rising order, by how much its number is above the one
+/// before, and its index, both as LEB128: at most 2 KiB of text for the most shards that a grid has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Token {
     positions: BTreeMap<u64, LogIndex>,
@@ -30,7 +26,17 @@ pub struct Token {
 impl Token {
     /// The token of one position.
     pub fn at(shard: u64, index: LogIndex) -> Self {
-        Self { positions: BTreeMap::from([(shard, index)]) }
+        Self::of([(shard, index)])
+    }
+
+    /// The token of these positions: of each shard the greatest.
+    pub fn of(positions: impl IntoIterator<Item = (u64, LogIndex)>) -> Self {
+        let mut token = Self::default();
+        for (shard, index) in positions {
+            let held = token.positions.entry(shard).or_default();
+            *held = (*held).max(index);
+        }
+        token
     }
 
     /// The position in `shard`'s log, if the token names the shard.
@@ -56,11 +62,13 @@ impl Token {
 
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = Vec::with_capacity(1 + POSITION_BYTES * self.positions.len());
+        let mut bytes = Vec::with_capacity(1 + 6 * self.positions.len());
         bytes.push(VERSION);
+        let mut before = 0;
         for (shard, index) in self.positions() {
-            bytes.extend_from_slice(&shard.to_be_bytes());
-            bytes.extend_from_slice(&index.0.to_be_bytes());
+            write(&mut bytes, shard - before);
+            write(&mut bytes, index.0);
+            before = shard;
         }
         f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
     }
@@ -77,26 +85,51 @@ impl FromStr for Token {
             return Err(ApiError::invalid("Sutra-Token", message));
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed())?;
-        let (&VERSION, rest) = bytes.split_first().ok_or_else(malformed)? else { return Err(malformed()) };
-        let (pairs, []) = rest.as_chunks::<POSITION_BYTES>() else { return Err(malformed()) };
+        let (&VERSION, mut rest) = bytes.split_first().ok_or_else(malformed)? else { return Err(malformed()) };
         let mut positions = BTreeMap::new();
-        for pair in pairs {
-            let (shard, index) = split(pair);
+        let mut before = 0_u64;
+        while !rest.is_empty() {
+            let (more, index) = read(&mut rest).zip(read(&mut rest)).ok_or_else(malformed)?;
+            let shard = before.checked_add(more).ok_or_else(malformed)?;
             if positions.insert(shard, LogIndex(index)).is_some() {
                 return Err(malformed());
             }
+            before = shard;
         }
-        if positions.is_empty() || positions.len() > POSITIONS { Err(malformed()) } else { Ok(Self { positions }) }
+        if positions.is_empty() { Err(malformed()) } else { Ok(Self { positions }) }
     }
 }
 
-fn split(pair: &[u8; POSITION_BYTES]) -> (u64, u64) {
-    let both = u128::from_be_bytes(*pair);
-    ((both >> 64) as u64, both as u64)
+/// Appends a number: seven bits a byte, the lowest first, the eighth bit says that more follow.
+fn write(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+/// Takes a number off the front; none if it ends early or says more than 64 bits.
+fn read(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.split_off_first()?;
+        let bits = u64::from(byte & 0x7f);
+        if bits << shift >> shift != bits {
+            return None;
+        }
+        value |= bits << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
+    use sutra_protocol::founding::MOST_SHARDS;
+
     use super::*;
 
     #[test]
@@ -108,18 +141,38 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_token_fits_its_bound() {
-        let token = (0..POSITIONS as u64).fold(Token::default(), |token, shard| token.merge(&Token::at(shard, LogIndex(1))));
+    fn the_token_of_a_grid_of_the_most_shards_fits_its_bound_for_as_long_as_anybody_writes() {
+        // A million entries a second in each shard, for fifty days.
+        let positions = (1..=u64::from(MOST_SHARDS)).map(|shard| (shard, LogIndex((1 << 42) - shard)));
+        let token = Token::of(positions);
         let text = token.to_string();
-        assert!(text.len() <= limits::TOKEN_BYTES);
+        assert!(text.len() <= limits::TOKEN_BYTES, "{}", text.len());
         assert_eq!(text.parse(), Ok(token));
     }
 
     #[test]
     fn anything_else_is_an_invalid_argument() {
-        let twice = URL_SAFE_NO_PAD.encode([&[VERSION][..], &[0; 32]].concat());
-        let newer = URL_SAFE_NO_PAD.encode([&[VERSION + 1][..], &[0; 16]].concat());
-        for bad in ["", "AQ", "AQ==", "not a token", "AQAAAA", &twice, &newer, &"A".repeat(limits::TOKEN_BYTES + 1)] {
+        let text = |version: u8, rest: &[u8]| URL_SAFE_NO_PAD.encode([&[version], rest].concat());
+        let twice = text(VERSION, &[3, 7, 0, 7]);
+        let newer = text(VERSION + 1, &[3, 7]);
+        let none = text(VERSION, &[]);
+        let halved = [text(VERSION, &[3]), text(VERSION, &[3, 0x80])];
+        let wide = text(VERSION, &[&[3][..], &[0xff; 9], &[2]].concat());
+        let beyond = text(VERSION, &[&[0xff; 9][..], &[1, 7, 1, 7]].concat());
+        for bad in [
+            "",
+            "AQ",
+            "AQ==",
+            "not a token",
+            &twice,
+            &newer,
+            &none,
+            &halved[0],
+            &halved[1],
+            &wide,
+            &beyond,
+            &"A".repeat(limits::TOKEN_BYTES + 1),
+        ] {
             let error = bad.parse::<Token>().unwrap_err();
             assert_eq!((error.code.as_str(), error.param.as_deref()), ("invalid_argument", Some("Sutra-Token")), "{bad:?}");
         }

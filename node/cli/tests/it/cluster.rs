@@ -68,7 +68,8 @@ fn a_grid_that_can_not_be_is_wrong_usage() {
     let [a, b, c] = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"].map(|address| ["--node", address]);
     for (words, bound) in [
         (&[a, b][..], "a grid of 2 nodes was asked for; this version makes grids of 1, 3 or 5"),
-        (&[a, b, c, ["--shards", "4"]], "4 shards were asked for; this version keeps one"),
+        (&[a, b, c, ["--shards", "201"]], "201 shards were asked for; a grid has 1 to 200 when it is founded"),
+        (&[a, ["--shards", "4"]], "4 shards were asked for on one node; a node alone keeps one"),
         (
             &[a, b, c, ["--replicas", "2"]],
             "2 replicas of each shard were asked for on 3 nodes; this version keeps one on every node",

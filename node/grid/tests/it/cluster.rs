@@ -307,7 +307,7 @@ impl Cluster {
     pub(crate) fn contents(&self, shard: ShardId, what: &str, count: usize) -> Vec<String> {
         let range = self.map.shard(shard).unwrap().range();
         let all = (0..).map(|number| format!("{what} {number}"));
-        all.filter(|content| range.holds(id(content))).take(count).collect()
+        all.filter(|content| range.keeps(id(content))).take(count).collect()
     }
 
     pub(crate) async fn close(mut self) {
@@ -333,7 +333,13 @@ pub(crate) fn learn(content: &str) -> Command {
 }
 
 pub(crate) fn command(operation: Operation) -> Command {
-    Command { namespace: Namespace::default(), asserted_by: "dr.rao".into(), request: None, operations: vec![operation] }
+    Command {
+        namespace: Namespace::default(),
+        asserted_by: "dr.rao".into(),
+        request: None,
+        operations: vec![operation],
+        foreign: Vec::new(),
+    }
 }
 
 pub(crate) fn id(content: &str) -> ConceptId {

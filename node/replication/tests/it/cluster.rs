@@ -345,7 +345,7 @@ pub(crate) fn learn(content: &str) -> Command {
 
 pub(crate) fn command(operations: impl IntoIterator<Item = Operation>) -> Command {
     let operations = operations.into_iter().collect();
-    Command { namespace: Namespace::default(), asserted_by: "dr.rao".into(), request: None, operations }
+    Command { namespace: Namespace::default(), asserted_by: "dr.rao".into(), request: None, operations, foreign: Vec::new() }
 }
 
 pub(crate) fn id(content: &str) -> sutra_protocol::ConceptId {

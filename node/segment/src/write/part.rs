@@ -176,7 +176,7 @@ fn write_keywords(source: &dyn Source, output: &mut Output<'_>) -> Result<(), Se
         if (row as usize).is_multiple_of(ROWS) {
             output.check_cancelled()?;
         }
-        if let Some(concept) = concept.at(None) {
+        if let Some(concept) = concept.at(None).filter(|concept| !concept.is_ghost()) {
             let texts = std::iter::once(&concept.content).chain(&concept.aliases);
             builder.put(row, texts).map_err(|error| output.unindexable(source.namespace(), error))?;
             empty = false;

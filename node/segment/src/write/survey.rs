@@ -141,15 +141,19 @@ impl Survey {
                 source.title.iter().for_each(|title| self.texts.text(title));
             }
             concept.attributes.keys().for_each(|name| self.texts.text(name));
+            if key_before != concept.key {
+                self.keys.extend(concept.key.as_deref().map(|key| (text_hash(key), number)));
+                key_before = concept.key.clone();
+            }
+            // Another shard's is found by its id and its key only.
+            if concept.is_ghost() {
+                continue;
+            }
             let text = (&concept.content, &concept.aliases);
             if text_before != Some(text) {
                 let names = name::names(&concept.content, concept.aliases.iter().map(AsRef::as_ref));
                 self.names.extend(names.iter().map(|name| (text_hash(name), number)));
                 text_before = Some(text);
-            }
-            if key_before != concept.key {
-                self.keys.extend(concept.key.as_deref().map(|key| (text_hash(key), number)));
-                key_before = concept.key.clone();
             }
             if incarnation != Some(concept.incarnation) {
                 self.times.push((time_key(concept.created_at), number));

@@ -251,11 +251,14 @@ impl Questions {
                 versions(knowledge).filter(|concept| passes(concept)).map(|concept| concept.id).collect();
             ids.into_iter().collect::<Vec<_>>()
         };
-        let calls =
-            |concept: &Concept, name: &String| names(&concept.content, concept.aliases.iter().map(AsRef::as_ref)).contains(name);
+        // What another shard keeps is not found by what it is called.
+        let calls = |concept: &Concept, name: &String| {
+            !concept.is_ghost() && names(&concept.content, concept.aliases.iter().map(AsRef::as_ref)).contains(name)
+        };
         answers.called = self.names.iter().map(|name| ids(&|concept| calls(concept, name))).collect();
         answers.keyed = self.concept_keys.iter().map(|key| ids(&|concept| concept.key.as_deref() == Some(key))).collect();
-        let taught: BTreeSet<_> = versions(knowledge).map(|concept| (concept.created_at, concept.id)).collect();
+        let taught = versions(knowledge).filter(|concept| !concept.is_ghost());
+        let taught: BTreeSet<_> = taught.map(|concept| (concept.created_at, concept.id)).collect();
         answers.oldest = taught.into_iter().collect();
         for name in &self.attributes {
             let list = |key: &dyn Fn(&AttributeValue) -> Option<u64>| {
@@ -298,7 +301,7 @@ impl Questions {
         }
         let mut index = sutra_keyword::Builder::new();
         for (row, versions) in (0..).zip(knowledge.concepts.values()) {
-            if let Some(concept) = versions.at(None) {
+            if let Some(concept) = versions.at(None).filter(|concept| !concept.is_ghost()) {
                 index.put(row, std::iter::once(&concept.content).chain(&concept.aliases)).unwrap();
             }
         }

@@ -132,7 +132,11 @@ impl Settings {
     /// What the interface has and this version does not is refused, never ignored.
     pub(super) fn refuse_what_cannot_work(&self) -> Result<(), ConfigError> {
         if let Some(shards) = self.shards.filter(|shards| *shards != 1) {
-            return Err(ConfigError::value("shards", shards, "this version keeps one shard"));
+            return Err(ConfigError::value(
+                "shards",
+                shards,
+                "a node alone keeps one shard; the shards of a grid are told to `sutra cluster init`",
+            ));
         }
         if let Some(embedder) = self.embedder.as_deref().filter(|embedder| *embedder != "none") {
             return Err(ConfigError::value("embedder", embedder, "this version has no embedders; only none can be given"));

@@ -28,7 +28,10 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
 
 #[test]
 fn what_this_version_cannot_do_is_refused() {
-    assert_eq!(refused(&["--shards", "4"]), "--shards 4: this version keeps one shard");
+    assert_eq!(
+        refused(&["--shards", "4"]),
+        "--shards 4: a node alone keeps one shard; the shards of a grid are told to `sutra cluster init`"
+    );
     assert!(refused(&["--embedder", "hash:64"]).starts_with("--embedder hash:64: this version has no embedders"));
     assert!(refused(&["--edition", "simple"]).starts_with("--edition simple: "));
     assert!(refused(&["--secure"]).starts_with("--secure true: "));

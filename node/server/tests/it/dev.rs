@@ -149,7 +149,7 @@ fn what_can_not_be_is_refused_and_it_stays_on_loopback() {
     let dir = dir.path().to_str().unwrap();
     for (flags, words) in [
         (&["--nodes", "2"][..], "--nodes 2 --shards 1: a grid of 2 nodes was asked for; this version makes grids of 1, 3 or 5"),
-        (&["--nodes", "3", "--shards", "4"], "--nodes 3 --shards 4: 4 shards were asked for; this version keeps one"),
+        (&["--nodes", "1", "--shards", "4"], "--nodes 1 --shards 4: 4 shards were asked for on one node; a node alone keeps one"),
         (
             &["--nodes", "3", "--replicas", "2"],
             "--nodes 3 --shards 1 --replicas 2: 2 replicas of each shard were asked for on 3 nodes; this version keeps one on every node",

@@ -15,7 +15,10 @@ fn flags_are_checked() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().to_str().unwrap();
     for (flags, words) in [
-        (&["--shards", "2"][..], "--shards 2: this version keeps one shard"),
+        (
+            &["--shards", "2"][..],
+            "--shards 2: a node alone keeps one shard; the shards of a grid are told to `sutra cluster init`",
+        ),
         (&["--embedder", "local:/models"], "--embedder local:/models"),
         (&["--edition", "enterprise"], "--edition enterprise"),
         (&["--secure"], "--secure"),

@@ -11,7 +11,7 @@ use sutra_wal::{Durability, Record};
 use super::{KeepError, Keeper, segment_path};
 use crate::control::Control;
 use crate::manifest::{FileEntry, Manifest, NamespaceEntry};
-use crate::memory::{Layer, State, Written};
+use crate::memory::{Dealings, Layer, State, Written};
 use crate::reconciler::TERM;
 
 impl Keeper {
@@ -114,6 +114,7 @@ impl Keeper {
             scalar: graph.shape.map(|shape| shape.scalar().to_string()),
             counts: graph.counts,
             born: graph.born,
+            base: graph.base,
             forgotten_to: graph.forgotten_to,
             segments: graph.parts.iter().map(Layer::segment_id).collect(),
         });
@@ -125,6 +126,7 @@ impl Keeper {
             namespaces: namespaces.collect(),
             sessions: snapshot.sessions.entries(),
             scrubs: snapshot.scrubs.iter().cloned().collect(),
+            dealings: Dealings::of(snapshot),
             ..self.manifest.clone()
         }
     }

@@ -14,10 +14,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use sutra_protocol::command::LogIndex;
-use sutra_protocol::http::NamespaceSettings;
+use sutra_protocol::http::{NamespaceSettings, VectorScalar};
 use sutra_protocol::{AssociationKey, AssociationType, Concept, ConceptId, Ground, Label, Timestamp, Validity};
 use sutra_segment::{AssociationRow, Code, ConceptRow, ConceptVersion, Damage, Edge, EvidenceVersion, Part, Standing, text_hash};
-use sutra_vector::Shape;
+use sutra_vector::{Scalar, Shape};
 
 use super::delta::{Delta, RecentAssociation, RecentConcept, RecentEdge};
 use super::layer::Layer;
@@ -32,6 +32,8 @@ pub(crate) struct Graph {
     pub(crate) counts: Counts,
     /// The entry that created it: tells it from one of the same name that was dropped before.
     pub(crate) born: LogIndex,
+    /// Incarnations begin after this one: they were had in the namespace of the same name that was dropped before.
+    pub(crate) base: u64,
     /// Older settings may have let what was before it be forgotten.
     pub(crate) forgotten_to: Option<Timestamp>,
     pub(crate) delta: Delta,
@@ -119,6 +121,7 @@ impl Graph {
             shape: None,
             counts: Counts::default(),
             born,
+            base: 0,
             forgotten_to: None,
             delta: Delta::default(),
             frozen: None,
@@ -349,7 +352,12 @@ impl Graph {
 
     /// The incarnation that `id` gets when it is taught anew.
     pub(crate) fn next_incarnation(&self, id: ConceptId) -> u64 {
-        self.row(id).map_or(0, |row| row.incarnation()) + 1
+        self.incarnation(id) + 1
+    }
+
+    /// The greatest incarnation that `id` ever had.
+    pub(crate) fn incarnation(&self, id: ConceptId) -> u64 {
+        self.row(id).map_or(0, |row| row.incarnation()).max(self.base)
     }
 
     /// Retracts every piece of evidence of an association that stands.
@@ -374,6 +382,33 @@ impl Graph {
         } else {
             self.delta.put_association(key, row.clone());
         }
+    }
+
+    /// How vectors are kept.
+    pub(crate) fn scalar(&self) -> Scalar {
+        match self.settings.vector_scalar.unwrap_or_default() {
+            VectorScalar::F32 => Scalar::F32,
+            VectorScalar::F16 => Scalar::F16,
+            VectorScalar::I8 => Scalar::I8,
+        }
+    }
+
+    /// The shape of vectors of this dimension.
+    pub(crate) fn shape_of(&self, dimension: u32) -> Option<Shape> {
+        Shape::new(dimension, self.scalar()).ok()
+    }
+
+    /// What vectors depend on stays as it is from now on.
+    pub(crate) fn fix_settings(&mut self) {
+        self.settings.vector_scalar.get_or_insert_default();
+        self.settings.embedder.get_or_insert_with(|| NamespaceSettings::GIVEN.into());
+    }
+
+    /// Gives vectors their dimension; answers what is fixed with it.
+    pub(crate) fn fix_dimension(&mut self, dimension: u32) -> NamespaceSettings {
+        self.shape = self.shape_of(dimension);
+        self.fix_settings();
+        self.settings.clone()
     }
 
     /// The earliest record time that can still be asked about, when it is `now`.

@@ -12,26 +12,32 @@
 //! | [`apply`] | the state machine |
 //! | [`sessions`] | remembered requests |
 //! | [`search`] | by words, by vector, by filter |
+//! | [`ghost`] | concepts that another shard keeps |
+//! | [`outbox`] | effects that other shards have still to take, and how far theirs are taken |
 //! | [`view`] | a pinned namespace: the answer to `Knowledge` |
 
 use std::sync::Arc;
 
 use im::{OrdMap, Vector};
 use sutra_protocol::command::LogIndex;
-use sutra_protocol::{Namespace, Timestamp};
+use sutra_protocol::{KeyRange, Namespace, Timestamp};
 use sutra_segment::Damage;
 use sutra_wal::LogPoint;
 
 mod apply;
 mod compacted;
 mod delta;
+mod ghost;
 mod graph;
 mod install;
 mod layer;
 mod liveness;
 mod merge;
+mod outbox;
 mod search;
 mod sessions;
+#[cfg(test)]
+mod sharded;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -42,11 +48,14 @@ mod written;
 pub(crate) use compacted::Compacted;
 pub(crate) use graph::{Counts, Graph, horizon};
 pub(crate) use layer::Layer;
+pub(crate) use outbox::Dealings;
 pub use search::{Hit, NearestError, Page};
 pub use view::View;
 pub(crate) use written::Written;
 
-pub(crate) use sessions::Sessions;
+pub(crate) use sessions::{Sessions, session_of};
+
+use self::outbox::{Dropped, Outbox, Reserved};
 
 use crate::manifest::{Configuration, Scrub};
 
@@ -65,6 +74,14 @@ pub(crate) struct State {
     pub(crate) configuration: Option<Arc<Configuration>>,
     /// Greatest record time in here.
     pub(crate) clock: Timestamp,
+    /// What the shard keeps.
+    pub(crate) range: KeyRange,
+    pub(crate) outbox: Outbox,
+    /// By shard, the number of the last effects that were taken from it.
+    pub(crate) taken: OrdMap<u64, u64>,
+    pub(crate) reserved: Reserved,
+    /// Namespaces that were dropped while there were other shards.
+    pub(crate) dropped: OrdMap<Namespace, Dropped>,
 }
 
 impl State {

@@ -19,6 +19,11 @@ const AGE_MICROS: i64 = 3_600_000_000;
 
 type Key = (Namespace, Arc<str>);
 
+/// Under which key a shard remembers what it made of another's effects. No caller's key holds this character.
+pub(crate) fn session_of(origin: u64, number: u64) -> String {
+    format!("\u{0}{origin}/{number}")
+}
+
 /// Whether what became of an operation may hold text of a concept.
 fn quotes(outcome: &Result<Outcome, Rejection>, id: ConceptId) -> bool {
     match outcome {
@@ -26,6 +31,7 @@ fn quotes(outcome: &Result<Outcome, Rejection>, id: ConceptId) -> bool {
             *learned == id || associations.iter().any(|one| one.key.target == id || one.key.source == id)
         }
         Ok(Outcome::Amended(concept)) => concept.id == id,
+        Ok(Outcome::Taken(taken)) => taken.outcomes.iter().any(|outcome| quotes(outcome, id)),
         Ok(_) => false,
         Err(Rejection::KeyTaken { holder, .. }) => *holder == id,
         // Its text is free.
@@ -68,6 +74,7 @@ fn extra(outcome: &Result<Outcome, Rejection>) -> usize {
             let vector = concept.vector.as_ref().map_or(0, |vector| 4 * vector.len());
             (texts + attributes + vector) / 64
         }
+        Ok(Outcome::Taken(taken)) => taken.outcomes.iter().map(|outcome| 1 + extra(outcome)).sum(),
         _ => 0,
     }
 }
@@ -140,15 +147,18 @@ impl Sessions {
         }
     }
 
-    /// Forgets the requests of a namespace that is no more.
+    /// Forgets the requests of a namespace that is no more, but for those that other shards have answered: one of them may have removed it.
     pub(crate) fn drop_namespace(&mut self, namespace: &Namespace) {
-        let gone: Vec<Key> = self.requests.keys().filter(|(of, _)| of == namespace).cloned().collect();
-        for key in gone {
+        let is_kept =
+            |session: &Session| session.applied.outcomes.iter().all(|outcome| matches!(outcome, Ok(Outcome::Forwarded(_))));
+        let gone = self.requests.iter().filter(|((of, _), session)| of == namespace && !is_kept(session));
+        for key in gone.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             if let Some(session) = self.requests.remove(&key) {
                 self.outcomes -= session.weight();
             }
         }
-        self.order.retain(|(_, (of, _))| of != namespace);
+        let requests = &self.requests;
+        self.order.retain(|(_, key)| key.0 != *namespace || requests.contains_key(key));
     }
 
     fn forget_oldest(&mut self) {
@@ -173,6 +183,7 @@ mod tests {
             recorded_at,
             repeated: false,
             outcomes: vec![Ok(Outcome::Dissociated { deleted: true })],
+            sent: None,
         };
         sessions.remember(&Namespace::default(), &RequestKey { key: key.into(), digest: 1 }, &applied);
     }

@@ -54,7 +54,7 @@ impl Ward {
         let at = Timestamp::from_micros;
         let as_of = AsOf { valid_at: Some(at(valid_at)), known_at: known_at.map(at) };
         let graph = self.state.namespaces.get(&Namespace::default()).cloned().unwrap_or_else(|| Graph::new(LogIndex(0)).into());
-        View::new(Namespace::default(), as_of, graph)
+        View::new(Namespace::default(), as_of, graph, KeyRange::WHOLE)
     }
 
     fn counts(&self) -> (u64, u64, u64) {
@@ -255,7 +255,7 @@ fn what_holds_only_then_is_seen_only_then() {
         |valid_at| ward.view_at(None, valid_at).expand(&[id("aspirin")], Direction::Both, &AssociationFilter::default())[0].len();
     assert_eq!([out(99), out(100), out(199), out(200)], [0, 1, 1, 0]);
     let graph = ward.state.namespaces.get(&Namespace::default()).cloned().unwrap();
-    let whenever = View::new(Namespace::default(), AsOf { valid_at: None, known_at: None }, graph);
+    let whenever = View::new(Namespace::default(), AsOf { valid_at: None, known_at: None }, graph, KeyRange::WHOLE);
     assert_eq!(whenever.degree(id("aspirin")).out, 1);
 }
 
@@ -524,7 +524,7 @@ fn snapshots_are_whole_while_somebody_writes() {
                     last = state.applied;
                     let Some(graph) = state.namespaces.get(&Namespace::default()) else { continue };
                     let as_of = AsOf { valid_at: None, known_at: None };
-                    let view = View::new(Namespace::default(), as_of, Arc::clone(graph));
+                    let view = View::new(Namespace::default(), as_of, Arc::clone(graph), KeyRange::WHOLE);
                     let concepts = view.concepts(None, usize::MAX);
                     assert!(concepts.is_sorted_by_key(|concept| concept.id));
                     assert_eq!(concepts.len() as u64, graph.counts.concepts);

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use sutra_protocol::command::LogIndex;
+use sutra_protocol::effects::Ghost;
 use sutra_protocol::http::{Degree, NamespaceView};
 use sutra_protocol::name::{names, normal_name};
 use sutra_protocol::{
-    AsOf, Association, AssociationFilter, AssociationKey, Concept, ConceptId, Direction, Knowledge, Namespace, Step, Timestamp,
+    AsOf, Association, AssociationFilter, AssociationKey, Concept, ConceptId, Direction, KeyRange, Knowledge, Namespace, Step,
+    Timestamp,
 };
 use sutra_segment::Damage;
 
@@ -28,6 +30,8 @@ struct Pinned {
     namespace: Namespace,
     as_of: AsOf,
     graph: Arc<Graph>,
+    /// What the shard keeps: of all else the graph has only what that needs.
+    range: KeyRange,
 }
 
 impl State {
@@ -36,13 +40,16 @@ impl State {
     /// # Errors
     /// [`ViewError::BeforeHistory`].
     pub(crate) fn view(&self, namespace: &Namespace, as_of: AsOf, now: Timestamp) -> Result<View, ViewError> {
-        let graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| Arc::new(Graph::new(LogIndex(0))));
+        let graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| {
+            let base = self.dropped.get(namespace).map_or(0, |dropped| dropped.upto);
+            Arc::new(Graph { base, ..Graph::new(LogIndex(0)) })
+        });
         if let (Some(known_at), Some(horizon)) = (as_of.known_at, graph.forgotten_before(now))
             && known_at < horizon
         {
             return Err(ViewError::BeforeHistory { namespace: namespace.clone(), known_at, horizon });
         }
-        Ok(View::new(namespace.clone(), as_of, graph))
+        Ok(View::new(namespace.clone(), as_of, graph, self.range))
     }
 
     /// Every namespace, by name.
@@ -59,13 +66,18 @@ impl State {
 }
 
 impl View {
-    pub(crate) fn new(namespace: Namespace, as_of: AsOf, graph: Arc<Graph>) -> Self {
-        Self(Arc::new(Pinned { namespace, as_of, graph }))
+    pub(crate) fn new(namespace: Namespace, as_of: AsOf, graph: Arc<Graph>, range: KeyRange) -> Self {
+        Self(Arc::new(Pinned { namespace, as_of, graph, range }))
     }
 
     /// The namespace.
     pub fn namespace(&self) -> &Namespace {
         &self.0.namespace
+    }
+
+    /// How many numbers its vectors have, once that is known.
+    pub fn dimension(&self) -> Option<u32> {
+        self.0.graph.shape.map(|shape| shape.dimension())
     }
 
     /// The times that are asked about.
@@ -93,7 +105,7 @@ impl View {
     /// At most `limit` living concepts whose id is above `after`, in the order of the ids.
     pub fn concepts(&self, after: Option<ConceptId>, limit: usize) -> Vec<Arc<Concept>> {
         let reader = self.reader();
-        let ids = self.0.graph.ids_from(after.unwrap_or_default()).filter(|id| after != Some(*id));
+        let ids = self.ids_from(after.unwrap_or_default()).filter(|id| after != Some(*id));
         ids.filter_map(|id| reader.concept(id)).take(limit).collect()
     }
 
@@ -101,7 +113,8 @@ impl View {
     pub fn recent(&self, limit: usize) -> Vec<Arc<Concept>> {
         let reader = self.reader();
         // A concept that was taught anew stands here once for each time; the one that it has now counts.
-        let found = self.0.graph.newest().filter_map(|(began, id)| reader.concept(id).filter(|one| one.created_at == began));
+        let newest = self.0.graph.newest().filter(|(_, id)| self.keeps(*id));
+        let found = newest.filter_map(|(began, id)| reader.concept(id).filter(|one| one.created_at == began));
         found.take(limit).collect()
     }
 
@@ -109,12 +122,28 @@ impl View {
     pub fn associations(&self, after: Option<&AssociationKey>, limit: usize) -> Vec<Association> {
         let reader = self.reader();
         let first = after.map(|key| key.source).unwrap_or_default();
-        let keys = self.0.graph.sources_from(first).flat_map(|source| {
+        let keys = self.0.graph.sources_from(first).filter(|source| self.keeps(*source)).flat_map(|source| {
             let links = self.0.graph.leaving(source);
             links.into_iter().map(|link| link.key()).collect::<Vec<_>>()
         });
         let keys = keys.filter(|key| after.is_none_or(|after| key > after));
         keys.filter_map(|key| reader.association(&key)).take(limit).collect()
+    }
+
+    /// Whether the shard keeps a concept.
+    pub(super) fn keeps(&self, id: ConceptId) -> bool {
+        self.0.range.keeps(id)
+    }
+
+    /// Ids that the shard keeps, of all rows from `first` on, ascending.
+    pub(super) fn ids_from(&self, first: ConceptId) -> impl Iterator<Item = ConceptId> {
+        self.0.graph.ids_from(first).filter(|id| self.keeps(*id))
+    }
+
+    /// A concept as other shards may see it, where this one keeps it; an id that was never taught has no versions.
+    pub fn ghost(&self, id: ConceptId) -> Ghost {
+        let ghost = self.0.graph.ghost(id);
+        Ghost { erased_incarnation: ghost.erased_incarnation.max(self.0.graph.base), ..ghost }
     }
 
     pub(super) fn graph(&self) -> &Graph {
@@ -128,7 +157,7 @@ impl View {
     fn steps(&self, id: ConceptId, direction: Direction, filter: &AssociationFilter) -> Vec<Step> {
         let reader = self.reader();
         let mut steps = Vec::new();
-        if !reader.sees(id) {
+        if !self.keeps(id) || !reader.sees(id) {
             return steps;
         }
         let mut cross = |links: Vec<Link<'_>>, reversed| {
@@ -151,12 +180,12 @@ impl View {
 
 impl Knowledge for View {
     fn concept(&self, id: ConceptId) -> Option<Arc<Concept>> {
-        self.reader().concept(id)
+        self.keeps(id).then(|| self.reader().concept(id)).flatten()
     }
 
     fn keyed(&self, key: &str) -> Option<ConceptId> {
         let concept = self.0.graph.keyed(key, self.0.as_of.known_at)?;
-        self.reader().sees(concept.id).then_some(concept.id)
+        (self.keeps(concept.id) && self.reader().sees(concept.id)).then_some(concept.id)
     }
 
     fn named(&self, name: &str) -> Vec<ConceptId> {
@@ -165,6 +194,7 @@ impl Knowledge for View {
         let called = self.0.graph.called(&name).into_iter();
         // Names are never removed, and found by hash: whether the concept of this view is still called so is checked here.
         called
+            .filter(|id| self.keeps(*id))
             .filter(|id| {
                 reader
                     .concept(*id)
@@ -178,6 +208,6 @@ impl Knowledge for View {
     }
 
     fn association(&self, key: &AssociationKey) -> Option<Association> {
-        self.reader().association(key)
+        self.keeps(key.source).then(|| self.reader().association(key)).flatten()
     }
 }

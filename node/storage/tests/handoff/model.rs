@@ -128,6 +128,7 @@ impl Ward {
                         recorded_at: Timestamp::default(),
                         repeated: false,
                         outcomes: Vec::new(),
+                        sent: None,
                     };
                     let _ = reply.send(Ok(applied));
                 }

@@ -30,7 +30,13 @@ fn learn(content: &str) -> Command {
 }
 
 fn command(operation: Operation) -> Command {
-    Command { namespace: Namespace::default(), asserted_by: "anonymous".into(), request: None, operations: vec![operation] }
+    Command {
+        namespace: Namespace::default(),
+        asserted_by: "anonymous".into(),
+        request: None,
+        operations: vec![operation],
+        foreign: Vec::new(),
+    }
 }
 
 fn id(content: &str) -> ConceptId {

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use sutra_disk::{Disk, SimulatedDisk};
 use sutra_protocol::command::{LogIndex, Operation};
-use sutra_protocol::{ConceptId, Knowledge};
+use sutra_protocol::{KeyRange, Knowledge, PlacementKey};
 use sutra_storage::offline::{self, Holds, OfflineError};
 use sutra_storage::{
-    Committed, Consensus, Cut, Directory, Fate, Incoming, IncomingFile, KeyRange, OpenError, Placement, Proposal, Store,
-    StoreConfig, StoreStats,
+    Committed, Consensus, Cut, Directory, Fate, Incoming, IncomingFile, OpenError, Placement, Proposal, Store, StoreConfig,
+    StoreStats,
 };
 use sutra_wal::{GroupId, Log, LogPoint, Record};
 
@@ -80,13 +80,25 @@ impl Replica {
         written.await.unwrap().index
     }
 
+    /// A content like this that the shard keeps.
+    fn like(&self, content: &str) -> String {
+        let mut all = (0..).map(|number| format!("{content} {number}"));
+        all.find(|content| self.store.range().keeps(id(content))).unwrap()
+    }
+
     async fn teach(&self, content: &str) {
-        let operation = learn(content).operations.remove(0);
+        let operation = learn(&self.like(content)).operations.remove(0);
         self.write(operation).await;
     }
 
     fn knows(&self, content: &str) -> bool {
-        view(&self.store).concept(id(content)).is_some()
+        view(&self.store).concept(id(&self.like(content))).is_some()
+    }
+
+    /// Has all others take what there is for them.
+    async fn deliver(&self) {
+        let newest = self.store.effects(0, usize::MAX).last().unwrap().number;
+        self.write(Operation::Delivered(newest)).await;
     }
 }
 
@@ -102,7 +114,7 @@ fn config(disk: &SimulatedDisk) -> StoreConfig {
 
 /// Of three shards, one third of the placement space each.
 fn placement(shard: u64) -> Placement {
-    let bound = |at: u64| ConceptId::from_u128(u128::MAX / 3 * u128::from(at));
+    let bound = |at: u64| PlacementKey::from(u128::MAX / 3 * u128::from(at));
     let range = KeyRange { start: bound(shard - 1), end: (shard < 3).then(|| bound(shard)) };
     Placement { shard, replica: 10 + shard, range, epoch: 1 }
 }
@@ -294,7 +306,8 @@ async fn what_one_shard_erases_leaves_the_files_that_the_others_entries_are_in()
     replicas[1].teach("patient Kossuth").await;
     replicas[2].teach("a note behind").await;
     assert!(!holders().is_empty(), "nothing would be shown");
-    let erased = replicas[1].write(Operation::Erase(id("patient Kossuth"))).await;
+    let erased = replicas[1].write(Operation::Erase(id(&replicas[1].like("patient Kossuth")))).await;
+    replicas[1].deliver().await;
     tokio::time::timeout(std::time::Duration::from_secs(30), replicas[1].store.scrub(erased)).await.expect("it is not scrubbed");
     assert_eq!(holders(), Vec::<std::path::PathBuf>::new());
     close(directory, replicas).await;

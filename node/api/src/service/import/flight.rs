@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use sutra_grid::{RouteError, Router};
-use sutra_protocol::command::{Applied, Command};
+use sutra_grid::{Performed, RouteError, Router};
+use sutra_protocol::command::Command;
 use tokio::time::{Duration, Instant};
 
 use super::open::Loose;
@@ -28,7 +28,7 @@ pub(super) struct Landed {
     /// One for each operation.
     pub(super) origins: Vec<Origin>,
     /// What came of it.
-    pub(super) applied: Result<Applied, RouteError>,
+    pub(super) performed: Result<Performed, RouteError>,
     /// The overlay's generation that is applied with this command.
     pub(super) generation: Option<u64>,
 }
@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Submits a command: an import waits where a request would be turned away.
 pub(super) fn depart(router: Router, command: Command, origins: Vec<Origin>, generation: Option<u64>) -> Flight {
     Box::pin(async move {
-        let applied = router.submit_patiently(command, Instant::now() + PATIENCE).await;
-        Landed { origins, applied, generation }
+        let performed = router.perform_patiently(command, Instant::now() + PATIENCE).await;
+        Landed { origins, performed, generation }
     })
 }

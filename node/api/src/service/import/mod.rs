@@ -23,12 +23,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use tokio::time::Instant;
 
-use sutra_grid::RouteError;
+use sutra_grid::{Done, Performed, RouteError, View};
 use sutra_learning::{Draft, Outline, Overlay, Planner, Reference, Refusal};
-use sutra_protocol::command::{Applied, Learn, LogIndex, NewConcept, Operation, Outcome, Rejection};
+use sutra_protocol::command::{Learn, NewAssociation, NewConcept, Operation, Outcome, Rejection};
 use sutra_protocol::http::{ImportReport, LearnRequest, TransferLine};
-use sutra_protocol::{ApiError, ErrorCode, Namespace};
-use sutra_storage::{SubmitError, View};
+use sutra_protocol::{ApiError, ErrorCode, Knowledge, Namespace};
+use sutra_storage::SubmitError;
 
 use self::flight::{Flight, Landed, Origin};
 use self::open::{Loose, Open};
@@ -52,6 +52,8 @@ const BYTES: usize = 2 << 20;
 const FLIGHTS: usize = 16;
 /// How long a line waits for others to depart with.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Associations that wait for what is on its way, beyond which that is waited for.
+const LATER: usize = 4 * OPERATIONS;
 /// How often an association is looked up again after the store found one of its ends gone.
 const SETBACKS: u8 = 3;
 
@@ -75,8 +77,11 @@ pub struct Importer {
     oldest: Option<Instant>,
     flights: FuturesOrdered<Flight>,
     open: Open,
+    /// Associations of what is on its way: where there are several shards, they depart once that is seen.
+    later: Vec<Loose>,
     tally: Tally,
-    last: LogIndex,
+    /// Entries after which all that has landed is seen.
+    seen: Token,
 }
 
 impl Service {
@@ -103,8 +108,9 @@ impl Service {
             oldest: None,
             flights: FuturesOrdered::new(),
             open: Open::default(),
+            later: Vec::new(),
             tally: Tally::new(),
-            last: LogIndex::default(),
+            seen: Token::default(),
         })
     }
 }
@@ -129,8 +135,12 @@ impl Importer {
         {
             self.settle_or_fail(oldest);
         }
-        if self.operations.len() >= DEPARTURE || self.bytes >= BYTES {
+        let is_late = self.later.len() >= LATER;
+        if is_late || self.operations.len() >= DEPARTURE || self.bytes >= BYTES {
             self.depart().await?;
+        }
+        if is_late {
+            self.follow_up().await?;
         }
         Ok(())
     }
@@ -153,6 +163,7 @@ impl Importer {
     pub async fn tick(&mut self) -> Result<(), ApiError> {
         if self.due().is_some_and(|due| due <= Instant::now()) {
             self.depart().await?;
+            self.follow_up().await?;
         }
         self.land_ready().await
     }
@@ -178,17 +189,18 @@ impl Importer {
     pub async fn finish(mut self) -> Result<(ImportReport, Token), ApiError> {
         loop {
             self.depart().await?;
+            self.follow_up().await?;
             while let Some(landed) = self.flights.next().await {
                 self.land(landed)?;
             }
-            if self.operations.is_empty() && self.open.is_empty() {
+            if self.operations.is_empty() && self.open.is_empty() && self.later.is_empty() {
                 break;
             }
             for loose in self.open.take() {
                 self.settle_or_fail(loose);
             }
         }
-        let token = self.service.token(&self.caller, self.last.max(self.service.store.applied()));
+        let token = self.caller.token.clone().unwrap_or_default().merge(&self.seen).merge(&self.service.seen());
         Ok((self.tally.report(true), token))
     }
 
@@ -248,6 +260,7 @@ impl Importer {
     /// Plans an association, or lets it wait for what it lacks.
     fn settle(&mut self, loose: Loose) -> Result<(), ApiError> {
         match self.complete(&loose.draft)? {
+            Ok(association) if self.waits(&association)? => self.put_off(loose),
             Ok(association) => {
                 self.bytes += size_of_val(&association);
                 self.put(Operation::Associate(association), Origin::Association(Box::new(loose)));
@@ -261,13 +274,35 @@ impl Importer {
     fn settle_or_fail(&mut self, loose: Loose) {
         let line = loose.line;
         match self.complete(&loose.draft) {
-            Ok(Ok(association)) => self.put(Operation::Associate(association), Origin::Association(Box::new(loose))),
+            Ok(Ok(association)) => match self.waits(&association) {
+                Ok(true) => self.put_off(loose),
+                Ok(false) => self.put(Operation::Associate(association), Origin::Association(Box::new(loose))),
+                Err(error) => self.tally.fail(line, &error),
+            },
             Ok(Err(missing)) => {
                 let message = format!("an association of this line lacks {missing}, which does not exist");
                 self.tally.fail(line, &ApiError::not_found(message));
             }
             Err(error) => self.tally.fail(line, &error),
         }
+    }
+
+    /// Whether an association mentions what is still on its way, and has to be seen before: its shard keeps other concepts.
+    fn waits(&mut self, association: &NewAssociation) -> Result<bool, ApiError> {
+        if self.service.router.shard_count() == 1 {
+            return Ok(false);
+        }
+        let ends = [association.key.source, association.key.target];
+        let state = self.state()?;
+        state.read(|view| Ok(association.evidence.iter().chain(&ends).any(|id| view.concept(*id).is_none())))
+    }
+
+    /// The newest state that is looked at.
+    fn state(&mut self) -> Result<&Pinned, ApiError> {
+        if self.view.is_none() {
+            self.view = Some(self.service.recorded(&self.namespace, None)?);
+        }
+        self.view.as_ref().ok_or_else(|| fault::internal("an import looks at nothing"))
     }
 
     /// The association of a draft, or what it lacks. A target that has to be created is planned.
@@ -308,16 +343,22 @@ impl Importer {
         self.origins.push(origin);
     }
 
+    /// Lets an association wait until what it mentions has been seen.
+    fn put_off(&mut self, loose: Loose) {
+        self.oldest.get_or_insert_with(Instant::now);
+        self.later.push(loose);
+    }
+
     /// Submits everything planned, waiting until there is room in the air.
     async fn depart(&mut self) -> Result<(), ApiError> {
         let mut operations = std::mem::take(&mut self.operations);
         let mut origins = std::mem::take(&mut self.origins);
         let generation = self.generation;
+        self.oldest = None;
         if operations.is_empty() {
             return Ok(());
         }
         self.bytes = 0;
-        self.oldest = None;
         self.targets.clear();
         self.generation += 1;
         self.overlay.begin(self.generation);
@@ -330,11 +371,32 @@ impl Importer {
             let later = operations.split_off(operations.len().min(OPERATIONS));
             let later_origins = origins.split_off(operations.len());
             let last = later.is_empty().then_some(generation);
-            let command = submit::command(&self.caller, &self.namespace, None, operations);
+            let mut command = submit::command(&self.caller, &self.namespace, None, operations);
+            self.service.inform(&mut command)?;
             self.flights.push_back(flight::depart(self.service.router.clone(), command, origins, last));
             // A command is queued when it is first polled; left alone, it would wait behind the lines still to come.
             self.land_ready().await?;
             (operations, origins) = (later, later_origins);
+        }
+        if !self.later.is_empty() {
+            self.oldest = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Plans what waited for what is on its way, once that has landed.
+    async fn follow_up(&mut self) -> Result<(), ApiError> {
+        if self.later.is_empty() {
+            return Ok(());
+        }
+        while let Some(landed) = self.flights.next().await {
+            self.land(landed)?;
+        }
+        for loose in std::mem::take(&mut self.later) {
+            let line = loose.line;
+            if let Err(error) = self.settle(loose) {
+                self.tally.fail(line, &error);
+            }
         }
         Ok(())
     }
@@ -354,13 +416,13 @@ impl Importer {
 
     /// Counts what a command came to, and looks again where an end was gone.
     fn land(&mut self, landed: Landed) -> Result<(), ApiError> {
-        let Landed { origins, applied, generation } = landed;
+        let Landed { origins, performed, generation } = landed;
         if let Some(generation) = generation {
             self.overlay.forget(generation);
         }
         self.view = None;
-        let Applied { index, outcomes, .. } = match applied {
-            Ok(applied) => applied,
+        let Performed { done, seen } = match performed {
+            Ok(performed) => performed,
             Err(error @ RouteError::Submit(SubmitError::TooLarge { .. })) => {
                 let error = fault::route(&error);
                 origins.iter().filter_map(line_of).for_each(|line| self.tally.fail(line, &error));
@@ -369,8 +431,12 @@ impl Importer {
             // What departed before is stored, so this is no refusal of the whole.
             Err(error) => return Err(fault::route(&error).with_details(serde_json::json!({ "outcome": "unknown" }))),
         };
-        self.last = self.last.max(index);
-        for (origin, outcome) in origins.into_iter().zip(outcomes) {
+        self.seen = std::mem::take(&mut self.seen).merge(&Token::of(seen));
+        for (origin, done) in origins.into_iter().zip(done) {
+            let outcome = match done {
+                Ok(Done { outcome, .. }) => outcome,
+                Err(error) => return Err(fault::route(&error).with_details(serde_json::json!({ "outcome": "unknown" }))),
+            };
             match (origin, outcome) {
                 (Origin::Target, _) => {}
                 (Origin::Concept { .. }, Ok(Outcome::Learned { .. })) => self.tally.concepts += 1,

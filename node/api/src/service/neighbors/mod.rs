@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use sutra_grid::View;
 use sutra_protocol::http::{NeighborView, NeighborsResponse};
 use sutra_protocol::{ApiError, AssociationFilter, ConceptId, Direction, Knowledge, Label, Step};
 use sutra_reasoning::view::evidence_views;
-use sutra_storage::View;
 
 use self::cursor::Position;
 use super::clock::Stopwatch;

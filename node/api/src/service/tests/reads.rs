@@ -114,7 +114,7 @@ async fn a_path_is_found_between_named_concepts() {
         known_at: None,
     };
     let answer = node.service.path(&caller(), request.clone()).await.unwrap();
-    assert!(answer.found && !answer.partial && answer.shards_accessed == 1);
+    assert!(answer.found && !answer.partial && (1..=4).contains(&answer.shards_accessed));
     let contents: Vec<_> = answer.paths[0].concepts.iter().map(|concept| concept.content.as_str()).collect();
     assert_eq!(contents, ["a", "b", "c", "d"]);
     let shallow = PathRequest { max_depth: Some(2), ..request.clone() };
@@ -149,11 +149,13 @@ async fn ids_and_recent_concepts_come_in_pages_and_in_order() {
 async fn a_node_tells_how_it_is() {
     let node = chain_and_hub().await;
     let stats = node.service.stats();
-    assert_eq!((stats.concepts, stats.edges, stats.written, stats.dropped), (35, 34, 4, 0));
+    assert_eq!((stats.concepts, stats.edges, stats.dropped), (35, 34, 0));
+    assert!(stats.written >= 4);
     assert!(node.service.is_ready() && node.service.health().healthy);
     node.service.set_draining();
     assert_eq!((node.service.health().status.as_str(), node.service.is_ready()), ("draining", false));
-    assert_eq!(node.service.health_detail().shards[0].applied, stats.index);
+    let shards = node.service.health_detail().shards;
+    assert_eq!(shards.iter().map(|shard| shard.concepts).sum::<u64>(), stats.concepts);
     node.service.flush(&caller()).await.unwrap();
     assert_eq!(node.service.info().node, "node-0");
 }

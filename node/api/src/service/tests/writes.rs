@@ -4,7 +4,7 @@ use sutra_protocol::http::{
     AssociateBatchRequest, AssociateResult, ConceptRef, DissociateRequest, LearnAssociation, LearnBatchRequest, LearnOptions,
     LearnRequest, LearnResult, Mention, NamespaceSettings, OnConflict, PatchRequest,
 };
-use sutra_protocol::{AttributeValue, ErrorCode, Namespace, Source};
+use sutra_protocol::{AttributeValue, ErrorCode, Knowledge, Namespace, Source};
 use tokio::time::Instant;
 
 use super::super::{Caller, Read, Token};
@@ -216,4 +216,30 @@ async fn a_token_of_the_future_is_waited_for_until_the_deadline() {
     let strange = Caller { token: Some(Token::at(7, sutra_protocol::command::LogIndex(1))), ..caller() };
     let error = node.service.concept(&strange, &Read::default(), id("a", None)).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::InvalidArgument);
+}
+
+#[tokio::test]
+async fn an_item_of_a_batch_meets_what_an_earlier_one_did_by_way_of_a_key() {
+    let node = node();
+    for round in 0..8 {
+        let key = format!("drug-{round}");
+        let old = node.learn(LearnRequest { key: Some(key.clone()), ..teach(&format!("ibuprofen {round}")) }).await;
+        let item = |content: &str| LearnRequest { key: Some(key.clone()), ..teach(content) };
+        let items = vec![
+            LearnRequest {
+                on_conflict: Some(OnConflict::Replace),
+                associations: vec![to(&format!("fever {round}"), "treats")],
+                ..item(&format!("Ibuprofen {round}, 400 mg"))
+            },
+            LearnRequest { associations: vec![to_key(&key, "names")], ..teach(&format!("label {round}")) },
+        ];
+        let batch = LearnBatchRequest { items, ..LearnBatchRequest::default() };
+        let done = node.service.learn_batch(&caller(), batch).await.unwrap().body;
+        let [LearnResult::Learned(new), LearnResult::Learned(label)] = &done.results[..] else { panic!("{done:?}") };
+        assert_ne!(new.id, old.id);
+        assert_eq!(label.associations.len(), 1);
+        let state = node.service.pin(&Read::default()).unwrap();
+        let named = state.read(|view| Ok(view.keyed(&key))).unwrap();
+        assert_eq!(named, Some(new.id));
+    }
 }

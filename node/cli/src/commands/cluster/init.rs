@@ -33,7 +33,7 @@ pub(crate) struct Init {
     /// The peer port of a node that waits for a grid; repeatable: 1, 3 or 5 nodes
     #[arg(long = "node", value_name = "HOST:PORT", required = true)]
     nodes: Vec<PeerAddress>,
-    /// Shards; this version keeps one
+    /// Shards, among which the knowledge is divided; 1 to 1024, and later no other number
     #[arg(long, value_name = "N", default_value_t = 1)]
     shards: u32,
     /// Replicas of each shard; this version keeps one on every node [default: the number of nodes]
@@ -163,7 +163,8 @@ mod tests {
     fn what_can_not_be_is_refused_before_anybody_is_asked() {
         assert_eq!(init(&["a:1", "b:1"]).plan(), Err(PlanError::Nodes { found: 2 }));
         let three = ["a:1", "b:1", "c:1"];
-        assert_eq!(Init { shards: 4, ..init(&three) }.plan(), Err(PlanError::Shards { found: 4 }));
+        assert_eq!(Init { shards: 4, ..init(&three) }.plan(), Ok(Plan { shards: 4, replicas: 3 }));
+        assert_eq!(Init { shards: 4, ..init(&["a:1"]) }.plan(), Err(PlanError::Shards { found: 4 }));
         assert_eq!(Init { replicas: Some(2), ..init(&three) }.plan(), Err(PlanError::Replicas { found: 2, nodes: 3 }));
         let twice = PlanError::Twice { what: "peer address", value: "a:1".into() };
         assert_eq!(init(&["a:1", "b:1", "a:1"]).plan(), Err(twice));

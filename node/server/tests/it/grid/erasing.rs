@@ -33,11 +33,25 @@ fn learn(grid: &Grid, at: usize, body: &Value) -> String {
 
 #[test]
 fn what_a_follower_is_told_to_erase_is_in_no_file_of_any_node() {
-    let grid = Grid::start(&["--delta-budget", "1MiB"]);
+    erased_everywhere(1);
+}
+
+#[test]
+fn what_a_follower_is_told_to_erase_is_in_no_file_of_any_of_four_shards() {
+    erased_everywhere(4);
+}
+
+fn erased_everywhere(shards: u32) {
+    let grid = Grid::of(shards, &["--delta-budget", "1MiB"]);
     let follower = grid.other(grid.leader());
     let (old, new) = ("the patient called Rumpelstilzchen", "the patient called Hinkelstein");
     let words = ["Rumpelstilzchen", "Hinkelstein"];
     let old_id = learn(&grid, follower, &json!({"content": old, "aliases": ["R. Rumpelstilzchen"]}));
+    // Other shards know of it, by its key and as an end.
+    let source = json!({"uri": "letter-of-Rumpelstilzchen.pdf"});
+    let treats = json!([{"target_content": "straw", "label": "spins"}]);
+    let keyed = json!({"content": "a weaver", "key": "Rumpelstilzchen", "source": source, "associations": treats});
+    let keyed_id = learn(&grid, follower, &keyed);
     for number in 0..FILLING {
         let filling = json!({"content": format!("filling {number}"), "attributes": {"text": "x".repeat(FILLING_BYTES)}});
         learn(&grid, number % NODES, &filling);
@@ -48,16 +62,21 @@ fn what_a_follower_is_told_to_erase_is_in_no_file_of_any_node() {
         // The followers come to it a little later.
         words.iter().for_each(|words| until("the words", || (!holding(grid.dir(at), words).is_empty()).then_some(())));
     }
-    for (id, word) in [old_id, new_id].iter().zip(words) {
+    let erase = |id: &str| {
         let url = grid.url(follower, &format!("/v1/concept/{id}?mode=erase&timeout_ms=60000"));
-        let erased = grid.client().delete(url).send().unwrap();
+        grid.client().delete(url).header("Idempotency-Key", format!("erase-{id}")).send().unwrap()
+    };
+    assert_eq!(erase(&keyed_id).status(), 200);
+    for (id, word) in [old_id, new_id].iter().zip(words) {
+        let erased = erase(id);
         assert_eq!(erased.status(), 200, "{}", erased.text().unwrap());
         for at in 0..NODES {
             assert_eq!(holding(grid.dir(at), word), Vec::<PathBuf>::new(), "{} on {}", word, grid.name(at));
             assert_eq!(grid.client().get(grid.url(at, &format!("/v1/concept/{id}"))).send().unwrap().status(), 404);
         }
     }
-    assert_eq!(grid.exports().len(), FILLING);
+    // And the straw.
+    assert_eq!(grid.exports().len(), FILLING + 1);
 }
 
 #[test]

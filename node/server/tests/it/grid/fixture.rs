@@ -85,6 +85,7 @@ enum State {
 /// A grid of three processes, killed when this is dropped.
 pub(super) struct Grid {
     places: Vec<Place>,
+    shards: u32,
     flags: Vec<String>,
     pub(super) proxies: Proxies,
     client: reqwest::blocking::Client,
@@ -109,14 +110,20 @@ impl Grid {
         }
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let client = reqwest::blocking::Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build().unwrap();
-        let mut grid = Self { places, flags, proxies, client, addresses, _dir: dir };
+        let mut grid = Self { places, shards: 1, flags, proxies, client, addresses, _dir: dir };
         (0..NODES).for_each(|at| grid.start_waiting(at));
         grid
     }
 
-    /// A grid that has a leader.
+    /// A grid of one shard that has a leader.
     pub(super) fn start(flags: &[&str]) -> Self {
+        Self::of(1, flags)
+    }
+
+    /// A grid whose shards have leaders.
+    pub(super) fn of(shards: u32, flags: &[&str]) -> Self {
         let mut grid = Self::waiting(flags);
+        grid.shards = shards;
         grid.found().unwrap();
         (0..NODES).for_each(|at| grid.ready(at));
         grid.healthy();
@@ -133,7 +140,7 @@ impl Grid {
         let mut nodes: Vec<String> = self.places.iter().map(|place| place.advertised.to_string()).collect();
         nodes.rotate_left(first);
         let founder = nodes[0].clone();
-        let request = FoundRequest { nodes, plan: Plan { shards: 1, replicas: NODES as u32 } };
+        let request = FoundRequest { nodes, plan: Plan { shards: self.shards, replicas: NODES as u32 } };
         let request = rmp_serde::to_vec_named(&request).unwrap();
         let call = async { Peer::founding(founder, None).call(Class::Founding, FOUND, 0, request.into(), PATIENCE).await };
         runtime().block_on(call).map(|reply| rmp_serde::from_slice(&reply).unwrap())

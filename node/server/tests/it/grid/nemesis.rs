@@ -113,10 +113,19 @@ impl Nemesis<'_> {
 
 #[test]
 fn whatever_befalls_a_grid_what_it_has_said_stays_true() {
+    befall(1);
+}
+
+#[test]
+fn whatever_befalls_a_grid_of_four_shards_what_it_has_said_stays_true() {
+    befall(4);
+}
+
+fn befall(shards: u32) {
     let length = Duration::from_secs(if std::env::var_os("SUTRA_SOAK").is_some() { 600 } else { 40 });
     let (seed, mut random) = Random::seeded();
     println!("seed {seed} (SUTRA_SEED)");
-    let mut grid = Grid::start(&["--drain-delay", "300ms", "--delta-budget", "1MiB"]);
+    let mut grid = Grid::of(shards, &["--drain-delay", "300ms", "--delta-budget", "1MiB"]);
     let history = History::of(&grid, seed);
     // Each once, in a random order, and then as chance has it.
     let mut blows = Blow::ALL;

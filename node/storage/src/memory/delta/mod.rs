@@ -180,16 +180,20 @@ impl Delta {
 
     /// Makes the concept found by what it is called.
     pub(crate) fn put_names(&mut self, concept: &Concept) {
-        let mut put = |chains: &mut Chains<u64, ConceptId>, name: &str| {
-            if chains.put(text_hash(name), concept.id) {
+        for name in name::names(&concept.content, concept.aliases.iter().map(AsRef::as_ref)) {
+            if self.names.put(text_hash(&name), concept.id) {
                 self.bytes += Chains::<u64, ConceptId>::ENTRY_BYTES;
             }
-        };
-        for name in name::names(&concept.content, concept.aliases.iter().map(AsRef::as_ref)) {
-            put(&mut self.names, &name);
         }
         if let Some(key) = &concept.key {
-            put(&mut self.keys, key);
+            self.put_key(key, concept.id);
+        }
+    }
+
+    /// Makes a concept found by a key.
+    pub(crate) fn put_key(&mut self, key: &str, id: ConceptId) {
+        if self.keys.put(text_hash(key), id) {
+            self.bytes += Chains::<u64, ConceptId>::ENTRY_BYTES;
         }
     }
 

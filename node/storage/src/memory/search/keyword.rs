@@ -19,15 +19,34 @@ impl View {
     /// # Errors
     /// [`QueryError`]: too many words.
     pub fn search(&self, query: &str, k: usize, passes: &dyn Fn(&Concept) -> bool) -> Result<Vec<Hit>, QueryError> {
+        Self::search_all(std::slice::from_ref(self), query, k, passes)
+    }
+
+    /// The same over the views of several shards, whose words weigh together.
+    ///
+    /// # Errors
+    /// [`QueryError`]: too many words.
+    pub fn search_all(views: &[Self], query: &str, k: usize, passes: &dyn Fn(&Concept) -> bool) -> Result<Vec<Hit>, QueryError> {
         let query = Query::parse(query)?;
         if query.is_empty() || k == 0 {
             return Ok(Vec::new());
         }
-        // An index that contradicts itself is damage of its segment, which the view tells.
-        Ok(self.find_words(&query, k, passes).unwrap_or_default())
+        let mut statistics = Statistics::default();
+        for view in views {
+            // An index that contradicts itself is damage of its segment, which the view tells.
+            match view.statistics(&query) {
+                Ok(more) => statistics.merge(&more),
+                Err(_) => return Ok(Vec::new()),
+            }
+        }
+        let found = views.iter().flat_map(|view| view.find_words(&query, &statistics, k, passes).unwrap_or_default());
+        let mut hits: Vec<Hit> = found.collect();
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.concept.id.cmp(&b.concept.id)));
+        hits.truncate(k);
+        Ok(hits)
     }
 
-    fn find_words(&self, query: &Query, k: usize, passes: &dyn Fn(&Concept) -> bool) -> Result<Vec<Hit>, Damaged> {
+    fn statistics(&self, query: &Query) -> Result<Statistics, Damaged> {
         let graph = self.graph();
         let mut statistics = Statistics::default();
         for delta in graph.deltas() {
@@ -37,6 +56,17 @@ impl View {
             let Some(keywords) = layer.keywords() else { continue };
             statistics.merge(&keywords.statistics(query).inspect_err(|damaged| layer.found_damaged(damaged))?);
         }
+        Ok(statistics)
+    }
+
+    fn find_words(
+        &self,
+        query: &Query,
+        statistics: &Statistics,
+        k: usize,
+        passes: &dyn Fn(&Concept) -> bool,
+    ) -> Result<Vec<Hit>, Damaged> {
+        let graph = self.graph();
         let reader = self.reader();
         let mut hits: Vec<Hit> = Vec::new();
         for delta in graph.deltas() {
@@ -48,7 +78,7 @@ impl View {
                 seen.is_some_and(|seen| passes(&seen) && found_already.insert(seen.id))
             };
             let texts = &delta.texts;
-            let found = texts.index().search(query, &statistics, texts.visible(), k, &mut accept)?;
+            let found = texts.index().search(query, statistics, texts.visible(), k, &mut accept)?;
             hits.extend(found.iter().filter_map(|hit| {
                 let concept = seen(&reader, texts.document(hit.ordinal)?)?;
                 Some(Hit { concept, score: hit.score })
@@ -72,8 +102,7 @@ impl View {
                 (text.content == seen_now.content && text.aliases == seen_now.aliases).then_some(seen_now)
             };
             let mut accept = |ordinal| concept(ordinal).is_some_and(|concept| passes(&concept));
-            let found =
-                keywords.search(query, &statistics, k, &mut accept).inspect_err(|damaged| layer.found_damaged(damaged))?;
+            let found = keywords.search(query, statistics, k, &mut accept).inspect_err(|damaged| layer.found_damaged(damaged))?;
             hits.extend(found.iter().filter_map(|hit| Some(Hit { concept: concept(hit.ordinal)?, score: hit.score })));
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.concept.id.cmp(&b.concept.id)));

@@ -68,7 +68,7 @@ impl View {
         let graph = self.graph();
         // The indices know only what is alive now.
         let indexed = filter.filter(|_| self.as_of().known_at.is_none());
-        let Some(filter) = indexed else { return Box::new(graph.ids_from(first)) };
+        let Some(filter) = indexed else { return Box::new(self.ids_from(first)) };
         let mut sources: Vec<Box<dyn Iterator<Item = ConceptId> + 'a>> = Vec::new();
         for delta in graph.deltas() {
             sources.push(Box::new(delta.ids_from(first)));
@@ -82,7 +82,7 @@ impl View {
                 None => sources.push(Box::new(crate::memory::graph::ids_from(layer, first))),
             }
         }
-        Box::new(merged(sources))
+        Box::new(merged(sources).filter(|id| self.keeps(*id)))
     }
 
     fn by_time(
@@ -105,7 +105,9 @@ impl View {
             })
         });
         // A concept that was taught anew stands here once for each time; the one that it has now counts.
-        let living = behind.filter_map(|(began, id)| reader.concept(id).filter(|concept| concept.created_at == began));
+        let living = behind
+            .filter(|(_, id)| self.keeps(*id))
+            .filter_map(|(began, id)| reader.concept(id).filter(|concept| concept.created_at == began));
         living.filter(|concept| filter.is_none_or(|filter| filter.passes(concept))).take(wanted).collect()
     }
 

@@ -45,7 +45,13 @@ impl Author {
         concept.attributes.insert(ATTRIBUTES[2].into(), AttributeValue::Text(note));
         let learn = Learn { concept, on_conflict: Some(OnConflict::Merge), targets: Vec::new(), associations: Vec::new() };
         let request = Some(RequestKey { key: format!("request-{}", self.next), digest: u128::from(self.next) << 64 });
-        Command { namespace, asserted_by: TEACHERS[0].into(), request, operations: vec![Operation::Learn(Box::new(learn))] }
+        Command {
+            namespace,
+            asserted_by: TEACHERS[0].into(),
+            request,
+            operations: vec![Operation::Learn(Box::new(learn))],
+            foreign: Vec::new(),
+        }
     }
 
     /// At most `most` commands that are written at once, some of which may be repetitions of earlier ones.
@@ -90,7 +96,7 @@ impl Author {
             RequestKey { key: format!("request-{}", self.next), digest: u128::from(self.next) << 64 }
         });
         let asserted_by = TEACHERS[self.random.index(TEACHERS.len())].into();
-        let command = Command { namespace, asserted_by, request, operations };
+        let command = Command { namespace, asserted_by, request, operations, foreign: Vec::new() };
         if command.request.is_some() {
             self.sent.push(command.clone());
         }

@@ -14,7 +14,13 @@ const SECRET: &str = "Q7xKossuth";
 
 fn command(operation: Operation) -> Command {
     let request = Some(RequestKey { key: format!("{:?}", std::mem::discriminant(&operation)), digest: 1 });
-    Command { namespace: Namespace::default(), asserted_by: "dr.rao".into(), request, operations: vec![operation] }
+    Command {
+        namespace: Namespace::default(),
+        asserted_by: "dr.rao".into(),
+        request,
+        operations: vec![operation],
+        foreign: Vec::new(),
+    }
 }
 
 /// A patient, with a text of theirs in every field that holds text.

@@ -53,7 +53,13 @@ impl Written {
             targets: vec![NewConcept::bare(&namespace, &hub(self.number % HUBS), None)],
             associations: vec![NewAssociation { key: self.association(), confidence: 0.75, strength: 1.0, evidence: Vec::new() }],
         };
-        Command { namespace, asserted_by: "ward".into(), request: None, operations: vec![Operation::Learn(Box::new(learn))] }
+        Command {
+            namespace,
+            asserted_by: "ward".into(),
+            request: None,
+            operations: vec![Operation::Learn(Box::new(learn))],
+            foreign: Vec::new(),
+        }
     }
 
     fn parse(line: &str) -> Option<Self> {

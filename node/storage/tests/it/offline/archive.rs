@@ -103,7 +103,13 @@ pub(super) fn open(disk: &SimulatedDisk) -> Store {
 }
 
 pub(super) fn command(namespace: &Namespace, operation: Operation) -> Command {
-    Command { namespace: namespace.clone(), asserted_by: "dr.rao".into(), request: None, operations: vec![operation] }
+    Command {
+        namespace: namespace.clone(),
+        asserted_by: "dr.rao".into(),
+        request: None,
+        operations: vec![operation],
+        foreign: Vec::new(),
+    }
 }
 
 /// Teaches a concept with a vector, its object, and that the one is about the other.

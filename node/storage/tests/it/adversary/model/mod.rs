@@ -71,10 +71,10 @@ impl Model {
                 return Applied { repeated: true, ..first.clone() };
             }
             let outcomes = command.operations.iter().map(|_| Err(Rejection::KeyReused)).collect();
-            return Applied { index, recorded_at: at, repeated: false, outcomes };
+            return Applied { index, recorded_at: at, repeated: false, outcomes, sent: None };
         }
         let outcomes = command.operations.iter().map(|operation| self.operate(at, command, operation)).collect();
-        let applied = Applied { index, recorded_at: at, repeated: false, outcomes };
+        let applied = Applied { index, recorded_at: at, repeated: false, outcomes, sent: None };
         if let (Some(session), Some(request)) = (session, &command.request) {
             self.answered.insert(session, (request.digest, applied.clone()));
         }

@@ -1,116 +1,21 @@
-//! The state machine: what a command does to the rows.
-//!
-//! Deterministic: everything that varies (time, ids, vectors) is in the command. An operation checks all that can be wrong before
-//! it changes anything, so that a rejected one leaves no trace.
+//! An operation on one namespace.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use sutra_protocol::association::AssociationKey;
-use sutra_protocol::command::{
-    Amend, Applied, Command, Edit, Learn, LearnedAssociation, LogIndex, NewAssociation, NewConcept, Operation, Outcome, Rejection,
-};
+use sutra_protocol::command::{Amend, Edit, Learn, LearnedAssociation, NewAssociation, NewConcept, Outcome, Rejection};
 use sutra_protocol::concept::Concept;
-use sutra_protocol::http::{NamespaceSettings, OnConflict, VectorScalar};
+use sutra_protocol::effects::{Audience, Effect};
+use sutra_protocol::http::OnConflict;
 use sutra_protocol::limits;
-use sutra_protocol::{ConceptId, Ground, Namespace, SemanticType, Timestamp, Validity};
+use sutra_protocol::{ConceptId, Ground, Namespace, PlacementKey, SemanticType, Timestamp, Validity};
 use sutra_segment::{AssociationRow, EvidenceVersion, Standing};
-use sutra_vector::{Scalar, Shape};
+use sutra_vector::Shape;
 
-use super::State;
-use super::graph::Graph;
-use super::liveness::Reader;
-use crate::manifest::Scrub;
-
-impl State {
-    /// Applies one command of the entry at `index`.
-    pub(crate) fn apply(&mut self, index: LogIndex, recorded_at: Timestamp, command: &Command) -> Applied {
-        self.clock = self.clock.max(recorded_at);
-        if let Some(request) = &command.request
-            && let Some(session) = self.sessions.get(&command.namespace, &request.key, recorded_at)
-        {
-            if session.digest == request.digest {
-                return Applied { repeated: true, ..session.applied.clone() };
-            }
-            let outcomes = command.operations.iter().map(|_| Err(Rejection::KeyReused)).collect();
-            return Applied { index, recorded_at, repeated: false, outcomes };
-        }
-        let outcomes = command.operations.iter().map(|operation| self.operate(index, recorded_at, command, operation)).collect();
-        let applied = Applied { index, recorded_at, repeated: false, outcomes };
-        if let Some(request) = &command.request {
-            self.sessions.remember(&command.namespace, request, &applied);
-        }
-        applied
-    }
-
-    fn operate(
-        &mut self,
-        index: LogIndex,
-        recorded_at: Timestamp,
-        command: &Command,
-        operation: &Operation,
-    ) -> Result<Outcome, Rejection> {
-        let namespace = &command.namespace;
-        let at = Moment { index, recorded_at };
-        match operation {
-            Operation::SetNamespace(settings) => self.set_namespace(at, namespace, settings),
-            Operation::DropNamespace => self.drop_namespace(namespace),
-            Operation::Refuse(error) => Err(Rejection::Refused(error.clone())),
-            Operation::Learn(learn) => self.change(at, command, |change| change.learn(learn)),
-            Operation::Associate(association) => self.change(at, command, |change| change.associate(association)),
-            Operation::Dissociate(key) => self.change(at, command, |change| Ok(change.dissociate(key))),
-            Operation::Amend(amend) => self.change(at, command, |change| change.amend(amend)),
-            Operation::Retract(id) => self.change(at, command, |change| change.retract(*id)),
-            Operation::Erase(id) => {
-                let erased = self.change(at, command, |change| change.erase(*id))?;
-                self.sessions.forget_quoting(namespace, *id);
-                self.scrubs.push_back(Scrub { namespace: namespace.clone(), id: *id, index });
-                Ok(erased)
-            }
-        }
-    }
-
-    fn change(
-        &mut self,
-        at: Moment,
-        command: &Command,
-        operation: impl FnOnce(&mut Change<'_>) -> Result<Outcome, Rejection>,
-    ) -> Result<Outcome, Rejection> {
-        let namespace = &command.namespace;
-        let created = !self.namespaces.contains_key(namespace);
-        let graph = Arc::make_mut(self.namespaces.entry(namespace.clone()).or_insert_with(|| Arc::new(Graph::new(at.index))));
-        let change = &mut Change { graph, namespace, recorded_at: at.recorded_at, asserted_by: &command.asserted_by };
-        let outcome = operation(change);
-        // Only teaching makes a namespace: a first write that taught nothing must not leave an empty one behind.
-        if created && graph.counts.concepts == 0 {
-            self.namespaces.remove(namespace);
-        }
-        outcome
-    }
-
-    fn set_namespace(&mut self, at: Moment, namespace: &Namespace, settings: &NamespaceSettings) -> Result<Outcome, Rejection> {
-        let created = !self.namespaces.contains_key(namespace);
-        let mut graph = self.namespaces.get(namespace).cloned().unwrap_or_else(|| Arc::new(Graph::new(at.index)));
-        let changed = Arc::make_mut(&mut graph);
-        changed.forgotten_to = changed.forgotten_before(at.recorded_at);
-        changed.settings = settings.replacing(&changed.settings, changed.shape.is_some())?;
-        self.namespaces.insert(namespace.clone(), graph);
-        Ok(Outcome::NamespaceSet { created })
-    }
-
-    fn drop_namespace(&mut self, namespace: &Namespace) -> Result<Outcome, Rejection> {
-        let graph = self.namespaces.remove(namespace).ok_or_else(|| Rejection::NoNamespace { namespace: namespace.clone() })?;
-        self.sessions.drop_namespace(namespace);
-        Ok(Outcome::NamespaceDropped { concepts: graph.counts.concepts })
-    }
-}
-
-/// Where in the log, and when.
-#[derive(Clone, Copy)]
-struct Moment {
-    index: LogIndex,
-    recorded_at: Timestamp,
-}
+use super::abroad::{Abroad, Untold};
+use crate::memory::graph::Graph;
+use crate::memory::liveness::Reader;
 
 /// The ends of an association, of which the same is asked again and again.
 struct Ends([(ConceptId, Option<Standing>); 2]);
@@ -125,31 +30,54 @@ impl Ends {
 }
 
 /// A change of one namespace at one record time.
-struct Change<'a> {
-    graph: &'a mut Graph,
-    namespace: &'a Namespace,
-    recorded_at: Timestamp,
-    asserted_by: &'a Arc<str>,
+pub(super) struct Change<'a, 'c> {
+    pub(super) graph: &'a mut Graph,
+    pub(super) namespace: &'a Namespace,
+    pub(super) recorded_at: Timestamp,
+    pub(super) asserted_by: &'a Arc<str>,
+    pub(super) abroad: &'a mut Abroad<'c>,
+    pub(super) untold: Untold,
 }
 
-impl Change<'_> {
-    fn learn(&mut self, learn: &Learn) -> Result<Outcome, Rejection> {
+impl<'a, 'c> Change<'a, 'c> {
+    pub(super) fn new(
+        graph: &'a mut Graph,
+        namespace: &'a Namespace,
+        recorded_at: Timestamp,
+        asserted_by: &'a Arc<str>,
+        abroad: &'a mut Abroad<'c>,
+    ) -> Self {
+        Self { graph, namespace, recorded_at, asserted_by, abroad, untold: Untold::default() }
+    }
+
+    /// Which concept is to hold what is taught, and which has to give way to it.
+    pub(super) fn place(&self, learn: &Learn) -> Result<(ConceptId, Option<(ConceptId, u64)>), Rejection> {
         let taught = &learn.concept;
         let holder = taught.key.as_deref().and_then(|key| self.graph.keyed(key, None));
-        let mut retired = None;
-        let mut id = taught.id;
-        if let Some(holder) = holder.filter(|holder| holder.id != taught.id) {
-            match learn.on_conflict {
-                None | Some(OnConflict::Error) => {
-                    return Err(Rejection::KeyTaken { key: holder.key.clone().unwrap_or_default(), holder: holder.id });
-                }
-                Some(OnConflict::Merge) => id = holder.id,
-                Some(OnConflict::Replace) => retired = Some(holder),
+        let Some(holder) = holder.filter(|holder| holder.id != taught.id) else { return Ok((taught.id, None)) };
+        match learn.on_conflict {
+            None | Some(OnConflict::Error) => {
+                Err(Rejection::KeyTaken { key: holder.key.clone().unwrap_or_default(), holder: holder.id })
             }
+            Some(OnConflict::Merge) => Ok((holder.id, None)),
+            Some(OnConflict::Replace) => Ok((taught.id, Some((holder.id, holder.incarnation)))),
         }
+    }
+
+    /// Teaches a concept that this shard keeps as `id`; `retired` has to give way.
+    pub(super) fn learn(
+        &mut self,
+        learn: &Learn,
+        id: ConceptId,
+        retired: Option<(ConceptId, u64)>,
+    ) -> Result<Outcome, Rejection> {
+        let taught = &learn.concept;
         let existing = self.graph.concept(id, None);
         if learn.on_conflict == Some(OnConflict::Error) && existing.is_some() {
             return Err(Rejection::Exists { id });
+        }
+        if existing.is_none() && id != taught.id {
+            return Err(Rejection::NoConcept { role: "concept", id });
         }
         let shape = self.shape_with(taught)?;
         let version = match &existing {
@@ -160,45 +88,68 @@ impl Change<'_> {
         let renamed = |given: ConceptId| if given == taught.id { id } else { given };
         let associations: Vec<NewAssociation> = learn.associations.iter().map(|given| rename(given, renamed)).collect();
         for association in &associations {
-            let known = |needed| needed == id || learn.targets.iter().any(|target| target.id == needed);
-            let alive =
-                |needed: ConceptId| known(needed) || retired.as_ref().is_none_or(|gone| gone.id != needed) && self.lives(needed);
+            let is_target = |needed| learn.targets.iter().any(|target| target.id == needed);
+            let is_retired = |needed| retired.is_some_and(|(gone, _)| gone == needed);
+            let alive = |needed: ConceptId| {
+                needed == id
+                    || (is_target(needed) && (self.keeps(needed) || self.can_ensure(needed)))
+                    || (!is_retired(needed) && self.can_mention(needed))
+            };
             self.check_ends(association, alive)?;
+            if !self.keeps(association.key.source) {
+                return Err(Rejection::NotHere);
+            }
+        }
+        // Every shard's vectors are of one shape. It is fixed only for what is taught then.
+        if shape.is_none() && taught.vector.is_some() && !self.abroad.range.is_whole() {
+            return Err(Rejection::NoDimension);
         }
 
-        if let Some(retired) = retired {
-            self.retire(&retired);
+        if let Some((gone, incarnation)) = retired {
+            self.give_way(gone, incarnation);
         }
         if self.graph.shape != shape {
             self.graph.shape = shape;
             // From now on they are fixed.
-            let settings = &mut self.graph.settings;
-            settings.vector_scalar.get_or_insert_default();
-            settings.embedder.get_or_insert_with(|| NamespaceSettings::GIVEN.into());
+            self.graph.fix_settings();
         }
         let semantic_type = match version {
-            Some(version) => self.graph.put_concept(version, self.recorded_at).semantic_type,
+            Some(version) => {
+                let version = self.graph.put_concept(version, self.recorded_at);
+                match &existing {
+                    Some(existing) => self.announce_change(existing, &version),
+                    None => self.announce(id),
+                }
+                version.semantic_type
+            }
             None => existing.as_ref().map_or(SemanticType::Entity, |existing| existing.semantic_type),
         };
         for target in &learn.targets {
-            if !self.lives(target.id) {
+            if !self.keeps(target.id) {
+                let mentions = |one: &NewAssociation| one.key.target == target.id || one.evidence.contains(&target.id);
+                self.ensure(target, associations.iter().any(mentions));
+            } else if !self.lives(target.id) {
                 let concept = self.created(target);
                 self.graph.put_concept(concept, self.recorded_at);
+                self.announce(target.id);
             }
         }
         for association in &associations {
+            association.evidence.iter().chain([&association.key.target]).for_each(|mentioned| self.conjure(*mentioned));
             let grounds = std::iter::once(id).chain(association.evidence.iter().copied().filter(|ground| *ground != id));
             let grounds: Vec<_> = grounds.map(Ground::Statement).collect();
             let ends = self.ends(&association.key);
             self.put_association(association, &grounds, &ends);
         }
-        let associations = associations.iter().filter_map(|association| self.learned(&association.key)).collect();
-        Ok(Outcome::Learned { id, created: existing.is_none(), semantic_type, associations })
+        let learned = associations.iter().filter_map(|association| self.learned(&association.key, &learn.targets)).collect();
+        Ok(Outcome::Learned { id, created: existing.is_none(), semantic_type, associations: learned })
     }
 
-    fn associate(&mut self, association: &NewAssociation) -> Result<Outcome, Rejection> {
+    pub(super) fn associate(&mut self, association: &NewAssociation) -> Result<Outcome, Rejection> {
         let ends = self.ends(&association.key);
-        self.check_ends(association, |id| ends.standing(self.graph, id).is_some())?;
+        self.check_ends(association, |id| ends.standing(self.graph, id).is_some() || self.can_mention(id))?;
+        association.evidence.iter().chain([&association.key.target]).for_each(|mentioned| self.conjure(*mentioned));
+        let ends = if self.abroad.range.is_whole() { ends } else { self.ends(&association.key) };
         let grounds = match association.evidence.as_slice() {
             [] => vec![Ground::AssertedBy(Arc::clone(self.asserted_by))],
             statements => statements.iter().copied().map(Ground::Statement).collect(),
@@ -213,16 +164,17 @@ impl Change<'_> {
         Ok(Outcome::Associated { created, confidence })
     }
 
-    fn dissociate(&mut self, key: &AssociationKey) -> Outcome {
+    pub(super) fn dissociate(&mut self, key: &AssociationKey) -> Outcome {
         if !self.graph.association(key).is_some_and(|row| self.graph.is_alive(key, &row)) {
             return Outcome::Dissociated { deleted: false };
         }
         self.graph.retract_evidence(key, self.recorded_at);
         self.graph.counts.associations -= 1;
+        self.mirror(key);
         Outcome::Dissociated { deleted: true }
     }
 
-    fn amend(&mut self, amend: &Amend) -> Result<Outcome, Rejection> {
+    pub(super) fn amend(&mut self, amend: &Amend) -> Result<Outcome, Rejection> {
         let Some(concept) = self.graph.concept(amend.id, None) else {
             return Err(Rejection::NoConcept { role: "concept", id: amend.id });
         };
@@ -248,10 +200,12 @@ impl Change<'_> {
             return Ok(Outcome::Amended(concept));
         }
         version.updated_at = self.recorded_at;
-        Ok(Outcome::Amended(self.graph.put_concept(version, self.recorded_at)))
+        let amended = self.graph.put_concept(version, self.recorded_at);
+        self.announce_change(&concept, &amended);
+        Ok(Outcome::Amended(amended))
     }
 
-    fn retract(&mut self, id: ConceptId) -> Result<Outcome, Rejection> {
+    pub(super) fn retract(&mut self, id: ConceptId) -> Result<Outcome, Rejection> {
         let concept = self.graph.concept(id, None).ok_or(Rejection::NoConcept { role: "concept", id })?;
         let associations = self.retire(&concept);
         Ok(Outcome::Retracted { associations })
@@ -262,16 +216,27 @@ impl Change<'_> {
         let associations = self.resting_on(concept.id);
         self.graph.remove_concept(concept, self.recorded_at);
         self.graph.counts.associations -= associations;
+        self.announce(concept.id);
         associations
     }
 
-    /// How many living associations die with a living concept.
+    /// Retracts the concept whose key another one has now, here or wherever it is kept.
+    pub(super) fn give_way(&mut self, id: ConceptId, incarnation: u64) {
+        if !self.keeps(id) {
+            self.abroad.ask(Audience::At(vec![PlacementKey::of_concept(id)]), Effect::Retire { id, incarnation });
+        } else if let Some(concept) = self.graph.concept(id, None).filter(|concept| concept.incarnation == incarnation) {
+            self.retire(&concept);
+        }
+    }
+
+    /// How many living associations of this shard's concepts die with a living concept of this shard.
     fn resting_on(&self, id: ConceptId) -> u64 {
         let graph = &*self.graph;
         let reader = Reader::now(graph);
         let out = graph.leaving(id).into_iter().filter(|link| reader.weight(link).is_some()).count();
-        let into = graph.arriving(id).into_iter().filter(|link| link.source != id && reader.weight(link).is_some()).count();
-        let sole = graph.supported_by(id).into_iter().filter(|key| {
+        let into = graph.arriving(id).into_iter().filter(|link| link.source != id && self.keeps(link.source));
+        let into = into.filter(|link| reader.weight(link).is_some()).count();
+        let sole = graph.supported_by(id).into_iter().filter(|key| self.keeps(key.source)).filter(|key| {
             graph.association(key).is_some_and(|row| {
                 let mut alive = row.evidence.iter().filter(|piece| graph.counts_now(key, piece)).peekable();
                 alive.peek().is_some() && alive.all(|piece| piece.ground == Ground::Statement(id))
@@ -281,7 +246,8 @@ impl Change<'_> {
     }
 
     /// Removes a concept for ever, with all its history; the answer tells how many living associations went with it.
-    fn erase(&mut self, id: ConceptId) -> Result<Outcome, Rejection> {
+    pub(super) fn erase(&mut self, id: ConceptId) -> Result<Outcome, Rejection> {
+        self.disown(id);
         let kept = self.graph.row(id).is_some_and(|row| !row.versions.is_empty());
         if !kept {
             return Err(Rejection::NoConcept { role: "concept", id });
@@ -323,18 +289,23 @@ impl Change<'_> {
         }
         if !replaced.is_empty() {
             self.graph.add_evidence(key, is_new, &row, &replaced);
+            self.mirror(key);
         }
         self.graph.counts.associations += u64::from(created);
         (created, row)
     }
 
-    fn learned(&self, key: &AssociationKey) -> Option<LearnedAssociation> {
-        let target_content = Arc::clone(&self.graph.concept(key.target, None)?.content);
+    fn learned(&self, key: &AssociationKey, targets: &[NewConcept]) -> Option<LearnedAssociation> {
+        let target = self.graph.concept(key.target, None)?;
+        // A ghost's content is with whoever keeps the concept.
+        let is_ghost = !self.keeps(key.target);
+        let taught = targets.iter().find(|taught| is_ghost && taught.id == key.target);
+        let target_content = Arc::clone(taught.map_or(&target.content, |taught| &taught.content));
         let now = Reader::now(self.graph).association(key)?;
         Some(LearnedAssociation { key: key.clone(), target_content, confidence: now.confidence, evidence: now.evidence })
     }
 
-    fn lives(&self, id: ConceptId) -> bool {
+    pub(super) fn lives(&self, id: ConceptId) -> bool {
         self.graph.standing(id, None).is_some()
     }
 
@@ -358,19 +329,20 @@ impl Change<'_> {
         match self.graph.shape {
             Some(shape) if shape.dimension() != found => Err(Rejection::Dimension { expected: shape.dimension(), found }),
             Some(shape) => Ok(Some(shape)),
-            None => Ok(Shape::new(found, scalar_of(&self.graph.settings)).ok()),
+            None if !self.abroad.range.is_whole() => Ok(None),
+            None => Ok(self.graph.shape_of(found)),
         }
     }
 
     /// The vector as it is kept: rounded to what the namespace stores, so that it reads the same before and after a checkpoint.
     fn kept(&self, vector: Option<&Arc<[f32]>>) -> Option<Arc<[f32]>> {
         let vector = vector?;
-        let scalar = self.graph.shape.map_or_else(|| scalar_of(&self.graph.settings), Shape::scalar);
+        let scalar = self.graph.shape.map_or_else(|| self.graph.scalar(), Shape::scalar);
         // Its length was checked where it came in, and against the namespace's.
         Some(Shape::new(vector.len() as u32, scalar).and_then(|shape| shape.stored(vector)).ok()?.into())
     }
 
-    fn created(&self, taught: &NewConcept) -> Concept {
+    pub(super) fn created(&self, taught: &NewConcept) -> Concept {
         Concept {
             id: taught.id,
             namespace: self.namespace.clone(),
@@ -438,15 +410,6 @@ fn rename(given: &NewAssociation, renamed: impl Fn(ConceptId) -> ConceptId) -> N
         *statement = renamed(*statement);
     }
     association
-}
-
-/// How the vectors of a namespace are kept.
-fn scalar_of(settings: &NamespaceSettings) -> Scalar {
-    match settings.vector_scalar.unwrap_or_default() {
-        VectorScalar::F32 => Scalar::F32,
-        VectorScalar::F16 => Scalar::F16,
-        VectorScalar::I8 => Scalar::I8,
-    }
 }
 
 fn edit(field: &mut Option<Timestamp>, edit: Edit<Timestamp>) {

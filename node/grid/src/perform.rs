@@ -1,0 +1,311 @@
+//! A command over several shards: each operation to the shard that decides about it, and what came of it wherever it was done.
+//!
+//! ```text
+//!   operations ─ by place ─→ one command a shard ─→ its leader ─ effects ─→ other shards ─→ seen here
+//!   with a request key ────→ the shard that remembers it ─ effects ─→ the shards that do it
+//! ```
+//!
+//! Whoever asked is answered once every shard has taken its part, and this node sees it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use sutra_protocol::command::{Applied, Command, LogIndex, Operation, Outcome, Rejection};
+use sutra_protocol::effects::Audience;
+use sutra_protocol::{AsOf, Namespace, PlacementKey, Timestamp};
+use sutra_storage::SubmitError;
+use tokio::time::{Instant, timeout_at};
+
+use crate::hosted::HostedShard;
+use crate::route::{Kind, Repeat, RouteError, Router};
+
+/// How long to wait before something is tried again that somebody else is deciding about: at first, and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(320)];
+/// About how many bytes of operations go to a shard at once: their effects have to fit into what is delivered.
+const PART_BYTES: usize = 4 << 20;
+/// About how many bytes a command with a request key may have: it is forwarded whole.
+const FORWARDED_BYTES: usize = 12 << 20;
+
+/// What one operation came to, and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    /// What it did, or why it changed nothing.
+    pub outcome: Result<Outcome, Rejection>,
+    /// The shard that did it.
+    pub shard: u64,
+    /// The entry of its log.
+    pub index: LogIndex,
+    /// Its record time.
+    pub recorded_at: Timestamp,
+}
+
+/// What a command came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Performed {
+    /// One for each operation, in order. An operation has failed alone where others of the same command are stored.
+    pub done: Vec<Result<Done, RouteError>>,
+    /// Entries after which all of it is seen.
+    pub seen: Vec<(u64, LogIndex)>,
+}
+
+impl Performed {
+    /// What one shard made of it.
+    pub(crate) fn of(shard: u64, applied: Applied) -> Self {
+        let Applied { index, recorded_at, outcomes, .. } = applied;
+        let done = outcomes.into_iter().map(|outcome| Ok(Done { outcome, shard, index, recorded_at })).collect();
+        Self { done, seen: vec![(shard, index)] }
+    }
+
+    /// The first error, where nothing was done at all.
+    ///
+    /// # Errors
+    /// That.
+    pub fn or_failed(self) -> Result<Self, RouteError> {
+        match self.done.first() {
+            Some(Err(error)) if self.done.iter().all(Result::is_err) => Err(error.clone()),
+            _ => Ok(self),
+        }
+    }
+}
+
+impl Router {
+    /// Submits a command to whoever decides about it. Ends when it is acknowledged, every shard has taken its effects, and every view
+    /// taken here sees them.
+    ///
+    /// # Errors
+    /// A [`RouteError`]: nothing of it is stored, but for [`RouteError::Late`], [`RouteError::Pending`] and [`SubmitError::Unknown`].
+    pub async fn perform(&self, command: Command, repeat: Repeat, until: Instant) -> Result<Performed, RouteError> {
+        match self.kind() {
+            Kind::Alone(store) => {
+                let submitted = timeout_at(until, store.submit(command)).await;
+                let applied = submitted.map_err(|_| RouteError::Late)?.map_err(RouteError::Submit)?;
+                Ok(Performed::of(sutra_storage::SHARD, applied))
+            }
+            Kind::Grid(_, shards) => match &shards[..] {
+                [only] => self.part(only, command, repeat, until).await,
+                _ => self.spread(command, repeat, until).await.or_failed(),
+            },
+        }
+    }
+
+    /// The same over several shards.
+    async fn spread(&self, command: Command, repeat: Repeat, until: Instant) -> Performed {
+        let count = command.operations.len();
+        let result = match command.request {
+            Some(_) => self.forward(command, repeat, until).await,
+            None => Ok(self.split(command, repeat, until).await),
+        };
+        result.unwrap_or_else(|error| Performed { done: vec![Err(error); count], seen: Vec::new() })
+    }
+
+    /// A command with a request key: to the shard that remembers it, and from there to those that do it.
+    async fn forward(&self, command: Command, repeat: Repeat, until: Instant) -> Result<Performed, RouteError> {
+        let Command { namespace, asserted_by, request, operations, foreign } = command;
+        let Some(request) = request else { return Ok(Performed::default()) };
+        let bytes = operations.iter().map(Operation::weight).sum::<usize>();
+        if bytes > FORWARDED_BYTES {
+            return Err(RouteError::Submit(SubmitError::TooLarge { bytes, bound: FORWARDED_BYTES }));
+        }
+        // What is remembered is done once, so that nothing may be missing when it is.
+        if let Some(dimension) = operations.iter().find_map(dimension_of)
+            && self.at(PlacementKey::of_namespace(&namespace)).is_some_and(|shard| !has_dimension(shard, &namespace))
+        {
+            self.fix_dimension(&namespace, &asserted_by, dimension, until).await;
+        }
+        let place = PlacementKey::of_request(&namespace, &request.key);
+        let operations = operations.into_iter().map(|operation| Operation::Forward(Box::new(operation))).collect();
+        let shard = self.at(place).ok_or(RouteError::NoLeader { shard: 0 })?;
+        self.part(shard, Command { namespace, asserted_by, request: Some(request), operations, foreign }, repeat, until).await
+    }
+
+    /// One without: each operation to the shard that does it.
+    async fn split(&self, command: Command, repeat: Repeat, until: Instant) -> Performed {
+        let Command { namespace, asserted_by, operations, foreign, .. } = command;
+        let mut performed = Performed { done: vec![Err(RouteError::Late); operations.len()], seen: Vec::new() };
+        let mut left: Vec<usize> = (0..operations.len()).collect();
+        let mut pause = PAUSES[0];
+        loop {
+            let mut shards: BTreeMap<PlacementKey, (&HostedShard, Vec<usize>)> = BTreeMap::new();
+            for at in left {
+                let place = operations[at].place(&namespace).unwrap_or_else(|| PlacementKey::of_namespace(&namespace));
+                if let Some(shard) = self.at(place) {
+                    shards.entry(shard.store().range().start).or_insert((shard, Vec::new())).1.push(at);
+                }
+            }
+            let ran = shards.into_values().map(|(shard, places)| {
+                let (namespace, asserted_by, foreign, operations) = (&namespace, &asserted_by, &foreign, &operations);
+                async move {
+                    let mut ran = Vec::new();
+                    // Operations of one shard stay in their order.
+                    for places in parts(operations, places) {
+                        let operations = places.iter().map(|at| operations[*at].clone()).collect();
+                        let (namespace, asserted_by, foreign) = (namespace.clone(), asserted_by.clone(), foreign.clone());
+                        let command = Command { namespace, asserted_by, request: None, operations, foreign };
+                        let part = self.part(shard, command, repeat, until).await;
+                        ran.push((places, part));
+                    }
+                    ran
+                }
+            });
+            let mut again = Vec::new();
+            for (places, part) in join_all(ran).await.into_iter().flatten() {
+                match part {
+                    Ok(part) => {
+                        performed.seen.extend(part.seen);
+                        for (at, done) in places.into_iter().zip(part.done) {
+                            if done.as_ref().is_ok_and(|done| done.outcome.as_ref().is_err_and(Rejection::is_undecided)) {
+                                again.push(at);
+                            }
+                            performed.done[at] = done;
+                        }
+                    }
+                    Err(error) => places.into_iter().for_each(|at| performed.done[at] = Err(error.clone())),
+                }
+            }
+            if again.is_empty() || Instant::now() + pause >= until {
+                return performed;
+            }
+            again.sort_unstable();
+            if let Some(dimension) = again.iter().find_map(|at| dimension_of(&operations[*at])) {
+                self.fix_dimension(&namespace, &asserted_by, dimension, until).await;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSES[1]);
+            left = again;
+        }
+    }
+
+    /// Has every shard keep vectors of one dimension.
+    async fn fix_dimension(&self, namespace: &Namespace, asserted_by: &std::sync::Arc<str>, dimension: u32, until: Instant) {
+        let Some(shard) = self.at(PlacementKey::of_namespace(namespace)) else { return };
+        let (operations, asserted_by) = (vec![Operation::FixDimension(dimension)], asserted_by.clone());
+        let command = Command { namespace: namespace.clone(), asserted_by, request: None, operations, foreign: Vec::new() };
+        // Whoever needs it sees what came of it.
+        if let Err(error) = self.part(shard, command, Repeat::Safe, until).await {
+            tracing::debug!(%error, "the dimension of a namespace was not fixed yet");
+        }
+    }
+
+    fn at(&self, place: PlacementKey) -> Option<&HostedShard> {
+        let Kind::Grid(_, shards) = self.kind() else { return None };
+        shards.iter().find(|shard| shard.store().range().holds(place))
+    }
+
+    /// Submits a command to one shard, and follows its effects.
+    async fn part(&self, shard: &HostedShard, command: Command, repeat: Repeat, until: Instant) -> Result<Performed, RouteError> {
+        let Kind::Grid(grid, _) = self.kind() else { return Err(RouteError::Late) };
+        let applied = grid.to_leader().submit(shard, &command, repeat, until).await?;
+        // What was acknowledged is stored, whether this node comes to see it in time or not.
+        let _ = timeout_at(until, shard.store().wait_applied(applied.index)).await;
+        self.followed(shard, &command.namespace, applied, until).await
+    }
+
+    /// What a command came to on all shards, once they have taken their part, and it is seen here.
+    pub(crate) async fn followed(
+        &self,
+        origin: &HostedShard,
+        namespace: &Namespace,
+        applied: Applied,
+        until: Instant,
+    ) -> Result<Performed, RouteError> {
+        let sent = applied.sent;
+        let mut performed = Performed::of(origin.id().0, applied);
+        if let Some(sent) = sent {
+            let following = self.follow(origin, namespace, sent, &mut performed, until);
+            // What has come so far is committed, whatever is in the way of the rest.
+            timeout_at(until, following).await.unwrap_or(Err(RouteError::Pending)).map_err(|_| RouteError::Pending)?;
+        }
+        for done in &mut performed.done {
+            if matches!(done, Ok(Done { outcome: Ok(Outcome::Forwarded(_)), .. })) {
+                // It was done, but nobody remembers any more what came of it.
+                *done = Err(RouteError::Submit(SubmitError::Unknown));
+            }
+        }
+        Ok(performed)
+    }
+
+    async fn follow(
+        &self,
+        origin: &HostedShard,
+        namespace: &Namespace,
+        sent: u64,
+        performed: &mut Performed,
+        until: Instant,
+    ) -> Result<(), RouteError> {
+        let Kind::Grid(_, shards) = self.kind() else { return Ok(()) };
+        let (mut died, mut dropped) = (0, 0);
+        let all: Vec<usize> = (0..performed.done.len()).collect();
+        let mut work = vec![(origin, sent, all)];
+        while let Some((origin, number, among)) = work.pop() {
+            let effects = origin.store().effects_numbered(number);
+            if effects.is_none() {
+                // All have taken them; whether this node's replicas have is another question.
+                self.catch_up(until).await?;
+            }
+            for shard in shards.iter().filter(|shard| shard.id() != origin.id()) {
+                let (store, range) = (shard.store(), shard.store().range());
+                if let Some(effects) = &effects {
+                    if !effects.effects.iter().any(|(audience, _): &(Audience, _)| audience.is_in(&range)) {
+                        continue;
+                    }
+                    store.wait_taken(origin.id().0, number).await;
+                }
+                performed.seen.push((shard.id().0, store.applied()));
+                let Some(taken) = store.taken(namespace, origin.id().0, number) else { continue };
+                died += taken.died;
+                dropped += taken.dropped;
+                let forwarded = |at: &usize| match performed.done.get(*at) {
+                    Some(Ok(Done { outcome: Ok(Outcome::Forwarded(place)), .. })) => range.holds(*place),
+                    _ => false,
+                };
+                let here: Vec<usize> = among.iter().copied().filter(forwarded).collect();
+                let (index, recorded_at) = taken.at;
+                for (at, outcome) in here.iter().zip(taken.outcomes) {
+                    performed.done[*at] = Ok(Done { outcome, shard: shard.id().0, index, recorded_at });
+                }
+                work.extend(taken.sent.map(|sent| (shard, sent, here)));
+            }
+        }
+        // Where something may die of it, a command has one operation.
+        if let [Ok(Done { outcome: Ok(outcome), .. })] = &mut performed.done[..] {
+            match outcome {
+                Outcome::Retracted { associations } | Outcome::Erased { associations } => *associations += died,
+                Outcome::NamespaceDropped { concepts } => *concepts += dropped,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Some operations of one shard in their order, in parts of about [`PART_BYTES`].
+fn parts(operations: &[Operation], places: Vec<usize>) -> Vec<Vec<usize>> {
+    let mut parts: Vec<Vec<usize>> = Vec::new();
+    let mut bytes = 0;
+    for at in places {
+        let weight = operations[at].weight();
+        match parts.last_mut().filter(|_| bytes + weight <= PART_BYTES) {
+            Some(part) => part.push(at),
+            None => {
+                bytes = 0;
+                parts.push(vec![at]);
+            }
+        }
+        bytes += weight;
+    }
+    parts
+}
+
+/// Whether a shard knows which dimension the vectors of a namespace have.
+fn has_dimension(shard: &HostedShard, namespace: &Namespace) -> bool {
+    shard.store().view(namespace, AsOf { valid_at: None, known_at: None }).is_ok_and(|view| view.dimension().is_some())
+}
+
+/// Of the vector that it teaches.
+fn dimension_of(operation: &Operation) -> Option<u32> {
+    match operation {
+        Operation::Learn(learn) => learn.concept.vector.as_ref().map(|vector| vector.len() as u32),
+        _ => None,
+    }
+}

@@ -1,0 +1,138 @@
+//! A command to its shard's leader, whoever that is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sutra_peer::{CallError, Class};
+use sutra_protocol::command::{Applied, Command};
+use sutra_replication::{Call, PeerPool, Transport as _};
+use sutra_storage::SubmitError;
+use tokio::time::{Instant, timeout_at};
+
+use crate::hosted::HostedShard;
+use crate::messages::{SUBMIT, Submitted};
+use crate::route::{Repeat, RouteError};
+use crate::words;
+
+/// How long to wait before a leader is looked for again, unless one appears.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The way to the leaders of shards. Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub(crate) struct ToLeader {
+    pool: Arc<PeerPool>,
+    /// How often a command was given to a leader again.
+    retries: Arc<AtomicU64>,
+}
+
+impl ToLeader {
+    pub(crate) fn new(pool: Arc<PeerPool>) -> Self {
+        Self { pool, retries: Arc::default() }
+    }
+
+    /// How often a command was given to a leader again.
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    /// Submits a command to the leader of a shard, and again where that surely, or harmlessly, does it once.
+    pub(crate) async fn submit(
+        &self,
+        shard: &HostedShard,
+        command: &Command,
+        repeat: Repeat,
+        until: Instant,
+    ) -> Result<Applied, RouteError> {
+        let mut encoded: Option<Bytes> = None;
+        // Whether some attempt may have been stored.
+        let mut sent = false;
+        let mut tried = None;
+        loop {
+            if Instant::now() >= until {
+                let shard = shard.id().0;
+                return Err(if sent { RouteError::Late } else { RouteError::NoLeader { shard } });
+            }
+            let Some((leader, member, is_here)) = shard.leader() else {
+                let _ = timeout_at(until, another_leader(shard, None)).await;
+                continue;
+            };
+            let attempt = if is_here {
+                match timeout_at(until, shard.store().submit(command.clone())).await {
+                    Ok(submitted) => Attempt::of(submitted),
+                    Err(_) => Attempt::Unknown,
+                }
+            } else {
+                let payload = match &encoded {
+                    Some(payload) => payload.clone(),
+                    None => {
+                        let bytes =
+                            words::encode(command).map_err(|reason| RouteError::Submit(SubmitError::Refused { reason }))?;
+                        encoded.insert(bytes.into()).clone()
+                    }
+                };
+                let class = if repeat == Repeat::Safe && payload.len() > LARGE_BYTES { Class::Bulk } else { Class::Control };
+                let left = until.saturating_duration_since(Instant::now());
+                let call = Call { class, service: SUBMIT, group: shard.id().0, payload, timeout: left };
+                // A leader that answers nobody is waited for no longer than until there is another.
+                tokio::select! {
+                    reply = self.pool.call(&member, call) => match reply {
+                        Ok(reply) => match words::decode::<Submitted>(&reply) {
+                            Ok(submitted) => Attempt::of(submitted.map_err(SubmitError::from)),
+                            Err(reason) => Attempt::Done(Err(SubmitError::Refused { reason })),
+                        },
+                        // It fits nowhere else either.
+                        Err(CallError::TooLarge { bytes, bound }) => Attempt::Done(Err(SubmitError::TooLarge { bytes, bound })),
+                        Err(error) if error.is_surely_undelivered() => Attempt::NotLeader,
+                        Err(_) => Attempt::Unknown,
+                    },
+                    () = another_leader(shard, Some(leader)) => Attempt::Unknown,
+                }
+            };
+            match attempt {
+                Attempt::Done(outcome) => return outcome.map_err(RouteError::Submit),
+                Attempt::NotLeader => {}
+                Attempt::Unknown if repeat == Repeat::Safe => sent = true,
+                Attempt::Unknown if Instant::now() >= until => return Err(RouteError::Late),
+                Attempt::Unknown => return Err(RouteError::Submit(SubmitError::Unknown)),
+            }
+            self.retries.fetch_add(1, Ordering::Relaxed);
+            // Who has just refused is asked again only after a while, unless there is another.
+            if tried.replace(leader) == Some(leader) || !matches!(attempt, Attempt::Unknown) {
+                let _ = timeout_at(until, tokio::time::timeout(PAUSE, another_leader(shard, Some(leader)))).await;
+            }
+        }
+    }
+}
+
+/// Above this a command that may be repeated travels with the bulk, so that it delays nothing urgent.
+const LARGE_BYTES: usize = 64 << 10;
+
+/// What came of one attempt.
+enum Attempt {
+    Done(Result<Applied, SubmitError>),
+    /// Nothing of it is stored.
+    NotLeader,
+    Unknown,
+}
+
+impl Attempt {
+    fn of(submitted: Result<Applied, SubmitError>) -> Self {
+        match submitted {
+            Err(SubmitError::NotLeader) => Self::NotLeader,
+            // A node that ends may have proposed it.
+            Err(SubmitError::Unknown | SubmitError::Closed) => Self::Unknown,
+            done => Self::Done(done),
+        }
+    }
+}
+
+/// Ends when another replica than this leads, as far as is known here.
+pub(crate) async fn another_leader(shard: &HostedShard, than: Option<sutra_replication::ReplicaId>) {
+    let is_other = |leader: Option<sutra_replication::ReplicaId>| leader.is_some() && leader != than;
+    if shard.group().wait_until(Duration::MAX, |status| is_other(status.leader)).await.is_none() {
+        // The replica is stopped: nobody is known here any more.
+        std::future::pending::<()>().await;
+    }
+}
