@@ -160,15 +160,13 @@ impl Service {
                 }
             };
             let mut again = Vec::new();
-            let mut is_undecided = false;
+            let mut undecided = None;
             for (at, outcome) in places.into_iter().zip(outcomes) {
                 results[at] = match (outcome, &items[at]) {
                     (Ok(done), _) => Some(Ok(done)),
                     // Whoever is deciding does so soon.
-                    (Err(NotDone::Rejected(rejection)), Ok(_))
-                        if rejection.is_undecided() && Instant::now() + pause < caller.deadline =>
-                    {
-                        is_undecided = true;
+                    (Err(NotDone::Rejected(rejection)), Ok(_)) if rejection.is_undecided() => {
+                        undecided = Some(fault::rejection(&rejection));
                         again.push(at);
                         None
                     }
@@ -187,7 +185,12 @@ impl Service {
             if pending.is_empty() {
                 break;
             }
-            if is_undecided {
+            if let Some(error) = undecided {
+                if Instant::now() + pause >= caller.deadline {
+                    // All of what is left: a wave without some of it would be another than the one that is remembered.
+                    pending.into_iter().for_each(|at| results[at] = Some(Err(error.clone())));
+                    break;
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSES[1]);
             }

@@ -224,6 +224,7 @@ async fn an_item_of_a_batch_meets_what_an_earlier_one_did_by_way_of_a_key() {
     for round in 0..8 {
         let key = format!("drug-{round}");
         let old = node.learn(LearnRequest { key: Some(key.clone()), ..teach(&format!("ibuprofen {round}")) }).await;
+        let to_old = LearnAssociation { target: Some(old.id), ..LearnAssociation::default() };
         let item = |content: &str| LearnRequest { key: Some(key.clone()), ..teach(content) };
         let items = vec![
             LearnRequest {
@@ -231,11 +232,15 @@ async fn an_item_of_a_batch_meets_what_an_earlier_one_did_by_way_of_a_key() {
                 associations: vec![to(&format!("fever {round}"), "treats")],
                 ..item(&format!("Ibuprofen {round}, 400 mg"))
             },
+            LearnRequest { associations: vec![to_old], ..teach(&format!("old label {round}")) },
             LearnRequest { associations: vec![to_key(&key, "names")], ..teach(&format!("label {round}")) },
         ];
         let batch = LearnBatchRequest { items, ..LearnBatchRequest::default() };
         let done = node.service.learn_batch(&caller(), batch).await.unwrap().body;
-        let [LearnResult::Learned(new), LearnResult::Learned(label)] = &done.results[..] else { panic!("{done:?}") };
+        let [LearnResult::Learned(new), LearnResult::Refused { error }, LearnResult::Learned(label)] = &done.results[..] else {
+            panic!("{done:?}")
+        };
+        assert_eq!(error.code, ErrorCode::NotFound, "it gave way: {error:?}");
         assert_ne!(new.id, old.id);
         assert_eq!(label.associations.len(), 1);
         let state = node.service.pin(&Read::default()).unwrap();
