@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sutra_peer::Class;
+use sutra_peer::{CallError, Class};
 use tokio::time::timeout;
 
 use crate::group::{Group, GroupStatus, Role};
@@ -59,8 +59,10 @@ impl Group {
         heirs.sort_by_key(|id| std::cmp::Reverse(status.matched.get(id).copied().flatten()));
         let heirs: Vec<(ReplicaId, &Member)> =
             heirs.into_iter().filter_map(|id| status.members.get(&id).map(|heir| (id, heir))).collect();
-        // Longer and longer: an election takes as long as two disks take to sync, and whoever stands meanwhile ends it.
-        let mut pause = self.timing().heartbeat / 4;
+        // An election takes as long as two disks take to sync, and whoever stands meanwhile ends it. Where an heir's vote and ours are enough,
+        // the first one wins unless the heir is gone; where they are not, it takes several to free the others of their lease. Longer and
+        // longer, because some disk may be slow.
+        let mut pause = if heirs.len() <= 2 { self.timing().lease() / 2 } else { self.timing().heartbeat / 4 };
         let leads = |status: &GroupStatus| status.leader.is_some_and(|leader| leader != own);
         loop {
             // Each twice: who has stood in vain has only then learnt of the others' terms, and goes beyond them.
@@ -75,6 +77,11 @@ impl Group {
                 };
                 if let Err(error) = self.transport().call(heir, call).await {
                     tracing::debug!(group = %self.id(), %heir, %error, "asked in vain to stand for election");
+                    if matches!(error, CallError::Unreachable { .. } | CallError::Refused { .. }) {
+                        // It does not stand. Who is gone is not asked without a pause.
+                        tokio::time::sleep(self.timing().heartbeat / 4).await;
+                        continue;
+                    }
                 }
                 if self.wait_until(pause, leads).await.is_some() {
                     return true;
