@@ -11,7 +11,7 @@ Runs the integration tests in their long versions, optimised: SUTRA_SOAK=1, PROP
 Usage: cargo xtask soak [storage|grid] [WHAT…]
 
   storage  only the storage engine's crates
-  grid     only the crates of a grid: peer connections, replication, and the server's processes
+  grid     only the crates of a grid: peer connections, replication, the simulated grid, and the server's processes
   WHAT     only tests whose names contain it; none: all of them
 
 Both variables can be set to other values in the environment. There is no time limit.";
@@ -20,7 +20,7 @@ Both variables can be set to other values in the environment. There is no time l
 const STORAGE: [&str; 6] = ["sutra-disk", "sutra-wal", "sutra-segment", "sutra-vector", "sutra-keyword", "sutra-storage"];
 
 /// The crates of a grid that have integration tests.
-const GRID: [&str; 3] = ["sutra-peer", "sutra-replication", "sutra-server"];
+const GRID: [&str; 4] = ["sutra-peer", "sutra-replication", "sutra-grid", "sutra-server"];
 
 pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
     let mut what = arguments.words();

@@ -56,7 +56,7 @@ pub struct SutraClusterSpec {
     #[schemars(range(min = 1, max = 4096))]
     pub initial_shards: Option<i32>,
 
-    /// Copies of every shard: 1, 3 or 5, at most `nodes`; in this release as many as there are nodes. Unset: one on every node.
+    /// Copies of every shard: 1, 3 or 5, at most `nodes`. Unset: 3 if there are so many nodes, else 1. When it is changed the grid makes or removes copies, one at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self in [1, 3, 5]").message("replicationFactor must be 1, 3 or 5: an even number of copies survives no more than one less"))]
     pub replication_factor: Option<i32>,
@@ -118,6 +118,6 @@ impl SutraClusterSpec {
     /// Copies of every shard, as wanted or by default.
     #[must_use]
     pub fn replication_factor(&self) -> i32 {
-        self.replication_factor.unwrap_or(self.nodes)
+        self.replication_factor.unwrap_or(if self.nodes >= 3 { 3 } else { 1 })
     }
 }

@@ -154,13 +154,32 @@ impl Metrics {
         own("sutra_commands_total", "counter", "Commands made durable since the start.", &stats.written);
         own("sutra_entries_total", "counter", "Entries of the log that they were packed into.", &store.entries);
         if let Some(node) = node {
+            own(
+                "sutra_replicas_moving",
+                "gauge",
+                "Replicas here that have no vote yet, or that the map has taken away.",
+                &node.replicas_moving,
+            );
             replicas(&mut text, &node.replicas);
             let mut of_node = |name: &str, help: &str, value: u64| {
                 let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
             };
+            of_node("sutra_replicas_opened_total", "Replicas that this node was given since its start.", node.replicas_opened);
+            of_node(
+                "sutra_replicas_given_up_total",
+                "Replicas that were taken away from this node since its start, and are removed.",
+                node.replicas_given_up,
+            );
             of_node("sutra_router_retries_total", "Commands that were given to a leader again.", node.retries);
+            of_node(
+                "sutra_router_hedges_total",
+                "Reads that a second replica was asked because the first took long.",
+                node.hedges,
+            );
             of_node("sutra_peer_calls_total", "Requests to other nodes since the start.", node.peer_calls);
             of_node("sutra_peer_failures_total", "Requests to other nodes that had no reply.", node.peer_failures);
+            let (name, help) = ("sutra_pinned_views", "Views of this node's shards that other nodes read now.");
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {}", node.pinned);
         }
         let mut times = |name: &str, help: &str, sum: f64, count: u64| {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} summary\n{name}_sum {sum}\n{name}_count {count}");
@@ -284,7 +303,17 @@ mod tests {
             snapshots_installed: 4,
         };
         let leader = ReplicaNumbers { shard: 7, role: Role::Leader, term: 9, ..replica.clone() };
-        let node = NodeNumbers { replicas: vec![replica, leader], retries: 8, peer_calls: 3, peer_failures: 1 };
+        let node = NodeNumbers {
+            replicas: vec![replica, leader],
+            replicas_opened: 2,
+            replicas_given_up: 1,
+            replicas_moving: 5,
+            retries: 8,
+            hedges: 2,
+            pinned: 6,
+            peer_calls: 3,
+            peer_failures: 1,
+        };
         let text = metrics.render(&stats, &store, Some(&node));
         for line in [
             "sutra_concepts_total 7",
@@ -297,7 +326,12 @@ mod tests {
             r#"sutra_replica_term{shard="7"} 9"#,
             r#"sutra_replica_role{shard="7",role="leader"} 1"#,
             r#"sutra_replication_lag_seconds{shard="1"} 0.5"#,
+            "sutra_replicas_opened_total 2",
+            "sutra_replicas_given_up_total 1",
+            "sutra_replicas_moving 5",
             "sutra_router_retries_total 8",
+            "sutra_router_hedges_total 2",
+            "sutra_pinned_views 6",
             "sutra_peer_failures_total 1",
             "sutra_entries_total 9",
             "sutra_apply_seconds_sum 0.125",

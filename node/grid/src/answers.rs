@@ -1,51 +1,126 @@
 //! What a node answers to the others.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sutra_peer::{Answer, Handler, PeerSecret, Refusal, Request};
 use sutra_protocol::command::{Command, LogIndex};
-use sutra_protocol::founding::{REPLACE, ReplaceRequest};
+use sutra_protocol::founding::{REPLACE, RESIZE, ReplaceRequest, ResizeRequest};
 use sutra_replication::{Group, Groups};
 use sutra_storage::Store;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::asking::{Asking, propose_here};
+use crate::change::ProposedChange;
+use crate::converge::{self, Wanted};
 use crate::hosted::HostedShard;
-use crate::map::{ProposedChange, ShardId};
+use crate::hosting::Hosting;
+use crate::map::{GridMap, ShardId};
 use crate::messages::{
-    Index, MAP, NodeStatus, PROPOSE, READ_INDEX, ReplicaStatus, SCRUB, STATUS, SUBMIT, SubmitRefusal, Submitted,
+    ASK, AUDIENCES, BELONGS, Belonging, Belongs, FOLLOW, Follow, Fresh, Index, LEADER, Leads, Led, MAP, NAMESPACES, NodeStatus,
+    PINS, PROPOSE, READ_INDEX, REMEMBERED, Repeated, ReplicaStatus, SCRUB, STATUS, SUBMIT, Said, SubmitRefusal, Submitted,
 };
+use crate::pins::{self, Pins};
 use crate::replace;
+use crate::resize;
 use crate::words;
 
 /// Answers the other nodes.
 pub(crate) struct Answers {
     pub(crate) asking: Arc<Asking>,
     pub(crate) secret: PeerSecret,
+    pub(crate) own: Own,
+    pub(crate) groups: Groups,
+    /// What others have pinned here.
+    pub(crate) pins: Pins,
+}
+
+/// What a node says of itself. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Own {
     pub(crate) node: Arc<str>,
     pub(crate) version: &'static str,
-    pub(crate) groups: Groups,
     pub(crate) meta: Group,
-    /// By the number of their group.
-    pub(crate) shards: BTreeMap<u64, HostedShard>,
+    pub(crate) map: watch::Receiver<Arc<GridMap>>,
+    pub(crate) hosting: Hosting,
     /// Whether the node is about to stop.
     pub(crate) leaving: Arc<AtomicBool>,
+}
+
+impl Own {
+    /// How the node is.
+    pub(crate) fn status(&self) -> NodeStatus {
+        let map = Arc::clone(&self.map.borrow());
+        let shards = self.hosting.shards();
+        let groups = std::iter::once(&self.meta).chain(shards.iter().map(HostedShard::group));
+        NodeStatus {
+            node: self.node.as_ref().into(),
+            version: self.version.into(),
+            replicas: groups.map(|group| replica_status(group, &map)).collect(),
+            leaving: self.leaving.load(Ordering::Acquire),
+        }
+    }
+}
+
+/// How a replica is.
+fn replica_status(group: &Group, map: &GridMap) -> ReplicaStatus {
+    let (status, shard) = (group.status(), ShardId(group.id().0));
+    let is_settled = status.leads_fully(group.timing().lease())
+        && Wanted::of(map, shard).is_some_and(|wanted| converge::is_settled(&status, &wanted, group.replica()));
+    ReplicaStatus {
+        shard,
+        replica: group.replica().0,
+        role: status.role.as_str().into(),
+        term: status.term,
+        last: status.last.unwrap_or_default(),
+        applied: status.applied.map(|at| at.index).unwrap_or_default(),
+        settled: is_settled.then_some(map.epoch),
+    }
 }
 
 impl Answers {
     /// The replica that a request is for.
     fn addressed(&self, request: &Request) -> Result<HostedShard, String> {
-        let hosted = self.shards.get(&request.group).cloned();
+        let hosted = self.own.hosting.shard(ShardId(request.group));
         hosted.ok_or_else(|| format!("there is no replica of shard {} here", request.group))
+    }
+}
+
+impl Answers {
+    /// Says something of a shard, once this node knows of it what the question demands.
+    fn say<Q, A, F>(&self, request: &Request, fresh: fn(&Q) -> Fresh, say: impl FnOnce(Store, Q) -> F + Send + 'static) -> Answer
+    where
+        Q: DeserializeOwned + Send + 'static,
+        A: Serialize + Send + 'static,
+        F: Future<Output = A> + Send + 'static,
+    {
+        let (shard, pool, payload) = (self.addressed(request).ok(), Arc::clone(&self.asking.pool), request.payload.clone());
+        reply(async move {
+            let question: Q = words::decode(&payload)?;
+            let Some(shard) = shard else { return words::encode(&Said::<A>::Unknown) };
+            let fresh = fresh(&question);
+            let saying = async {
+                let is_reached = pins::reach(&shard, &pool, fresh).await;
+                if is_reached { Said::Known(say(shard.store().clone(), question).await) } else { Said::Unknown }
+            };
+            let said = timeout(Duration::from_millis(fresh.wait_ms), saying).await;
+            words::encode(&said.unwrap_or(Said::Unknown))
+        })
     }
 }
 
 impl Handler for Answers {
     fn handle(&self, request: Request) -> Answer {
         match request.service {
-            SUBMIT => submit(self.shards.get(&request.group).map(HostedShard::store), &request.payload),
+            SUBMIT => {
+                let hosted = self.own.hosting.shard(ShardId(request.group));
+                submit(hosted.as_ref().map(HostedShard::store), &request.payload)
+            }
             READ_INDEX => {
                 let shard = self.addressed(&request);
                 reply(async move {
@@ -63,17 +138,78 @@ impl Handler for Answers {
                     words::encode(&())
                 })
             }
+            ASK => {
+                let (shard, pins, pool) = (self.addressed(&request), self.pins.clone(), Arc::clone(&self.asking.pool));
+                reply(async move {
+                    let asked = words::decode(&request.payload)?;
+                    words::encode(&pins.ask(request.group, shard.ok().as_ref(), &*pool, asked).await?)
+                })
+            }
+            PINS => {
+                let heard = words::decode(&request.payload).map(|pinning| self.pins.hear(request.group, &pinning));
+                reply(async move { words::encode(&heard?) })
+            }
+            LEADER => {
+                let led: Led = self.addressed(&request).ok().and_then(|shard| {
+                    let status = shard.group().status();
+                    let leader = status.leader?;
+                    Some(Leads { term: status.term, leader, member: status.members.get(&leader)?.clone() })
+                });
+                reply(async move { words::encode(&led) })
+            }
+            REMEMBERED => self.say(
+                &request,
+                |asked: &Repeated| asked.fresh,
+                |store, asked: Repeated| async move { store.remembered(&asked.namespace, &asked.request) },
+            ),
+            AUDIENCES => self.say(
+                &request,
+                |asked: &(u64, Fresh)| asked.1,
+                |store, (number, _): (u64, Fresh)| async move {
+                    let effects = store.effects_numbered(number);
+                    effects.map(|effects| effects.effects.iter().map(|(audience, _)| audience.clone()).collect::<Vec<_>>())
+                },
+            ),
+            FOLLOW => self.say(
+                &request,
+                |asked: &Follow| asked.fresh,
+                |store, asked: Follow| async move {
+                    let Follow { namespace, origin, number, is_taker, .. } = asked;
+                    if is_taker {
+                        store.wait_taken(origin, number).await;
+                    }
+                    (store.applied(), store.taken(&namespace, origin, number))
+                },
+            ),
+            NAMESPACES => {
+                self.say(&request, |fresh: &Fresh| *fresh, |store, _: Fresh| async move { (store.applied(), store.namespaces()) })
+            }
             STATUS => {
-                let groups = std::iter::once(&self.meta).chain(self.shards.values().map(HostedShard::group));
-                let status = status(&self.node, self.version, groups, self.leaving.load(Ordering::Acquire));
+                let status = self.own.status();
                 reply(async move { words::encode(&status) })
             }
             MAP => {
                 let map = self.asking.machine.map().borrow().clone();
                 reply(async move { words::encode(&*map) })
             }
+            BELONGS => {
+                let (shard, epoch) = (self.addressed(&request), self.own.map.borrow().epoch);
+                reply(async move {
+                    let asked: Belongs = words::decode(&request.payload)?;
+                    let belonging: Belonging =
+                        if epoch < asked.epoch { None } else { shard?.group().has_member(asked.replica).await };
+                    words::encode(&belonging)
+                })
+            }
+            RESIZE => {
+                let (asking, secret, version) = (Arc::clone(&self.asking), self.secret.clone(), self.own.version);
+                reply(async move {
+                    let request: ResizeRequest = words::decode(&request.payload)?;
+                    words::encode(&resize::resize(&asking, &secret, request, version).await?)
+                })
+            }
             REPLACE => {
-                let (asking, secret, version) = (Arc::clone(&self.asking), self.secret.clone(), self.version);
+                let (asking, secret, version) = (Arc::clone(&self.asking), self.secret.clone(), self.own.version);
                 reply(async move {
                     let request: ReplaceRequest = words::decode(&request.payload)?;
                     replace::replace(&asking, &secret, request, version).await?;
@@ -81,7 +217,7 @@ impl Handler for Answers {
                 })
             }
             PROPOSE => {
-                let meta = self.meta.clone();
+                let meta = self.own.meta.clone();
                 reply(async move {
                     let proposed: ProposedChange = words::decode(&request.payload)?;
                     words::encode(&propose_here(&meta, words::encode(&proposed)?).await?)
@@ -115,20 +251,4 @@ fn submit(store: Option<&Store>, payload: &Bytes) -> Answer {
 
 fn reply(answer: impl Future<Output = Result<Vec<u8>, String>> + Send + 'static) -> Answer {
     Box::pin(async move { answer.await.map(Bytes::from).map_err(Refusal::new) })
-}
-
-/// How the node's replicas are.
-pub(crate) fn status<'a>(node: &str, version: &str, groups: impl Iterator<Item = &'a Group>, leaving: bool) -> NodeStatus {
-    let replicas = groups.map(|group| {
-        let status = group.status();
-        ReplicaStatus {
-            shard: ShardId(group.id().0),
-            replica: group.replica().0,
-            role: status.role.as_str().into(),
-            term: status.term,
-            last: status.last.unwrap_or_default(),
-            applied: status.applied.map(|at| at.index).unwrap_or_default(),
-        }
-    });
-    NodeStatus { node: node.into(), version: version.into(), replicas: replicas.collect(), leaving }
 }

@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use sutra_peer::Class;
 use sutra_protocol::founding::NodeRecord;
-use sutra_replication::{Call, Group, PeerPool, ProposeError, Transport};
+use sutra_replication::{Call, Group, ProposeError, Transport};
+use tokio::time::{Instant, timeout};
 
-use crate::map::{Change, ProposedChange};
+use crate::change::{Change, ChangeRefusal, ProposedChange};
+use crate::map::Epoch;
 use crate::messages::{PROPOSE, Proposed};
 use crate::meta::{Changed, MetaMachine};
 use crate::words;
 
 /// How long meta's leader has for an answer.
 const QUESTION: Duration = Duration::from_secs(2);
+/// For how long a change is tried.
+const DECISION: Duration = Duration::from_secs(5);
 /// How long to wait before something is tried again.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -21,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(crate) struct Asking {
     pub(crate) meta: Group,
     pub(crate) machine: Arc<MetaMachine>,
-    pub(crate) pool: Arc<PeerPool>,
+    pub(crate) pool: Arc<dyn Transport>,
 }
 
 impl Asking {
@@ -34,6 +38,32 @@ impl Asking {
         let call = Call { class: Class::Control, service: PROPOSE, group: 0, payload: payload.into(), timeout: QUESTION };
         let reply = self.pool.call(&member, call).await.map_err(|error| error.to_string())?;
         words::decode(&reply)
+    }
+}
+
+impl Asking {
+    /// Has meta make a change, again where somebody else was first: the newest map decides whether it can be made.
+    pub(crate) async fn decide(&self, change: Change) -> Result<Epoch, String> {
+        let mut map = self.machine.map();
+        let until = Instant::now() + DECISION;
+        loop {
+            let known = map.borrow_and_update().epoch;
+            let refused = match self.propose(&ProposedChange { known, change: change.clone() }).await {
+                Ok(Proposed::Decided(Ok(epoch))) => return Ok(epoch),
+                Ok(Proposed::Decided(Err(stale @ ChangeRefusal::Stale { .. }))) => stale.to_string(),
+                Ok(Proposed::Decided(Err(refusal))) => return Err(refusal.to_string()),
+                Ok(Proposed::NotLeader) => "meta has no leader just now; try again".into(),
+                Ok(Proposed::Unknown) => {
+                    return Err("meta's leader changed meanwhile; look at the grid, and try again if need be".into());
+                }
+                Err(reason) => reason,
+            };
+            if Instant::now() >= until {
+                return Err(refused);
+            }
+            // This node's map may be a little behind.
+            let _ = timeout(PAUSE, map.changed()).await;
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use sutra_replication::{Group, Members, Role};
 
 use crate::asking::Asking;
 use crate::hosted::HostedShard;
+use crate::hosting::Hosting;
 use crate::map::{Epoch, GridMap, ShardId};
 use crate::replace::status_of;
 
@@ -19,11 +20,12 @@ use crate::replace::status_of;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Founds what falls to this node, if the grid is new.
-pub(crate) async fn begin(node: String, asking: Arc<Asking>, shards: Vec<HostedShard>) {
+pub(crate) async fn begin(node: String, asking: Arc<Asking>, hosting: Hosting) {
     let map = asking.machine.map().borrow().clone();
     if map.epoch != Epoch::FIRST {
         return;
     }
+    let shards = hosting.shards();
     for (shard, record) in shards.iter().filter_map(|shard| Some((shard, map.shard(shard.id())?))) {
         if record.preferred().is_some_and(|preferred| preferred.node == node) {
             found(shard.group(), map.members(&record.replicas)).await;

@@ -1,19 +1,24 @@
 //! Making the groups what the map says: whoever leads a group gives it the members that the map names.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sutra_protocol::command::LogIndex;
 use sutra_replication::{Group, GroupStatus, Members, ReplicaId};
+use sutra_wal::GroupId;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::map::{GridMap, ShardId};
+use crate::hosting::Hosting;
+use crate::map::{GridMap, ReplicaRecord, ShardId};
 
 /// How often a leader looks.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How many entries a replica may be behind when it gets its vote: few enough for the quorum not to wait for it.
 pub(crate) const BEHIND: u64 = 64;
+/// For how many leases a leader that is to leave its group looks for another.
+const HAND_OVER_LEASES: u32 = 2;
 
 /// What a leader does next for its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,28 +27,100 @@ pub(crate) enum Next {
     Nothing,
     /// A replica gets entries from now on.
     Add(ReplicaId),
-    /// These have the vote from now on, and all others leave.
-    Vote(Vec<ReplicaId>),
+    /// These have the vote from now on; who loses it leaves, unless the map has him without one.
+    Vote {
+        /// All who vote.
+        voters: Vec<ReplicaId>,
+        /// Whether some who lose it stay.
+        stay: bool,
+    },
+    /// One of these leads from now on: this one is to leave, or to lose its vote.
+    HandOver(Vec<ReplicaId>),
+    /// These have no vote, and leave.
+    Drop(Vec<ReplicaId>),
     /// A replica has still to come, or to catch up.
     Wait(ReplicaId),
 }
 
-/// What is to be done for a group that should have the members `wanted`; `awaited` of them have not come yet.
-pub(crate) fn next(status: &GroupStatus, wanted: &Members, awaited: &[ReplicaId]) -> Next {
-    if let Some(id) = wanted.keys().find(|id| !status.members.contains_key(id)) {
+/// Who should belong to a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) voters: Members,
+    /// Members without a vote.
+    pub(crate) watchers: Members,
+    /// Those of them whose nodes have not come yet.
+    pub(crate) awaited: Vec<ReplicaId>,
+    /// Those whose nodes are to leave.
+    pub(crate) leaving: Vec<ReplicaId>,
+}
+
+impl Wanted {
+    /// As the map has it; `None`: it has no such group.
+    pub(crate) fn of(map: &GridMap, group: ShardId) -> Option<Self> {
+        let voters = map.replicas(group);
+        let watchers: &[ReplicaRecord] = if group == ShardId(0) { &map.watchers } else { &[] };
+        let of = |are: &dyn Fn(&str) -> bool| {
+            voters.iter().chain(watchers).filter(|record| are(&record.node)).map(|record| record.replica).collect()
+        };
+        (!voters.is_empty()).then(|| Self {
+            voters: map.members(voters),
+            watchers: map.members(watchers),
+            awaited: of(&|node| map.awaited.contains(node)),
+            leaving: of(&|node| map.leaving.contains(node)),
+        })
+    }
+
+    fn members(&self) -> impl Iterator<Item = (&ReplicaId, &sutra_replication::Member)> {
+        self.voters.iter().chain(&self.watchers)
+    }
+
+    fn has(&self, id: ReplicaId) -> bool {
+        self.voters.contains_key(&id) || self.watchers.contains_key(&id)
+    }
+}
+
+/// Whether a replica is known to have nearly all of its leader's log.
+fn keeps_up(status: &GroupStatus, id: ReplicaId) -> bool {
+    let last = status.last.unwrap_or_default();
+    // One that never answered is not there, however short the log is.
+    status.matched.get(&id).copied().flatten().is_some_and(|LogIndex(matched)| matched + BEHIND >= last.0)
+}
+
+/// What the leader `own` does next for its group.
+pub(crate) fn next(status: &GroupStatus, wanted: &Wanted, own: ReplicaId) -> Next {
+    if let Some((id, _)) = wanted.members().find(|(id, _)| !status.members.contains_key(id)) {
         return Next::Add(*id);
     }
-    let last = status.last.unwrap_or_default();
-    let is_ready = |id: &ReplicaId| {
-        let matched = status.matched.get(id).copied().flatten().unwrap_or(LogIndex(0));
-        status.voters.contains(id) || (!awaited.contains(id) && matched.0 + BEHIND >= last.0)
-    };
-    if let Some(id) = wanted.keys().find(|id| !is_ready(id)) {
+    let is_ready =
+        |id: &ReplicaId| *id == own || status.voters.contains(id) || (!wanted.awaited.contains(id) && keeps_up(status, *id));
+    if let Some(id) = wanted.voters.keys().find(|id| !is_ready(id)) {
         return Next::Wait(*id);
     }
-    let voters: Vec<ReplicaId> = wanted.keys().copied().collect();
-    let is_so = status.voters == voters && status.members.len() == voters.len();
-    if is_so { Next::Nothing } else { Next::Vote(voters) }
+    let mut voters: Vec<ReplicaId> = wanted.voters.keys().copied().collect();
+    let is_so = |voters: &[ReplicaId]| !status.joint && status.voters == voters;
+    let leads_on = !status.voters.contains(&own) || wanted.voters.contains_key(&own);
+    if !leads_on {
+        // With it the others elect a leader at once; without it they would first have to miss it.
+        let heirs = voters.clone();
+        voters.push(own);
+        voters.sort_unstable();
+        if is_so(&voters) {
+            return Next::HandOver(heirs);
+        }
+    }
+    if !is_so(&voters) {
+        let stay = status.voters.iter().any(|id| wanted.watchers.contains_key(id));
+        return Next::Vote { voters, stay };
+    }
+    let others: Vec<ReplicaId> = status.members.keys().copied().filter(|id| !wanted.has(*id)).collect();
+    if others.is_empty() { Next::Nothing } else { Next::Drop(others) }
+}
+
+/// Whether the group is what the map says, and the next change may be made: all who vote have nearly all of the log, but for those whose
+/// nodes are to leave, which may be lost.
+pub(crate) fn is_settled(status: &GroupStatus, wanted: &Wanted, own: ReplicaId) -> bool {
+    let must_keep_up = |id: &&ReplicaId| **id != own && !wanted.leaving.contains(id);
+    next(status, wanted, own) == Next::Nothing && wanted.voters.keys().filter(must_keep_up).all(|id| keeps_up(status, *id))
 }
 
 /// A group that is kept what the map says.
@@ -56,14 +133,21 @@ struct Kept {
 }
 
 /// Keeps meta and the shards' groups what the map says, whenever this node leads them.
-pub(crate) async fn keep(meta: Group, shards: Vec<Group>, map: watch::Receiver<Arc<GridMap>>) {
+pub(crate) async fn keep(meta: Group, hosting: Hosting, map: watch::Receiver<Arc<GridMap>>) {
     let lease = meta.timing().lease();
-    let groups = std::iter::once(meta).chain(shards);
-    let mut kept: Vec<Kept> = groups.map(|group| Kept { group, told: Next::Nothing, changing: None }).collect();
+    let mut kept: BTreeMap<(GroupId, ReplicaId), Kept> = BTreeMap::new();
     loop {
         tokio::time::sleep(PAUSE).await;
         let known = Arc::clone(&map.borrow());
-        for one in &mut kept {
+        let shards = hosting.shards();
+        let groups = || std::iter::once(&meta).chain(shards.iter().map(|shard| shard.group()));
+        kept.retain(|key, _| groups().any(|group| (group.id(), group.replica()) == *key));
+        for group in groups() {
+            let one = kept.entry((group.id(), group.replica())).or_insert_with(|| Kept {
+                group: group.clone(),
+                told: Next::Nothing,
+                changing: None,
+            });
             let is_changing = one.changing.as_ref().is_some_and(|changing| !changing.is_finished());
             if is_changing || !one.group.leads() {
                 continue;
@@ -79,14 +163,8 @@ pub(crate) async fn keep(meta: Group, shards: Vec<Group>, map: watch::Receiver<A
 impl Kept {
     /// Makes the next change, if there is one.
     fn step(&mut self, known: &GridMap, status: &GroupStatus) {
-        let records = known.replicas(ShardId(self.group.id().0));
-        if records.is_empty() {
-            return;
-        }
-        let wanted = known.members(records);
-        let awaited: Vec<ReplicaId> =
-            records.iter().filter(|record| known.awaited.contains(&record.node)).map(|record| record.replica).collect();
-        let next = next(status, &wanted, &awaited);
+        let Some(wanted) = Wanted::of(known, ShardId(self.group.id().0)) else { return };
+        let next = next(status, &wanted, self.group.replica());
         if next != self.told {
             tracing::info!(group = %self.group.id(), ?next, "the members of the group follow the map");
             self.told = next.clone();
@@ -98,11 +176,17 @@ impl Kept {
         self.changing = Some(tokio::spawn(async move {
             let done = match next {
                 Next::Nothing | Next::Wait(_) => Ok(()),
-                Next::Add(id) => match wanted.get(&id) {
-                    Some(member) => group.add_learner(id, member.clone()).await,
+                Next::Add(id) => match wanted.members().find(|(other, _)| **other == id) {
+                    Some((_, member)) => group.add_learner(id, member.clone()).await,
                     None => Ok(()),
                 },
-                Next::Vote(voters) => group.set_voters(voters).await,
+                Next::Vote { voters, stay } => group.set_voters(voters, stay).await,
+                Next::Drop(learners) => group.remove_learners(learners).await,
+                Next::HandOver(heirs) => {
+                    let is_led = group.hand_over_among(&heirs, group.timing().lease() * HAND_OVER_LEASES).await;
+                    tracing::info!(group = %group.id(), is_led, "a leader that is to leave its group lets another lead");
+                    Ok(())
+                }
             };
             if let Err(error) = done {
                 tracing::warn!(group = %group.id(), %error, "a change of members is tried again");
@@ -113,8 +197,6 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use sutra_replication::{Member, Role};
 
     use super::*;
@@ -136,23 +218,79 @@ mod tests {
             purged: None,
             members: members(ids),
             voters: voters.iter().copied().map(ReplicaId).collect(),
+            joint: false,
             quorum_answered: None,
             matched: matched.iter().map(|(id, at)| (ReplicaId(*id), Some(LogIndex(*at)))).collect::<BTreeMap<_, _>>(),
         }
     }
 
+    fn wanted(voters: &[u64], watchers: &[u64]) -> Wanted {
+        Wanted { voters: members(voters), watchers: members(watchers), ..Wanted::default() }
+    }
+
+    fn vote(voters: &[u64], stay: bool) -> Next {
+        Next::Vote { voters: voters.iter().copied().map(ReplicaId).collect(), stay }
+    }
+
+    const OWN: ReplicaId = ReplicaId(1);
+
     #[test]
     fn a_lost_replica_is_replaced_step_by_step() {
-        let wanted = members(&[1, 2, 7]);
+        let awaiting = Wanted { awaited: vec![ReplicaId(7)], ..wanted(&[1, 2, 7], &[]) };
         let seen = leading(&[1, 2, 3], &[1, 2, 3], &[(2, 1_000)]);
-        assert_eq!(next(&seen, &wanted, &[ReplicaId(7)]), Next::Add(ReplicaId(7)));
+        assert_eq!(next(&seen, &awaiting, OWN), Next::Add(ReplicaId(7)));
         let seen = leading(&[1, 2, 3, 7], &[1, 2, 3], &[(2, 1_000), (7, 1_000)]);
-        assert_eq!(next(&seen, &wanted, &[ReplicaId(7)]), Next::Wait(ReplicaId(7)), "it has not come");
+        assert_eq!(next(&seen, &awaiting, OWN), Next::Wait(ReplicaId(7)), "it has not come");
+        let wanted = wanted(&[1, 2, 7], &[]);
         let seen = leading(&[1, 2, 3, 7], &[1, 2, 3], &[(2, 1_000), (7, 900)]);
-        assert_eq!(next(&seen, &wanted, &[]), Next::Wait(ReplicaId(7)), "it is far behind");
+        assert_eq!(next(&seen, &wanted, OWN), Next::Wait(ReplicaId(7)), "it is far behind");
         let seen = leading(&[1, 2, 3, 7], &[1, 2, 3], &[(2, 1_000), (7, 990)]);
-        assert_eq!(next(&seen, &wanted, &[]), Next::Vote(vec![ReplicaId(1), ReplicaId(2), ReplicaId(7)]));
+        assert_eq!(next(&seen, &wanted, OWN), vote(&[1, 2, 7], false));
+        let seen = GroupStatus { joint: true, ..leading(&[1, 2, 7], &[1, 2, 7], &[]) };
+        assert_eq!(next(&seen, &wanted, OWN), vote(&[1, 2, 7], false), "another leader had begun with it");
         let seen = leading(&[1, 2, 7], &[1, 2, 7], &[]);
-        assert_eq!(next(&seen, &wanted, &[]), Next::Nothing);
+        assert_eq!(next(&seen, &wanted, OWN), Next::Nothing);
+        let seen = leading(&[1, 2, 5, 7], &[1, 2, 7], &[]);
+        assert_eq!(next(&seen, &wanted, OWN), Next::Drop(vec![ReplicaId(5)]), "it was to come once");
+    }
+
+    #[test]
+    fn one_that_never_answered_gets_no_vote_however_short_the_log_is() {
+        let wanted = wanted(&[1, 2], &[]);
+        let seen = GroupStatus { last: Some(LogIndex(9)), ..leading(&[1, 2], &[1], &[]) };
+        assert_eq!(next(&seen, &wanted, OWN), Next::Wait(ReplicaId(2)), "two of two would wait for it for ever");
+        let seen = GroupStatus { last: Some(LogIndex(9)), ..leading(&[1, 2], &[1], &[(2, 1)]) };
+        assert_eq!(next(&seen, &wanted, OWN), vote(&[1, 2], false));
+    }
+
+    #[test]
+    fn a_leader_that_is_to_leave_lets_another_lead_first() {
+        let wanted = wanted(&[2], &[]);
+        let seen = leading(&[1, 2], &[1], &[(2, 1_000)]);
+        assert_eq!(next(&seen, &wanted, OWN), vote(&[1, 2], false));
+        let seen = leading(&[1, 2], &[1, 2], &[(2, 1_000)]);
+        assert_eq!(next(&seen, &wanted, OWN), Next::HandOver(vec![ReplicaId(2)]));
+        let other = GroupStatus { leader: Some(ReplicaId(2)), ..seen };
+        assert_eq!(next(&other, &wanted, ReplicaId(2)), vote(&[2], false));
+    }
+
+    #[test]
+    fn who_loses_the_vote_on_the_map_goes_on_knowing_it() {
+        let wanted = wanted(&[1, 2, 4], &[3]);
+        let seen = leading(&[1, 2, 3, 4], &[1, 2, 3], &[(4, 1_000)]);
+        assert_eq!(next(&seen, &wanted, OWN), vote(&[1, 2, 4], true));
+        let seen = leading(&[1, 2, 3, 4], &[1, 2, 4], &[]);
+        assert_eq!(next(&seen, &wanted, OWN), Next::Nothing);
+    }
+
+    #[test]
+    fn a_group_is_settled_when_all_who_stay_keep_up() {
+        let mut wanted = wanted(&[1, 2, 3], &[]);
+        let seen = leading(&[1, 2, 3], &[1, 2, 3], &[(2, 1_000), (3, 1_000)]);
+        assert!(is_settled(&seen, &wanted, OWN));
+        let behind = leading(&[1, 2, 3], &[1, 2, 3], &[(2, 1_000), (3, 900)]);
+        assert!(!is_settled(&behind, &wanted, OWN));
+        wanted.leaving.push(ReplicaId(3));
+        assert!(is_settled(&behind, &wanted, OWN), "it leaves, and may be lost");
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::hosted::HostedShard;
 use crate::map::ShardId;
+use crate::reach::KnownShard;
 use crate::route::{Repeat, RouteError};
 use crate::to_leader::ToLeader;
 
@@ -54,10 +55,7 @@ struct Progress {
 }
 
 /// Delivers as long as this node leads the shard, and waits while it does not.
-pub(crate) async fn keep(shard: HostedShard, others: Vec<HostedShard>, to: ToLeader) {
-    if others.is_empty() {
-        return;
-    }
+pub(crate) async fn keep(shard: HostedShard, to: ToLeader) {
     let mut progress = Progress::default();
     let mut running: FuturesUnordered<Running> = FuturesUnordered::new();
     let mut applied = shard.store().applied_changes();
@@ -72,6 +70,14 @@ pub(crate) async fn keep(shard: HostedShard, others: Vec<HostedShard>, to: ToLea
                 () = tokio::time::sleep(LOOK) => {}
             }
             continue;
+        }
+        let (mut others, mut own) = (Vec::new(), None);
+        for known in to.reach().shards().iter() {
+            if known.id() == shard.id() {
+                own = Some(known.clone());
+            } else {
+                others.push(known.clone());
+            }
         }
         for other in &others {
             let is_busy = match progress.busy.get(&other.id()) {
@@ -91,9 +97,9 @@ pub(crate) async fn keep(shard: HostedShard, others: Vec<HostedShard>, to: ToLea
                 }
             }
         }
-        if let Some(upto) = progress.due(&others) {
+        if let (Some(upto), Some(own)) = (progress.due(&others), own) {
             progress.noting = true;
-            running.push(note(to.clone(), shard.clone(), upto));
+            running.push(note(to.clone(), own, upto));
         }
         tokio::select! {
             Some(ended) = running.next() => progress.end(&shard, ended),
@@ -106,7 +112,7 @@ pub(crate) async fn keep(shard: HostedShard, others: Vec<HostedShard>, to: ToLea
 
 type Running = std::pin::Pin<Box<dyn Future<Output = Ended> + Send>>;
 
-fn deliver(to: ToLeader, taker: HostedShard, command: Command, upto: u64) -> Running {
+fn deliver(to: ToLeader, taker: KnownShard, command: Command, upto: u64) -> Running {
     Box::pin(async move {
         let ended = to.submit(&taker, &command, Repeat::Safe, Instant::now() + TIME).await;
         (taker.id(), upto, ended)
@@ -114,7 +120,7 @@ fn deliver(to: ToLeader, taker: HostedShard, command: Command, upto: u64) -> Run
 }
 
 /// Notes in the shard's own log that all have taken them.
-fn note(to: ToLeader, shard: HostedShard, upto: u64) -> Running {
+fn note(to: ToLeader, shard: KnownShard, upto: u64) -> Running {
     Box::pin(async move {
         let command = Command {
             namespace: Namespace::default(),
@@ -130,7 +136,7 @@ fn note(to: ToLeader, shard: HostedShard, upto: u64) -> Running {
 
 impl Progress {
     /// Up to which number it should be noted now that all have them.
-    fn due(&self, others: &[HostedShard]) -> Option<u64> {
+    fn due(&self, others: &[KnownShard]) -> Option<u64> {
         let all = others.iter().map(|other| self.taken.get(&other.id()).map_or(0, |(upto, _)| *upto)).min()?;
         let new = all.checked_sub(self.noted).filter(|new| *new > 0)?;
         let waited = self.noted_at.is_none_or(|at| at.elapsed() >= NOTED.1);
@@ -186,8 +192,8 @@ enum Batch {
 }
 
 /// The next effects for a taker, of those that it may not have; `last` is the number of the last that it has, as far as is known.
-fn batch(shard: &HostedShard, taker: &HostedShard, pending: &[Arc<Effects>], last: u64) -> Batch {
-    let range = taker.store().range();
+fn batch(shard: &HostedShard, taker: &KnownShard, pending: &[Arc<Effects>], last: u64) -> Batch {
+    let range = taker.range();
     let mut after = last;
     let mut batch: Option<(Command, usize)> = None;
     let mut upto = 0;

@@ -7,26 +7,30 @@ use std::time::Duration;
 use bytes::Bytes;
 use sutra_disk::Disk;
 use sutra_peer::{Class, Identity, PeerSecret};
+use sutra_protocol::Timestamp;
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::founding::NodeRecord;
-use sutra_replication::{Call, Group, GroupSetup, Groups, Member, Node, PeerPool, Shard, StartError, Syncer, Timing, Transport};
-use sutra_storage::{Directory, OpenError, Placement, StoreConfig};
+use sutra_replication::{Call, Group, GroupSetup, Groups, Member, Node, PeerPool, StartError, Syncer, Timing, Transport};
+use sutra_storage::{Directory, OpenError, StoreConfig, WallClock};
 use sutra_wal::GroupId;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::answers::{Answers, status};
+use crate::answers::{Answers, Own};
 use crate::asking::{Asking, announce};
 use crate::beginning;
 use crate::converge;
-use crate::deliver;
 use crate::door::Door;
 use crate::hosted::{self, HostedShard};
-use crate::map::{GridMap, ReplicaRecord, ShardId, ShardRecord};
+use crate::hosting::{Hosting, Means};
+use crate::map::{GridMap, ShardId};
 use crate::messages::{NodeStatus, SCRUB, STATUS};
 use crate::meta::{self, MetaFile, MetaFileError, MetaMachine};
 use crate::numbers::NodeNumbers;
+use crate::pins::Pins;
+use crate::reach::{KnownShard, Reach};
 use crate::replace;
+use crate::resize;
 use crate::spread;
 use crate::to_leader::ToLeader;
 use crate::words;
@@ -54,15 +58,15 @@ struct Inner {
     node: String,
     version: &'static str,
     directory: Directory,
-    pool: Arc<PeerPool>,
+    pool: Arc<dyn Transport>,
     meta: Group,
     machine: Arc<MetaMachine>,
-    /// In the order of their numbers.
-    shards: Vec<HostedShard>,
+    own: Own,
     door: Door,
-    /// Set when others shall lead what this node leads: it is about to stop.
-    leaving: Arc<AtomicBool>,
     to: ToLeader,
+    /// What other nodes have pinned here.
+    pins: Pins,
+    wall_clock: WallClock,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -90,11 +94,13 @@ pub enum GridError {
     /// Meta's replica.
     #[error("meta's log can't be used: {0}")]
     Meta(String),
-    /// The grid keeps nothing here.
-    #[error("the grid has no replica on node {node}")]
-    NoReplica {
+    /// It has left its grid.
+    #[error("node {node} was removed from grid {grid_id}: what is in its data directory counts no more")]
+    Removed {
         /// This node.
         node: String,
+        /// The grid.
+        grid_id: String,
     },
     /// It is found elsewhere than its grid believes.
     #[error("the grid knows node {node} at {known}, and its peer port is {found} now: the other nodes would look for it in vain")]
@@ -125,20 +131,28 @@ impl Grid {
     /// A [`GridError`] whose text is a sentence for the operator.
     pub async fn start(setup: GridSetup, door: &Door) -> Result<Self, GridError> {
         let file = MetaFile::read(&*setup.store.disk, &setup.store.dir)?.ok_or(GridError::NoGrid)?;
+        let identity = Identity::new(file.map.grid_id.as_str(), file.node.as_str());
+        let identity = identity.map_err(|error| GridError::System(error.to_string()))?;
+        let pool = Arc::new(PeerPool::new(identity, setup.secret.clone()));
+        Self::run(file, setup, door, pool).await
+    }
+
+    /// The same over another network than the peer connections: one that a test makes.
+    ///
+    /// # Errors
+    /// As [`Grid::start`]'s.
+    pub async fn start_over(setup: GridSetup, door: &Door, network: Arc<dyn Transport>) -> Result<Self, GridError> {
+        let file = MetaFile::read(&*setup.store.disk, &setup.store.dir)?.ok_or(GridError::NoGrid)?;
+        Self::run(file, setup, door, network).await
+    }
+
+    async fn run(file: MetaFile, setup: GridSetup, door: &Door, pool: Arc<dyn Transport>) -> Result<Self, GridError> {
         let (node, map) = (file.node.clone(), file.map.clone());
+        let Some(meta_replica) = map.meta_replica(&node) else { return Err(GridError::Removed { node, grid_id: map.grid_id }) };
         let known = map.nodes.get(&node).map(|record| record.peer.clone()).unwrap_or_default();
         if known != setup.record.peer {
             return Err(GridError::Moved { node, known, found: setup.record.peer });
         }
-        let own = |replicas: &[ReplicaRecord]| replicas.iter().find(|record| record.node == node).map(|record| record.replica);
-        let meta_replica = own(&map.meta).ok_or_else(|| GridError::NoReplica { node: node.clone() })?;
-        let placement = |record: &ShardRecord| {
-            let (replica, range) = (own(&record.replicas)?.0, record.range());
-            Some(Placement { shard: record.shard.0, replica, range, epoch: map.epoch.0 })
-        };
-        let mut placements: Vec<Placement> = map.shards.iter().filter_map(placement).collect();
-        placements.sort_unstable_by_key(|placement| placement.shard);
-
         let (config, grid_id) = (setup.store.clone(), map.grid_id.clone());
         let opened = tokio::task::spawn_blocking(move || Directory::open(&config, &grid_id)).await;
         let directory = opened.map_err(|error| GridError::System(error.to_string()))??;
@@ -146,66 +160,73 @@ impl Grid {
         let fatal = on_fatal.clone();
         let syncer = Syncer::start(directory.log().clone(), move |reason| fatal(reason));
         let (syncer, _) = syncer.map_err(|error| GridError::System(error.to_string()))?;
-        let identity =
-            Identity::new(map.grid_id.as_str(), node.as_str()).map_err(|error| GridError::System(error.to_string()))?;
-        let pool = Arc::new(PeerPool::new(identity, setup.secret.clone()));
         let shared = Node {
             log: directory.log().clone(),
             syncer,
             disk: Arc::clone(directory.disk()),
             incoming: directory.path().join("incoming"),
-            transport: Arc::clone(&pool) as Arc<dyn Transport>,
+            transport: Arc::clone(&pool),
             groups: Groups::default(),
             timing: setup.timing,
         };
         let machine = Arc::new(MetaMachine::new(Arc::clone(directory.disk()), directory.path().to_owned(), file));
         let meta_setup = GroupSetup { group: GroupId::META, replica: meta_replica };
         let meta = Group::start(&shared, meta_setup, Arc::clone(&machine) as _).await.map_err(GridError::Meta)?;
-        let share = setup.store.shared_by(placements.len());
-        let mut shards = Vec::with_capacity(placements.len());
-        for placement in &placements {
-            match Shard::start(&shared, &directory, *placement, share.clone()).await {
-                Ok(shard) => shards.push(HostedShard::new(shard)),
-                Err(error) => {
-                    hosted::stop(&shards).await;
-                    meta.stop().await;
-                    return Err(error.into());
-                }
+        let wall_clock = setup.store.wall_clock.clone();
+        let shelf = watch::Sender::new(Arc::from(Vec::new()));
+        let reach = Reach::new(Arc::clone(&pool), machine.map(), shelf.subscribe());
+        let to = ToLeader::new(reach.clone());
+        let means = Means {
+            name: node.clone(),
+            node: shared.clone(),
+            directory: directory.clone(),
+            config: setup.store,
+            pool: Arc::clone(&pool),
+            to: to.clone(),
+            shelf,
+        };
+        let hosting = match Hosting::open(means, &map).await {
+            Ok(hosting) => hosting,
+            Err(error) => {
+                meta.stop().await;
+                return Err(error.into());
             }
-        }
-        let leaving = Arc::new(AtomicBool::new(false));
+        };
+        let own = Own {
+            node: node.as_str().into(),
+            version: setup.version,
+            meta: meta.clone(),
+            map: machine.map(),
+            hosting: hosting.clone(),
+            leaving: Arc::new(AtomicBool::new(false)),
+        };
         let asking = Arc::new(Asking { meta: meta.clone(), machine: Arc::clone(&machine), pool: Arc::clone(&pool) });
+        let pins = Pins::default();
         let handler = Answers {
             asking: Arc::clone(&asking),
             secret: setup.secret.clone(),
-            node: node.as_str().into(),
-            version: setup.version,
+            own: own.clone(),
             groups: shared.groups.clone(),
-            meta: meta.clone(),
-            shards: shards.iter().map(|shard| (shard.id().0, shard.clone())).collect(),
-            leaving: Arc::clone(&leaving),
+            pins: pins.clone(),
         };
         door.open(Arc::new(handler));
-        let groups = shards.iter().map(|shard| shard.group().clone()).collect();
-        let own = std::iter::once(meta_replica.0).chain(placements.iter().map(|placement| placement.replica)).collect();
-        let replaced = replace::notice_replacement(Arc::clone(&asking), node.clone(), own);
+        let replaced = replace::notice_replacement(Arc::clone(&asking), node.clone());
         let fatal = on_fatal.clone();
-        let to = ToLeader::new(Arc::clone(&pool));
-        let mut tasks = vec![
-            tokio::spawn(beginning::begin(node.clone(), Arc::clone(&asking), shards.clone())),
+        let tasks = vec![
+            tokio::spawn(beginning::begin(node.clone(), Arc::clone(&asking), hosting.clone())),
             tokio::spawn(meta::keep_short(meta.clone())),
             tokio::spawn(announce(Arc::clone(&asking), node.clone(), setup.record)),
-            tokio::spawn(converge::keep(meta.clone(), groups, machine.map())),
+            tokio::spawn(converge::keep(meta.clone(), hosting.clone(), machine.map())),
             tokio::spawn(replace::look_after_awaited(Arc::clone(&asking), setup.secret)),
-            tokio::spawn(spread::keep(asking, shards.clone())),
+            tokio::spawn(resize::keep_balanced(Arc::clone(&asking), own.clone())),
+            tokio::spawn(spread::keep(asking, hosting.clone())),
             tokio::spawn(async move { fatal(&replaced.await) }),
-            tokio::spawn(hosted::watch(meta.clone(), shards.clone(), on_fatal)),
-            tokio::spawn(hosted::catch_up(shards.clone(), Arc::clone(&pool))),
+            tokio::spawn(hosted::watch(meta.clone(), hosting.clone(), on_fatal)),
+            tokio::spawn(hosting.follow(machine.map())),
+            tokio::spawn(pins.clone().sweep()),
+            tokio::spawn(reach.pins().clone().tell(reach.clone())),
         ];
-        for shard in &shards {
-            let others = shards.iter().filter(|other| other.id() != shard.id()).cloned().collect();
-            tasks.push(tokio::spawn(deliver::keep(shard.clone(), others, to.clone())));
-        }
+        let door = door.clone();
         Ok(Self(Arc::new(Inner {
             node,
             version: setup.version,
@@ -213,10 +234,11 @@ impl Grid {
             pool,
             meta,
             machine,
-            shards,
-            door: door.clone(),
-            leaving,
+            own,
+            door,
             to,
+            pins,
+            wall_clock,
             tasks,
         })))
     }
@@ -242,13 +264,13 @@ impl Grid {
     }
 
     /// The shards that it keeps a replica of, in the order of their numbers.
-    pub fn shards(&self) -> &[HostedShard] {
-        &self.0.shards
+    pub fn shards(&self) -> Arc<[HostedShard]> {
+        self.0.own.hosting.shards()
     }
 
     /// Its replica of a shard, if it keeps one.
-    pub fn shard(&self, id: ShardId) -> Option<&HostedShard> {
-        self.0.shards.iter().find(|shard| shard.id() == id)
+    pub fn shard(&self, id: ShardId) -> Option<HostedShard> {
+        self.0.own.hosting.shard(id)
     }
 
     /// Its replica of meta.
@@ -261,9 +283,9 @@ impl Grid {
         self.0.machine.map()
     }
 
-    /// Whether each of this node's replicas has caught up once since its start, or nobody leads it.
+    /// Whether each of the replicas that this node had at its start has caught up once since then, or nobody leads it.
     pub fn has_caught_up(&self) -> bool {
-        self.0.shards.iter().all(HostedShard::has_caught_up)
+        self.shards().iter().all(HostedShard::lets_serve)
     }
 
     /// Asks another node.
@@ -272,14 +294,13 @@ impl Grid {
     }
 
     /// How it asks other nodes.
-    pub(crate) fn pool(&self) -> &PeerPool {
-        &self.0.pool
+    pub(crate) fn pool(&self) -> &dyn Transport {
+        &*self.0.pool
     }
 
     /// How this node is.
     pub fn status(&self) -> NodeStatus {
-        let groups = std::iter::once(&self.0.meta).chain(self.0.shards.iter().map(HostedShard::group));
-        status(&self.0.node, self.0.version, groups, self.0.leaving.load(Ordering::Acquire))
+        self.0.own.status()
     }
 
     /// How another node says that it is.
@@ -300,8 +321,8 @@ impl Grid {
 
     /// Lets others lead what this node leads. It goes on serving.
     pub async fn hand_over(&self) {
-        self.0.leaving.store(true, Ordering::Release);
-        let groups = self.0.shards.iter().map(|shard| shard.group().clone());
+        self.0.own.leaving.store(true, Ordering::Release);
+        let groups: Vec<Group> = self.shards().iter().map(|shard| shard.group().clone()).collect();
         let shards = hosted::each(groups, |group| async move { group.hand_over(HAND_OVER).await });
         let (shards, meta) = tokio::join!(shards, self.0.meta.hand_over(HAND_OVER));
         if !(shards.into_iter().all(|is_led| is_led) && meta) {
@@ -313,7 +334,7 @@ impl Grid {
     pub async fn stop(&self) {
         self.0.door.close();
         self.0.tasks.iter().for_each(tokio::task::JoinHandle::abort);
-        hosted::stop(&self.0.shards).await;
+        self.0.own.hosting.stop().await;
         self.0.meta.stop().await;
         let directory = self.0.directory.clone();
         match tokio::task::spawn_blocking(move || directory.close()).await {
@@ -328,28 +349,60 @@ impl Grid {
         &self.0.to
     }
 
+    /// How it reaches shards.
+    pub(crate) fn reach(&self) -> &Reach {
+        self.0.to.reach()
+    }
+
+    /// The wall clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.wall_clock)()
+    }
+
     /// What an operator watches of this node.
     pub fn numbers(&self) -> NodeNumbers {
         let (peer_calls, peer_failures) = self.0.pool.calls();
+        let map = Arc::clone(&self.map().borrow());
+        let is_moving = |shard: &&HostedShard| {
+            let own = shard.group().replica();
+            let is_given = map.replicas(shard.id()).iter().any(|record| record.replica == own);
+            !is_given || !shard.group().status().voters.contains(&own)
+        };
+        let replicas_moving = self.shards().iter().filter(is_moving).count() as u64;
+        let (replicas_opened, replicas_given_up) = self.0.own.hosting.moved();
         NodeNumbers {
-            replicas: self.0.shards.iter().map(HostedShard::numbers).collect(),
+            replicas_opened,
+            replicas_given_up,
+            replicas_moving,
+            replicas: self.shards().iter().map(HostedShard::numbers).collect(),
             retries: self.0.to.retries(),
+            hedges: self.reach().hedges(),
+            pinned: self.0.pins.count(),
             peer_calls,
             peer_failures,
         }
     }
 }
 
-/// Has every other replica of a shard say that what an entry erased has left its files.
-pub(crate) async fn scrub_others(grid: &Grid, shard: &HostedShard, index: LogIndex, until: Instant) -> Result<(), String> {
-    let (own, group) = (shard.group().replica(), shard.id().0);
+/// The other nodes that have files of a shard.
+fn scrubbers(grid: &Grid, shard: ShardId) -> Vec<Member> {
+    let Some(shard) = grid.reach().shard(shard) else { return Vec::new() };
+    // Who has just left the group, or comes to it, is known there first.
+    let members: Vec<Member> = match shard.here() {
+        Some(here) => here.group().status().members.into_values().collect(),
+        None => shard.members().cloned().collect(),
+    };
+    members.into_iter().filter(|member| member.node != grid.node()).collect()
+}
+
+/// Has every replica of a shard on another node say that what an entry erased has left its files.
+pub(crate) async fn scrub_others(grid: &Grid, shard: &KnownShard, index: LogIndex, until: Instant) -> Result<(), String> {
     let payload = Bytes::from(words::encode(&index)?);
-    let others: Vec<Member> =
-        shard.group().status().members.into_iter().filter(|(id, _)| *id != own).map(|(_, one)| one).collect();
-    for member in others {
-        // A node that is away may come back while there is time.
-        loop {
+    for member in scrubbers(grid, shard.id()) {
+        // A node that is away may come back while there is time, unless its replica leaves the group meanwhile: then its files go.
+        while scrubbers(grid, shard.id()).contains(&member) {
             let left = until.saturating_duration_since(Instant::now());
+            let group = shard.id().0;
             let call = Call { class: Class::Bulk, service: SCRUB, group, payload: payload.clone(), timeout: left };
             match grid.ask(&member, call).await {
                 Ok(_) => break,

@@ -1,16 +1,18 @@
 //! The replicas of shards that a node keeps.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sutra_peer::Class;
-use sutra_replication::{Call, Group, Member, PeerPool, ReplicaId, Role, Shard, Transport as _};
+use sutra_replication::{Call, Group, Member, ReplicaId, Role, Shard, Transport};
 use sutra_storage::{OnFatal, Store};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use crate::hosting::Hosting;
 use crate::map::ShardId;
 use crate::messages::{Index, READ_INDEX};
 use crate::numbers::{ReplicaNumbers, Watched};
@@ -32,6 +34,12 @@ struct Inner {
     /// Set once this replica has come to what its leader had when it was asked first.
     caught_up: AtomicBool,
     watched: Watched,
+    /// Whether it was there when the node started, which serves only when such replicas have caught up.
+    at_start: bool,
+    /// Cancelled when it is about to be removed.
+    leaves: CancellationToken,
+    /// What goes on in the background as long as it is open.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl std::fmt::Debug for HostedShard {
@@ -41,8 +49,42 @@ impl std::fmt::Debug for HostedShard {
 }
 
 impl HostedShard {
-    pub(crate) fn new(shard: Shard) -> Self {
-        Self(Arc::new(Inner { shard, caught_up: AtomicBool::new(false), watched: Watched::default() }))
+    pub(crate) fn new(shard: Shard, at_start: bool) -> Self {
+        Self(Arc::new(Inner {
+            shard,
+            caught_up: AtomicBool::new(false),
+            watched: Watched::default(),
+            at_start,
+            leaves: CancellationToken::new(),
+            tasks: Mutex::default(),
+        }))
+    }
+
+    /// Does something as long as the replica is open.
+    pub(crate) fn spawn(&self, doing: impl Future<Output = ()> + Send + 'static) {
+        self.tasks().push(tokio::spawn(doing));
+    }
+
+    fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on it is no failure when the replica stops.
+    pub(crate) fn leave(&self) {
+        self.0.leaves.cancel();
+    }
+
+    /// Whether it is about to be removed.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.0.leaves.is_cancelled()
+    }
+
+    /// Does something, unless the replica leaves meanwhile: then it gets no entry any more, and what waits for one would wait for ever.
+    pub(crate) async fn unless_it_leaves<T>(&self, doing: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = doing => Some(done),
+            () = self.0.leaves.cancelled() => None,
+        }
     }
 
     /// The shard.
@@ -65,6 +107,11 @@ impl HostedShard {
         self.0.caught_up.load(Ordering::Acquire) || self.group().leader().is_none()
     }
 
+    /// Whether the node serves no worse for it: one that came later is the group's matter until it has a vote.
+    pub(crate) fn lets_serve(&self) -> bool {
+        !self.0.at_start || self.has_caught_up()
+    }
+
     /// Whether what the node has of it may be from before its start, or nothing at all, while a leader could tell what is missing. A
     /// replica that is new has nothing to answer with even where nobody leads.
     pub(crate) fn is_behind(&self) -> bool {
@@ -79,7 +126,7 @@ impl HostedShard {
     }
 
     /// How far a read here has to wait, as the shard's leader says; `None`: nobody says it now.
-    pub(crate) async fn read_index(&self, pool: &PeerPool, timeout: Duration) -> Index {
+    pub(crate) async fn read_index(&self, pool: &dyn Transport, timeout: Duration) -> Index {
         let (_, member, is_here) = self.leader()?;
         if is_here {
             return self.group().read_index().await.ok();
@@ -109,37 +156,33 @@ impl HostedShard {
 
     /// Stops the replica and closes its store.
     pub(crate) async fn stop(&self) {
+        // Dropped, they would hold what they use until the last clone is gone.
+        self.tasks().drain(..).for_each(|task| task.abort());
         self.0.shard.stop().await;
-    }
-
-    /// Ends when the replica has come to what its leader had, and notes it.
-    async fn catch_up(self, pool: Arc<PeerPool>) {
-        let index = loop {
-            match self.read_index(&pool, QUESTION).await {
-                Some(index) => break index,
-                None => tokio::time::sleep(PAUSE).await,
-            }
-        };
-        self.store().wait_applied(index).await;
-        self.0.caught_up.store(true, Ordering::Release);
     }
 }
 
-/// Notes of each replica when it has come to what its leader had.
-pub(crate) async fn catch_up(shards: Vec<HostedShard>, pool: Arc<PeerPool>) {
-    // Dropped, it ends with those that have not.
-    let mut catching: JoinSet<()> = shards.into_iter().map(|shard| shard.catch_up(Arc::clone(&pool))).collect();
-    while catching.join_next().await.is_some() {}
+/// Ends when a replica has come to what its leader had, and notes it.
+pub(crate) async fn catch_up(shard: HostedShard, pool: Arc<dyn Transport>) {
+    let index = loop {
+        match shard.read_index(&pool, QUESTION).await {
+            Some(index) => break index,
+            None => tokio::time::sleep(PAUSE).await,
+        }
+    };
+    shard.store().wait_applied(index).await;
+    shard.0.caught_up.store(true, Ordering::Release);
 }
 
 /// Notices what changes of the replicas, and ends the process once one has failed: what it knows is on the disk, and the next start goes on
 /// from there.
-pub(crate) async fn watch(meta: Group, shards: Vec<HostedShard>, on_fatal: OnFatal) {
+pub(crate) async fn watch(meta: Group, hosting: Hosting, on_fatal: OnFatal) {
     loop {
+        let shards = hosting.shards();
         let failed = shards.iter().find(|shard| {
             let status = shard.group().status();
             shard.0.watched.note(&status, Instant::now());
-            status.role == Role::Stopped
+            status.role == Role::Stopped && !shard.0.leaves.is_cancelled()
         });
         let meta_failed = (meta.status().role == Role::Stopped).then_some(&meta);
         if let Some(group) = failed.map(HostedShard::group).or(meta_failed) {

@@ -39,15 +39,24 @@ pub struct GridMap {
     pub founder: String,
     /// By name.
     pub nodes: BTreeMap<String, NodeRecord>,
-    /// Who keeps this map.
+    /// Who decides about this map.
     pub meta: Vec<ReplicaRecord>,
+    /// Replicas of meta without a vote: those of all other nodes. So every node knows the map.
+    #[serde(default)]
+    pub watchers: Vec<ReplicaRecord>,
     /// In the order of their ranges, which cover the placement space without gap or overlap.
     pub shards: Vec<ShardRecord>,
     /// No replica has had this number, nor one above it.
     pub next_replica: u64,
-    /// Nodes that take the place of lost ones, and have not come yet. Their replicas have no vote until then.
+    /// Nodes that were added, or take the place of lost ones, and have not come yet. Their replicas have no vote until then.
     #[serde(default)]
     pub awaited: BTreeSet<String>,
+    /// Nodes that are to be removed once they keep nothing any more.
+    #[serde(default)]
+    pub leaving: BTreeSet<String>,
+    /// How many replicas each shard should have; 0: as many as it has, as in a map of an earlier release.
+    #[serde(default)]
+    pub(crate) replication_factor: u32,
 }
 
 /// A replica of a group.
@@ -113,6 +122,7 @@ impl GridMap {
             records.collect()
         };
         let meta = replicas(0, META_VOTERS.min(nodes.len()));
+        let watchers = replicas(meta.len(), nodes.len() - meta.len());
         let count = usize::try_from(plan.replicas).unwrap_or(nodes.len());
         let starts = (0..=plan.shards).map(|at| start_of(at, plan.shards)).collect::<Vec<_>>();
         let shards = starts.windows(2).enumerate().map(|(at, bounds)| ShardRecord {
@@ -123,7 +133,19 @@ impl GridMap {
         });
         let shards = shards.collect();
         let founder = nodes.first().map(|(name, _)| name.clone()).unwrap_or_default();
-        Ok(Self { grid_id, epoch: Epoch::FIRST, founder, nodes: by_name, meta, shards, next_replica, awaited: BTreeSet::new() })
+        Ok(Self {
+            grid_id,
+            epoch: Epoch::FIRST,
+            founder,
+            nodes: by_name,
+            meta,
+            watchers,
+            shards,
+            next_replica,
+            awaited: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            replication_factor: plan.replicas,
+        })
     }
 
     /// The members of a group that these replicas make.
@@ -141,6 +163,30 @@ impl GridMap {
             ShardId(0) => &self.meta,
             id => self.shard(id).map_or(&[], |shard| &shard.replicas),
         }
+    }
+
+    /// Every replica of every group.
+    pub fn all_replicas(&self) -> impl Iterator<Item = &ReplicaRecord> {
+        let of_shards = self.shards.iter().flat_map(|shard| &shard.replicas);
+        self.meta.iter().chain(&self.watchers).chain(of_shards)
+    }
+
+    /// A node's replica of meta.
+    pub fn meta_replica(&self, node: &str) -> Option<ReplicaId> {
+        self.meta.iter().chain(&self.watchers).find(|record| record.node == node).map(|record| record.replica)
+    }
+
+    /// How many replicas each shard should have.
+    pub fn factor(&self) -> usize {
+        match self.replication_factor {
+            0 => self.shards.iter().map(|shard| shard.replicas.len()).max().unwrap_or(1),
+            factor => usize::try_from(factor).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// How many nodes there are when those that leave have left.
+    pub fn staying(&self) -> usize {
+        self.nodes.len() - self.leaving.len()
     }
 
     /// The shard of this number.
@@ -169,99 +215,11 @@ fn first_of(at: usize, replicas: usize, nodes: usize) -> usize {
     if replicas == nodes { at % nodes } else { at * replicas % nodes }
 }
 
-/// A change of the map.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Change {
-    /// A node has other addresses than before.
-    SetNode {
-        /// Its name.
-        name: String,
-        /// Its addresses.
-        node: NodeRecord,
-    },
-    /// A node is lost with its disk, and one with an empty directory takes its place under its name: with new replicas, since what the
-    /// lost ones have promised nobody knows any more.
-    ReplaceNode {
-        /// The name of both.
-        name: String,
-        /// The addresses of the new one.
-        node: NodeRecord,
-    },
-    /// A node that was awaited has come.
-    Arrived {
-        /// Its name.
-        name: String,
-    },
-}
-
-/// A change that is proposed: it is made only if the map is as its proposer knew it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProposedChange {
-    /// The map's epoch that the proposer knew.
-    pub known: Epoch,
-    /// The change.
-    pub change: Change,
-}
-
-/// Why a change was not made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-pub enum ChangeRefusal {
-    /// Somebody else was first.
-    #[error("the map's epoch is {}, and the change was made for {}", now.0, known.0)]
-    Stale {
-        /// The map's.
-        now: Epoch,
-        /// The proposer's.
-        known: Epoch,
-    },
-    /// It names a node that the grid does not have.
-    #[error("the grid has no node {name}")]
-    NoNode {
-        /// The name.
-        name: String,
-    },
-}
-
-impl GridMap {
-    /// Makes a change, or says why not and stays as it is.
-    ///
-    /// # Errors
-    /// A [`ChangeRefusal`].
-    pub fn change(&mut self, proposed: ProposedChange) -> Result<Epoch, ChangeRefusal> {
-        if proposed.known != self.epoch {
-            return Err(ChangeRefusal::Stale { now: self.epoch, known: proposed.known });
-        }
-        match proposed.change {
-            Change::SetNode { name, node } => match self.nodes.get_mut(&name) {
-                Some(record) => *record = node,
-                None => return Err(ChangeRefusal::NoNode { name }),
-            },
-            Change::ReplaceNode { name, node } => {
-                let Some(record) = self.nodes.get_mut(&name) else { return Err(ChangeRefusal::NoNode { name }) };
-                *record = node;
-                let groups = std::iter::once(&mut self.meta).chain(self.shards.iter_mut().map(|shard| &mut shard.replicas));
-                for replica in groups.flatten().filter(|replica| replica.node == name) {
-                    replica.replica = ReplicaId(self.next_replica);
-                    self.next_replica += 1;
-                }
-                self.awaited.insert(name);
-            }
-            Change::Arrived { name } => {
-                if !self.awaited.remove(&name) {
-                    return Err(ChangeRefusal::NoNode { name });
-                }
-            }
-        }
-        self.epoch = Epoch(self.epoch.0 + 1);
-        Ok(self.epoch)
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn node(at: u16) -> (String, NodeRecord) {
+    pub(crate) fn node(at: u16) -> (String, NodeRecord) {
         let of = |port: u16| format!("10.0.0.{at}:{port}");
         (format!("node-{at}"), NodeRecord { peer: of(7001), http: of(8000), tcp: of(50051) })
     }
@@ -326,32 +284,5 @@ mod tests {
         let twice = [node(1), node(2), (String::from("node-3"), node(2).1)];
         let refused = GridMap::found("5d5dd7d0".into(), &twice, Plan { shards: 1, replicas: 3 }).unwrap_err();
         assert_eq!(refused.to_string(), "two of the nodes have the peer address 10.0.0.2:7001");
-    }
-
-    #[test]
-    fn a_change_made_for_another_epoch_changes_nothing() {
-        let mut map = three();
-        let moved = Change::SetNode { name: "node-2".into(), node: node(9).1 };
-        let stale = ProposedChange { known: Epoch(0), change: moved.clone() };
-        assert_eq!(map.change(stale), Err(ChangeRefusal::Stale { now: Epoch(1), known: Epoch(0) }));
-        assert_eq!(map, three());
-        assert_eq!(map.change(ProposedChange { known: Epoch(1), change: moved }), Ok(Epoch(2)));
-        assert_eq!(map.nodes["node-2"].peer, "10.0.0.9:7001");
-    }
-
-    #[test]
-    fn a_node_that_takes_a_lost_ones_place_has_numbers_that_nobody_ever_had() {
-        let mut map = three();
-        let replace = Change::ReplaceNode { name: "node-2".into(), node: node(9).1 };
-        map.change(ProposedChange { known: Epoch(1), change: replace }).unwrap();
-        let of_two: Vec<u64> =
-            map.meta.iter().chain(&map.shards[0].replicas).filter(|one| one.node == "node-2").map(|one| one.replica.0).collect();
-        assert_eq!((of_two, map.next_replica), (vec![7, 8], 9));
-        assert!(map.awaited.contains("node-2"));
-        let arrived = Change::Arrived { name: "node-2".into() };
-        map.change(ProposedChange { known: Epoch(2), change: arrived.clone() }).unwrap();
-        assert!(map.awaited.is_empty());
-        let twice = map.change(ProposedChange { known: Epoch(3), change: arrived });
-        assert_eq!(twice, Err(ChangeRefusal::NoNode { name: "node-2".into() }));
     }
 }

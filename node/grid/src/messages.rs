@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sutra_protocol::command::{Applied, LogIndex};
-use sutra_replication::FIRST_OTHER;
-use sutra_storage::SubmitError;
+use sutra_protocol::command::{Applied, LogIndex, Rejection, RequestKey};
+use sutra_protocol::effects::{Audience, Taken};
+use sutra_protocol::http::NamespaceView;
+use sutra_protocol::{AsOf, Namespace};
+use sutra_replication::{FIRST_OTHER, Member, ReplicaId};
+use sutra_storage::{SubmitError, ViewError};
 
-use crate::map::{GridMap, ShardId};
+use crate::map::{Epoch, GridMap, ShardId};
+use crate::questions::Kind;
 
 /// A command for the shard of the request's group, which the asked node leads: [`sutra_protocol::command::Command`] → [`Submitted`].
 pub(crate) const SUBMIT: u16 = FIRST_OTHER;
@@ -17,11 +21,28 @@ pub(crate) const READ_INDEX: u16 = FIRST_OTHER + 1;
 pub(crate) const SCRUB: u16 = FIRST_OTHER + 2;
 /// How the node is: nothing → [`NodeStatus`].
 pub(crate) const STATUS: u16 = FIRST_OTHER + 3;
-/// A change of the map, for meta's leader: [`crate::map::ProposedChange`] → [`Proposed`].
+/// A change of the map, for meta's leader: [`crate::change::ProposedChange`] → [`Proposed`].
 pub(crate) const PROPOSE: u16 = FIRST_OTHER + 4;
 
 /// The map as the asked node knows it: nothing → [`GridMap`].
 pub(crate) const MAP: u16 = FIRST_OTHER + 6;
+/// A question to a view of that shard that is pinned there, or is to be: [`Asked`] → [`Told`].
+pub(crate) const ASK: u16 = FIRST_OTHER + 15;
+/// Which pins of that shard are needed, and which no more: [`Pinning`] → nothing.
+pub(crate) const PINS: u16 = FIRST_OTHER + 8;
+/// Who leads that shard: nothing → [`Led`].
+pub(crate) const LEADER: u16 = FIRST_OTHER + 9;
+/// What an equal request to that shard came to: [`Repeated`] → [`Remembered`].
+pub(crate) const REMEMBERED: u16 = FIRST_OTHER + 10;
+/// For whom effects of that shard are: their number and [`Fresh`] → [`Audiences`].
+pub(crate) const AUDIENCES: u16 = FIRST_OTHER + 11;
+/// What that shard made of another's effects: [`Follow`] → [`Followed`].
+pub(crate) const FOLLOW: u16 = FIRST_OTHER + 12;
+/// The namespaces of that shard: [`Fresh`] → [`NamespacesThere`].
+pub(crate) const NAMESPACES: u16 = FIRST_OTHER + 13;
+
+/// Whether a replica belongs to the request's group, for the group's leader: [`Belongs`] → [`Belonging`].
+pub(crate) const BELONGS: u16 = FIRST_OTHER + 14;
 
 /// To belong to a grid from now on: [`Invitation`] → nothing.
 pub(crate) const JOIN: u16 = 202;
@@ -86,6 +107,133 @@ impl From<SubmitRefusal> for SubmitError {
     }
 }
 
+/// How new what a node answers with has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fresh {
+    /// This entry of the shard's log is applied.
+    pub(crate) applied: Option<LogIndex>,
+    /// So is all that was acknowledged before it is asked.
+    pub(crate) strong: bool,
+    /// How long that may take.
+    pub(crate) wait_ms: u64,
+}
+
+/// Which view a pin holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Opening {
+    pub(crate) namespace: Namespace,
+    pub(crate) as_of: AsOf,
+    pub(crate) fresh: Fresh,
+}
+
+/// A question to a pinned view.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// The number of the pin, which the asker has drawn at random.
+    pub(crate) pin: u128,
+    /// To pin it, if that is not done yet.
+    pub(crate) open: Option<Opening>,
+    pub(crate) kind: Kind,
+    /// The question as its kind says; of [`Kind::Rest`] nothing.
+    #[serde(with = "serde_bytes")]
+    pub(crate) question: Vec<u8>,
+    /// How much of the answer the asker has already.
+    pub(crate) from: u64,
+}
+
+/// The answer to [`ASK`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Told {
+    Answer {
+        /// What the view has seen of the shard's log.
+        applied: LogIndex,
+        /// The answer, or a piece of it.
+        #[serde(with = "serde_bytes")]
+        answer: Vec<u8>,
+        /// How many bytes are behind this piece.
+        left: u64,
+    },
+    /// The node does not hold that pin any more.
+    NoPin,
+    /// The node keeps no replica of the shard, or does not come to what is asked for in time.
+    NotHere,
+    /// The view can't be had.
+    NoView(ViewError),
+    /// A file is damaged that the answer would be from.
+    Damaged(String),
+}
+
+/// Pins by their numbers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Pinning {
+    pub(crate) keep: Vec<u128>,
+    pub(crate) release: Vec<u128>,
+}
+
+/// The answer to [`LEADER`]; `None`: the asked node knows of nobody.
+pub(crate) type Led = Option<Leads>;
+
+/// Who leads a shard, as far as a node knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Leads {
+    pub(crate) term: u64,
+    pub(crate) leader: ReplicaId,
+    pub(crate) member: Member,
+}
+
+/// A request that may have been done before.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Repeated {
+    pub(crate) namespace: Namespace,
+    pub(crate) request: RequestKey,
+    pub(crate) fresh: Fresh,
+}
+
+/// What a node says of a shard. (An option of an option is one option on the wire.)
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Said<T> {
+    Known(T),
+    /// It keeps no replica, or its replica is not as new as was demanded.
+    Unknown,
+}
+
+impl<T> Said<T> {
+    pub(crate) fn is_known(&self) -> bool {
+        matches!(self, Self::Known(_))
+    }
+
+    pub(crate) fn known(self) -> Option<T> {
+        match self {
+            Self::Known(what) => Some(what),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// The answer to [`REMEMBERED`].
+pub(crate) type Remembered = Said<Option<Result<Applied, Rejection>>>;
+
+/// The answer to [`AUDIENCES`]; `None`: all have taken them.
+pub(crate) type Audiences = Said<Option<Vec<Audience>>>;
+
+/// Effects that are followed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Follow {
+    pub(crate) namespace: Namespace,
+    /// The shard that they are of.
+    pub(crate) origin: u64,
+    pub(crate) number: u64,
+    /// Whether they are for the asked shard, which has to take them first.
+    pub(crate) is_taker: bool,
+    pub(crate) fresh: Fresh,
+}
+
+/// The answer to [`FOLLOW`]. After the entry, what was taken is seen.
+pub(crate) type Followed = Said<(LogIndex, Option<Taken>)>;
+
+/// The answer to [`NAMESPACES`].
+pub(crate) type NamespacesThere = Said<(LogIndex, Vec<NamespaceView>)>;
+
 /// The answer to [`READ_INDEX`]; `None`: the asked node does not lead, or reaches no quorum.
 pub(crate) type Index = Option<LogIndex>;
 
@@ -129,7 +277,21 @@ pub struct ReplicaStatus {
     pub last: LogIndex,
     /// Last entry that is applied.
     pub applied: LogIndex,
+    /// Of a leader: the newest map that its group is in accord with, all who vote keeping up.
+    #[serde(default)]
+    pub settled: Option<Epoch>,
 }
+
+/// A replica that the map takes away from the node that asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Belongs {
+    pub(crate) replica: ReplicaId,
+    /// Of the map that says so.
+    pub(crate) epoch: Epoch,
+}
+
+/// The answer; `None`: the asked node does not lead, or knows an older map.
+pub(crate) type Belonging = Option<bool>;
 
 /// What a node is told that becomes one of a grid.
 #[derive(Clone, Serialize, Deserialize)]

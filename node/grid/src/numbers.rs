@@ -12,8 +12,18 @@ use tokio::time::Instant;
 pub struct NodeNumbers {
     /// Those of shards, in the order of their numbers.
     pub replicas: Vec<ReplicaNumbers>,
+    /// Replicas that have no vote yet, or that the map has taken away.
+    pub replicas_moving: u64,
+    /// Replicas that were opened since the start because the map gave them to the node.
+    pub replicas_opened: u64,
+    /// Replicas that were removed since the start because the map took them away.
+    pub replicas_given_up: u64,
     /// How often a command was given to a leader again.
     pub retries: u64,
+    /// How often another replica was asked because the first took long.
+    pub hedges: u64,
+    /// How many views other nodes have pinned here.
+    pub pinned: usize,
     /// Requests to other nodes since the start.
     pub peer_calls: u64,
     /// Those that had no reply.
@@ -94,6 +104,7 @@ mod tests {
             purged: None,
             members: BTreeMap::new(),
             voters: Vec::new(),
+            joint: false,
             quorum_answered: None,
             matched: BTreeMap::new(),
         };

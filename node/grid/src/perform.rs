@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sutra_protocol::command::{Applied, Command, LogIndex, Operation, Outcome, Rejection};
-use sutra_protocol::effects::Audience;
 use sutra_protocol::{AsOf, Namespace, PlacementKey, Timestamp};
 use sutra_storage::SubmitError;
 use tokio::time::{Instant, timeout_at};
 
-use crate::hosted::HostedShard;
+use crate::questions::Dimension;
+use crate::reach::KnownShard;
 use crate::route::{Kind, Repeat, RouteError, Router};
+use crate::there::{There, Wish};
 
 /// How long to wait before something is tried again that somebody else is deciding about: at first, and at most.
 const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(320)];
@@ -57,15 +58,17 @@ impl Performed {
         Self { done, seen: vec![(shard, index)] }
     }
 
-    /// The first error, where nothing was done at all.
+    /// The first error, where it is true of the whole: nothing was done at all, or what became of all is the same.
     ///
     /// # Errors
     /// That.
     pub fn or_failed(self) -> Result<Self, RouteError> {
-        match self.done.first() {
-            Some(Err(error)) if self.done.iter().all(Result::is_err) => Err(error.clone()),
-            _ => Ok(self),
+        let Some(Err(first)) = self.done.first() else { return Ok(self) };
+        let is_alike = |error: &RouteError| error == first || !(error.may_be_stored() || first.may_be_stored());
+        if self.done.iter().all(|done| done.as_ref().is_err_and(is_alike)) {
+            return Err(first.clone());
         }
+        Ok(self)
     }
 }
 
@@ -82,7 +85,7 @@ impl Router {
                 let applied = submitted.map_err(|_| RouteError::Late)?.map_err(RouteError::Submit)?;
                 Ok(Performed::of(sutra_storage::SHARD, applied))
             }
-            Kind::Grid(_, shards) => match &shards[..] {
+            Kind::Grid(grid) => match &grid.reach().shards()[..] {
                 [only] => self.part(only, command, repeat, until).await,
                 _ => self.spread(command, repeat, until).await.or_failed(),
             },
@@ -109,14 +112,14 @@ impl Router {
         }
         // What is remembered is done once, so that nothing may be missing when it is.
         if let Some(dimension) = operations.iter().find_map(dimension_of)
-            && self.at(PlacementKey::of_namespace(&namespace)).is_some_and(|shard| !has_dimension(shard, &namespace))
+            && !self.has_dimension(&namespace, until).await
         {
             self.fix_dimension(&namespace, &asserted_by, dimension, until).await;
         }
         let place = PlacementKey::of_request(&namespace, &request.key);
         let operations = operations.into_iter().map(|operation| Operation::Forward(Box::new(operation))).collect();
         let shard = self.at(place).ok_or(RouteError::NoLeader { shard: 0 })?;
-        self.part(shard, Command { namespace, asserted_by, request: Some(request), operations, foreign }, repeat, until).await
+        self.part(&shard, Command { namespace, asserted_by, request: Some(request), operations, foreign }, repeat, until).await
     }
 
     /// One without: each operation to the shard that does it.
@@ -126,11 +129,11 @@ impl Router {
         let mut left: Vec<usize> = (0..operations.len()).collect();
         let mut pause = PAUSES[0];
         loop {
-            let mut shards: BTreeMap<PlacementKey, (&HostedShard, Vec<usize>)> = BTreeMap::new();
+            let mut shards: BTreeMap<PlacementKey, (KnownShard, Vec<usize>)> = BTreeMap::new();
             for at in left {
                 let place = operations[at].place(&namespace).unwrap_or_else(|| PlacementKey::of_namespace(&namespace));
                 if let Some(shard) = self.at(place) {
-                    shards.entry(shard.store().range().start).or_insert((shard, Vec::new())).1.push(at);
+                    shards.entry(shard.range().start).or_insert((shard, Vec::new())).1.push(at);
                 }
             }
             let ran = shards.into_values().map(|(shard, places)| {
@@ -142,7 +145,7 @@ impl Router {
                         let operations = places.iter().map(|at| operations[*at].clone()).collect();
                         let (namespace, asserted_by, foreign) = (namespace.clone(), asserted_by.clone(), foreign.clone());
                         let command = Command { namespace, asserted_by, request: None, operations, foreign };
-                        let part = self.part(shard, command, repeat, until).await;
+                        let part = self.part(&shard, command, repeat, until).await;
                         ran.push((places, part));
                     }
                     ran
@@ -182,100 +185,35 @@ impl Router {
         let (operations, asserted_by) = (vec![Operation::FixDimension(dimension)], asserted_by.clone());
         let command = Command { namespace: namespace.clone(), asserted_by, request: None, operations, foreign: Vec::new() };
         // Whoever needs it sees what came of it.
-        if let Err(error) = self.part(shard, command, Repeat::Safe, until).await {
+        if let Err(error) = self.part(&shard, command, Repeat::Safe, until).await {
             tracing::debug!(%error, "the dimension of a namespace was not fixed yet");
         }
     }
 
-    fn at(&self, place: PlacementKey) -> Option<&HostedShard> {
-        let Kind::Grid(_, shards) = self.kind() else { return None };
-        shards.iter().find(|shard| shard.store().range().holds(place))
+    fn at(&self, place: PlacementKey) -> Option<KnownShard> {
+        self.grid()?.reach().at(place)
+    }
+
+    /// Whether it is fixed which dimension the vectors of a namespace have.
+    async fn has_dimension(&self, namespace: &Namespace, until: Instant) -> bool {
+        let Some(grid) = self.grid() else { return true };
+        let Some(shard) = self.at(PlacementKey::of_namespace(namespace)) else { return true };
+        let as_of = AsOf { valid_at: None, known_at: None };
+        match shard.readable() {
+            Some(here) => here.store().view(namespace, as_of).is_ok_and(|view| view.dimension().is_some()),
+            None => {
+                let (namespace, until) = (namespace.clone(), Some(until));
+                let wish = Wish { namespace, as_of, seen: shard.seen(), strong: false, until };
+                There::new(grid.reach().clone(), shard, wish).ask(&Dimension {}).await.flatten().is_some()
+            }
+        }
     }
 
     /// Submits a command to one shard, and follows its effects.
-    async fn part(&self, shard: &HostedShard, command: Command, repeat: Repeat, until: Instant) -> Result<Performed, RouteError> {
-        let Kind::Grid(grid, _) = self.kind() else { return Err(RouteError::Late) };
+    async fn part(&self, shard: &KnownShard, command: Command, repeat: Repeat, until: Instant) -> Result<Performed, RouteError> {
+        let Kind::Grid(grid) = self.kind() else { return Err(RouteError::Late) };
         let applied = grid.to_leader().submit(shard, &command, repeat, until).await?;
-        // What was acknowledged is stored, whether this node comes to see it in time or not.
-        let _ = timeout_at(until, shard.store().wait_applied(applied.index)).await;
         self.followed(shard, &command.namespace, applied, until).await
-    }
-
-    /// What a command came to on all shards, once they have taken their part, and it is seen here.
-    pub(crate) async fn followed(
-        &self,
-        origin: &HostedShard,
-        namespace: &Namespace,
-        applied: Applied,
-        until: Instant,
-    ) -> Result<Performed, RouteError> {
-        let sent = applied.sent;
-        let mut performed = Performed::of(origin.id().0, applied);
-        if let Some(sent) = sent {
-            let following = self.follow(origin, namespace, sent, &mut performed, until);
-            // What has come so far is committed, whatever is in the way of the rest.
-            timeout_at(until, following).await.unwrap_or(Err(RouteError::Pending)).map_err(|_| RouteError::Pending)?;
-        }
-        for done in &mut performed.done {
-            if matches!(done, Ok(Done { outcome: Ok(Outcome::Forwarded(_)), .. })) {
-                // It was done, but nobody remembers any more what came of it.
-                *done = Err(RouteError::Submit(SubmitError::Unknown));
-            }
-        }
-        Ok(performed)
-    }
-
-    async fn follow(
-        &self,
-        origin: &HostedShard,
-        namespace: &Namespace,
-        sent: u64,
-        performed: &mut Performed,
-        until: Instant,
-    ) -> Result<(), RouteError> {
-        let Kind::Grid(_, shards) = self.kind() else { return Ok(()) };
-        let (mut died, mut dropped) = (0, 0);
-        let all: Vec<usize> = (0..performed.done.len()).collect();
-        let mut work = vec![(origin, sent, all)];
-        while let Some((origin, number, among)) = work.pop() {
-            let effects = origin.store().effects_numbered(number);
-            if effects.is_none() {
-                // All have taken them; whether this node's replicas have is another question.
-                self.catch_up(until).await?;
-            }
-            for shard in shards.iter().filter(|shard| shard.id() != origin.id()) {
-                let (store, range) = (shard.store(), shard.store().range());
-                if let Some(effects) = &effects {
-                    if !effects.effects.iter().any(|(audience, _): &(Audience, _)| audience.is_in(&range)) {
-                        continue;
-                    }
-                    store.wait_taken(origin.id().0, number).await;
-                }
-                performed.seen.push((shard.id().0, store.applied()));
-                let Some(taken) = store.taken(namespace, origin.id().0, number) else { continue };
-                died += taken.died;
-                dropped += taken.dropped;
-                let forwarded = |at: &usize| match performed.done.get(*at) {
-                    Some(Ok(Done { outcome: Ok(Outcome::Forwarded(place)), .. })) => range.holds(*place),
-                    _ => false,
-                };
-                let here: Vec<usize> = among.iter().copied().filter(forwarded).collect();
-                let (index, recorded_at) = taken.at;
-                for (at, outcome) in here.iter().zip(taken.outcomes) {
-                    performed.done[*at] = Ok(Done { outcome, shard: shard.id().0, index, recorded_at });
-                }
-                work.extend(taken.sent.map(|sent| (shard, sent, here)));
-            }
-        }
-        // Where something may die of it, a command has one operation.
-        if let [Ok(Done { outcome: Ok(outcome), .. })] = &mut performed.done[..] {
-            match outcome {
-                Outcome::Retracted { associations } | Outcome::Erased { associations } => *associations += died,
-                Outcome::NamespaceDropped { concepts } => *concepts += dropped,
-                _ => {}
-            }
-        }
-        Ok(())
     }
 }
 
@@ -297,15 +235,34 @@ fn parts(operations: &[Operation], places: Vec<usize>) -> Vec<Vec<usize>> {
     parts
 }
 
-/// Whether a shard knows which dimension the vectors of a namespace have.
-fn has_dimension(shard: &HostedShard, namespace: &Namespace) -> bool {
-    shard.store().view(namespace, AsOf { valid_at: None, known_at: None }).is_ok_and(|view| view.dimension().is_some())
-}
-
 /// Of the vector that it teaches.
 fn dimension_of(operation: &Operation) -> Option<u32> {
     match operation {
         Operation::Learn(learn) => learn.concept.vector.as_ref().map(|vector| vector.len() as u32),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(errors: &[RouteError]) -> Result<Performed, RouteError> {
+        let done = errors.iter().map(|error| Err(error.clone())).collect();
+        Performed { done, seen: Vec::new() }.or_failed()
+    }
+
+    #[test]
+    fn nobody_is_told_of_the_whole_what_is_true_of_a_part() {
+        let (first, second) = (RouteError::NoLeader { shard: 1 }, RouteError::NoLeader { shard: 2 });
+        let unknown = RouteError::Submit(SubmitError::Unknown);
+        assert_eq!(failed(&[first.clone(), second.clone()]), Err(first.clone()), "nothing is stored");
+        for stored in [RouteError::Pending, RouteError::Late, unknown] {
+            assert_eq!(failed(&[stored.clone(), stored.clone()]), Err(stored.clone()));
+            for parts in [[first.clone(), stored.clone()], [stored, second.clone()]] {
+                let told = failed(&parts).unwrap().done;
+                assert_eq!(told, parts.map(Err), "one may be stored, and the other is not");
+            }
+        }
     }
 }

@@ -17,7 +17,8 @@ use sutra_protocol::founding::{Card, DESCRIBE, ReplaceRequest};
 use sutra_replication::{Call, Member, Transport as _};
 
 use crate::asking::Asking;
-use crate::map::{Change, GridMap, ProposedChange};
+use crate::change::{Change, ProposedChange};
+use crate::map::GridMap;
 use crate::messages::{Invitation, JOIN, MAP, NodeStatus, Proposed, STATUS};
 use crate::words;
 
@@ -66,12 +67,12 @@ pub(crate) async fn replace(asking: &Asking, secret: &PeerSecret, request: Repla
 }
 
 /// Whether this very node is awaited already. Other numbers would make those obsolete with which it may have been invited meanwhile.
-fn is_under_way(map: &GridMap, card: &Card) -> bool {
+pub(crate) fn is_under_way(map: &GridMap, card: &Card) -> bool {
     map.awaited.contains(&card.node) && map.nodes.get(&card.node) == Some(&card.record)
 }
 
 /// Asks a node that waits for a grid, whether it was started with the secret or without one.
-async fn found(address: &str, secret: &PeerSecret, service: u16, payload: Bytes) -> Result<Bytes, String> {
+pub(crate) async fn found(address: &str, secret: &PeerSecret, service: u16, payload: Bytes) -> Result<Bytes, String> {
     let with = Peer::founding(address, Some(secret.clone()));
     match with.call(Class::Founding, service, 0, payload.clone(), QUESTION).await {
         Ok(reply) => Ok(reply),
@@ -103,7 +104,7 @@ pub(crate) async fn look_after_awaited(asking: Arc<Asking>, secret: PeerSecret) 
         let map = asking.machine.map().borrow().clone();
         for name in &map.awaited {
             if let Err(reason) = look_after(&asking, &secret, &map, name).await {
-                tracing::warn!(node = name, reason, "a node that takes a lost one's place has not come yet");
+                tracing::warn!(node = name, reason, "a node that was added, or takes a lost one's place, has not come yet");
             }
         }
     }
@@ -111,8 +112,7 @@ pub(crate) async fn look_after_awaited(asking: Arc<Asking>, secret: PeerSecret) 
 
 async fn look_after(asking: &Asking, secret: &PeerSecret, map: &Arc<GridMap>, name: &str) -> Result<(), String> {
     let record = map.nodes.get(name).ok_or("the map does not know it")?;
-    let own = map.meta.iter().chain(map.shards.iter().flat_map(|shard| &shard.replicas)).filter(|replica| replica.node == name);
-    let own: Vec<u64> = own.map(|replica| replica.replica.0).collect();
+    let own: Vec<u64> = map.all_replicas().filter(|one| one.node == name).map(|one| one.replica.0).collect();
     let has_come = |status: &NodeStatus| own.iter().all(|id| status.replicas.iter().any(|replica| replica.replica == *id));
     if status_of(asking, map, name).await.is_ok_and(|status| has_come(&status)) {
         let change = Change::Arrived { name: name.to_owned() };
@@ -123,8 +123,9 @@ async fn look_after(asking: &Asking, secret: &PeerSecret, map: &Arc<GridMap>, na
     found(&record.peer, secret, JOIN, words::encode(&invitation)?.into()).await.map(|_| ())
 }
 
-/// Ends with a sentence once another node's map says that this node was replaced.
-pub(crate) async fn notice_replacement(asking: Arc<Asking>, node: String, own: Vec<u64>) -> String {
+/// Ends with a sentence once another node's map says that this node was replaced or removed: it then has no replica of meta, or another.
+pub(crate) async fn notice_replacement(asking: Arc<Asking>, node: String) -> String {
+    let own = asking.meta.replica();
     loop {
         let map = asking.machine.map().borrow().clone();
         for (name, record) in map.nodes.iter().filter(|(name, _)| **name != node) {
@@ -133,9 +134,16 @@ pub(crate) async fn notice_replacement(asking: Arc<Asking>, node: String, own: V
             let call = Call { class: Class::Control, service: MAP, group: 0, payload: Bytes::new(), timeout: QUESTION };
             let Ok(reply) = asking.pool.call(&member, call).await else { continue };
             let Ok(theirs) = words::decode::<GridMap>(&reply) else { continue };
-            let all = || theirs.meta.iter().chain(theirs.shards.iter().flat_map(|shard| &shard.replicas));
-            let is_kept = own.iter().all(|id| all().any(|replica| replica.replica.0 == *id && replica.node == node));
-            if theirs.grid_id == map.grid_id && theirs.epoch > map.epoch && !is_kept {
+            if theirs.grid_id != map.grid_id || theirs.epoch < map.epoch || theirs.meta_replica(&node) == Some(own) {
+                continue;
+            }
+            if !theirs.nodes.contains_key(&node) {
+                return format!(
+                    "{node} was removed from grid {}: what is in this directory counts no more, and the grid has all that was acknowledged",
+                    map.grid_id
+                );
+            }
+            if theirs.epoch > map.epoch {
                 return format!(
                     "another node has taken the place of {node} in grid {}: what is in this directory counts no more, and the grid has all \
                      that was acknowledged",

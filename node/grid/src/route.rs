@@ -1,19 +1,26 @@
 //! Where a request goes: reads to the replicas of this node, writes to the leaders of their shards.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use sutra_protocol::command::{Applied, Command, LogIndex, Rejection, RequestKey};
+use futures_util::future::try_join_all;
+use sutra_protocol::command::{Command, LogIndex, Rejection, RequestKey};
 use sutra_protocol::http::NamespaceView;
 use sutra_protocol::{AsOf, Namespace, PlacementKey, Timestamp};
 use sutra_storage::{Store, StoreStats, SubmitError, ViewError};
 use tokio::time::{Instant, timeout_at};
 
-use crate::grid::{Grid, GridError, scrub_others};
+use crate::grid::{Grid, scrub_others};
 use crate::hosted::HostedShard;
 use crate::map::ShardId;
+use crate::messages::{Fresh, NAMESPACES, NamespacesThere, REMEMBERED, Remembered, Repeated, Said};
 use crate::perform::Performed;
-use crate::to_leader::another_leader;
-use crate::view::View;
+use crate::reach::{KnownShard, PAUSE};
+use crate::there::{There, Wish};
+use crate::view::{Part, View};
+
+/// How long nodes have to tell their namespaces, where the caller has no bound.
+const NAMESPACES_TIME: Duration = Duration::from_secs(10);
 
 /// Why a request was not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +34,12 @@ pub enum RouteError {
         /// The shard.
         shard: u64,
     },
+    /// No replica of a shard answered in the caller's time.
+    #[error("no node answered for shard {shard} in the request's time")]
+    Unreachable {
+        /// The shard.
+        shard: u64,
+    },
     /// The caller's time was over; what was sent may still be stored.
     #[error("the request's time was over before its write was confirmed")]
     Late,
@@ -35,6 +48,13 @@ pub enum RouteError {
         "the request's time was over before all shards had taken their part of its write, which is committed and will be whole"
     )]
     Pending,
+}
+
+impl RouteError {
+    /// Whether something may be stored nevertheless, now or later.
+    pub(crate) fn may_be_stored(&self) -> bool {
+        matches!(self, Self::Late | Self::Pending | Self::Submit(SubmitError::Unknown | SubmitError::Closed))
+    }
 }
 
 /// Whether a command may be sent again when nobody knows what became of it.
@@ -46,6 +66,20 @@ pub enum Repeat {
     Unsafe,
 }
 
+/// What a read has to see.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Entries of shards' logs.
+    pub seen: Vec<(u64, LogIndex)>,
+    /// And all that was acknowledged before it.
+    pub strong: bool,
+    /// Shards of which this node's own replica has that, as [`Router::catch_up`] or [`Router::ready_to_write`] has said: the others are asked
+    /// elsewhere.
+    pub here: Vec<u64>,
+    /// When the caller's time is over.
+    pub until: Option<Instant>,
+}
+
 /// The way to the shards. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Router(Kind);
@@ -54,8 +88,8 @@ pub struct Router(Kind);
 pub(crate) enum Kind {
     /// The store is its shard's only replica.
     Alone(Store),
-    /// Every node of the grid keeps a replica of each of these, which are in the order of their ranges.
-    Grid(Grid, Arc<[HostedShard]>),
+    /// The node is one of several.
+    Grid(Grid),
 }
 
 impl std::fmt::Debug for Kind {
@@ -73,18 +107,9 @@ impl Router {
         Self(Kind::Alone(store))
     }
 
-    /// To the shards of a grid, of each of which the node keeps a replica.
-    ///
-    /// # Errors
-    /// [`GridError::NoReplica`]: the grid is another.
-    pub fn of(grid: Grid) -> Result<Self, GridError> {
-        let map = Arc::clone(&grid.map().borrow());
-        let hosted = map.shards.iter().map(|record| grid.shard(record.shard).cloned());
-        let shards: Option<Arc<[HostedShard]>> = hosted.collect();
-        match shards.filter(|shards| !shards.is_empty()) {
-            Some(shards) => Ok(Self(Kind::Grid(grid, shards))),
-            None => Err(GridError::NoReplica { node: grid.node().to_owned() }),
-        }
+    /// To the shards of a grid.
+    pub fn of(grid: Grid) -> Self {
+        Self(Kind::Grid(grid))
     }
 
     pub(crate) fn kind(&self) -> &Kind {
@@ -95,24 +120,21 @@ impl Router {
     pub fn grid(&self) -> Option<&Grid> {
         match &self.0 {
             Kind::Alone(_) => None,
-            Kind::Grid(grid, _) => Some(grid),
+            Kind::Grid(grid) => Some(grid),
         }
     }
 
-    /// The stores of this node, in the order of their ranges.
-    pub fn stores(&self) -> impl Iterator<Item = &Store> {
-        let (alone, shards) = match &self.0 {
-            Kind::Alone(store) => (Some(store), &[][..]),
-            Kind::Grid(_, shards) => (None, &shards[..]),
-        };
-        alone.into_iter().chain(shards.iter().map(HostedShard::store))
-    }
-
-    fn shards(&self) -> &[HostedShard] {
+    /// The stores of this node, in the order of their shards.
+    pub fn stores(&self) -> Vec<Store> {
         match &self.0 {
-            Kind::Alone(_) => &[],
-            Kind::Grid(_, shards) => shards,
+            Kind::Alone(store) => vec![store.clone()],
+            Kind::Grid(grid) => grid.shards().iter().map(|shard| shard.store().clone()).collect(),
         }
+    }
+
+    /// All shards of the grid, in the order of their ranges.
+    fn shards(&self) -> Arc<[KnownShard]> {
+        self.grid().map(|grid| grid.reach().shards()).unwrap_or_default()
     }
 
     /// How many shards there are.
@@ -120,59 +142,81 @@ impl Router {
         self.shards().len().max(1)
     }
 
-    /// The store of a shard; `None`: there is no such shard.
-    fn store_of(&self, shard: u64) -> Option<&Store> {
-        match &self.0 {
-            Kind::Alone(store) => (shard == sutra_storage::SHARD).then_some(store),
-            Kind::Grid(_, shards) => shards.iter().find(|hosted| hosted.id() == ShardId(shard)).map(HostedShard::store),
-        }
-    }
-
-    /// The store of the shard that a place is in.
-    fn store_at(&self, place: PlacementKey) -> Option<&Store> {
-        self.stores().find(|store| store.range().holds(place))
-    }
-
     /// The grid that the node belongs to.
     pub fn grid_id(&self) -> String {
-        self.stores().next().map(Store::grid_id).unwrap_or_default()
+        match &self.0 {
+            Kind::Alone(store) => store.grid_id(),
+            Kind::Grid(grid) => grid.map().borrow().grid_id.clone(),
+        }
     }
 
     /// Why no write can succeed on this node any more; `None` while they can.
     pub fn failure(&self) -> Option<String> {
-        self.stores().find_map(Store::failure)
+        self.stores().iter().find_map(Store::failure)
     }
 
     /// The wall clock.
     pub fn now(&self) -> Timestamp {
-        self.stores().next().map(Store::now).unwrap_or_default()
+        match &self.0 {
+            Kind::Alone(store) => store.now(),
+            Kind::Grid(grid) => grid.now(),
+        }
     }
 
     /// The numbers of all stores of this node together.
     pub fn stats(&self) -> StoreStats {
         match &self.0 {
             Kind::Alone(store) => store.stats(),
-            Kind::Grid(grid, _) => StoreStats::of_all(grid.shards().iter().map(|shard| shard.store().stats())),
+            Kind::Grid(grid) => StoreStats::of_all(grid.shards().iter().map(|shard| shard.store().stats())),
         }
     }
 
-    /// Pins the newest state of a namespace as this node knows it; an unknown namespace is an empty one.
+    /// Pins a state of a namespace that a read may see; an unknown namespace is an empty one. Parts that other nodes keep are pinned when
+    /// they are asked first.
     ///
     /// # Errors
     /// [`ViewError::BeforeHistory`].
-    pub fn view(&self, namespace: &Namespace, as_of: AsOf) -> Result<View, ViewError> {
-        let parts = self.stores().map(|store| Ok((store.range(), store.view(namespace, as_of)?)));
-        parts.collect::<Result<_, _>>().map(View::of)
+    pub fn view(&self, namespace: &Namespace, as_of: AsOf, reading: Reading) -> Result<View, ViewError> {
+        let grid = match &self.0 {
+            Kind::Alone(store) => return store.view(namespace, as_of).map(View::whole),
+            Kind::Grid(grid) => grid,
+        };
+        let reach = grid.reach();
+        let part = |shard: &KnownShard| {
+            let seen = reading.seen.iter().filter(|(id, _)| *id == shard.id().0).map(|(_, index)| *index);
+            let seen = seen.chain([shard.seen()]).max().unwrap_or_default();
+            let may_be_here = !reading.strong || reading.here.contains(&shard.id().0);
+            // What this node had shown before its start, or acknowledged, it does not know any more.
+            let strong = reading.strong || shard.is_unseen();
+            let part = match shard.readable().filter(|here| may_be_here && here.store().applied() >= seen) {
+                Some(here) => Part::Here(here.store().view(namespace, as_of)?),
+                None => {
+                    let (namespace, until) = (namespace.clone(), reading.until);
+                    Part::There(There::new(reach.clone(), shard.clone(), Wish { namespace, as_of, seen, strong, until }))
+                }
+            };
+            Ok((shard.range(), part))
+        };
+        reach.shards().iter().map(part).collect::<Result<_, _>>().map(View::of)
     }
 
     /// Every namespace, by name. Its settings are told by the shard that decides about them.
-    pub fn namespaces(&self) -> Vec<NamespaceView> {
+    ///
+    /// # Errors
+    /// [`RouteError::Unreachable`].
+    pub async fn namespaces(&self, reading: &Reading) -> Result<Vec<NamespaceView>, RouteError> {
+        let grid = match &self.0 {
+            Kind::Alone(store) => return Ok(store.namespaces()),
+            Kind::Grid(grid) => grid,
+        };
+        let shards = grid.reach().shards();
+        let told = shards.iter().map(|shard| namespaces_of(grid, shard, reading));
+        let told = try_join_all(told).await?;
         let mut all: Vec<NamespaceView> = Vec::new();
-        let others: Vec<Vec<NamespaceView>> = self.stores().map(Store::namespaces).collect();
-        for (store, views) in self.stores().zip(&others) {
-            let decided = |view: &&NamespaceView| store.range().holds(PlacementKey::of_namespace(&view.name));
+        for (shard, views) in shards.iter().zip(&told) {
+            let decided = |view: &&NamespaceView| shard.range().holds(PlacementKey::of_namespace(&view.name));
             all.extend(views.iter().filter(decided).map(|view| {
-                let same = || others.iter().flatten().filter(|other| other.name == view.name);
+                let same = || told.iter().flatten().filter(|other| other.name == view.name);
                 NamespaceView {
                     concepts: same().map(|other| other.concepts).sum(),
                     associations: same().map(|other| other.associations).sum(),
@@ -181,29 +225,43 @@ impl Router {
             }));
         }
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
+        Ok(all)
     }
 
-    /// What whoever has seen all that is applied here has seen: of each shard.
+    /// What whoever has seen all that this node has shown has seen: of each shard.
     pub fn applied(&self) -> Vec<(u64, LogIndex)> {
         match &self.0 {
             Kind::Alone(store) => vec![(sutra_storage::SHARD, store.applied())],
-            Kind::Grid(_, shards) => shards.iter().map(|shard| (shard.id().0, shard.store().applied())).collect(),
+            Kind::Grid(_) => {
+                let seen = self.shards().iter().map(|shard| (shard.id().0, shard.seen())).collect::<Vec<_>>();
+                seen.into_iter().filter(|(_, index)| *index > LogIndex(0)).collect()
+            }
         }
     }
 
-    /// Ends once an entry of a shard is applied here; `false`: there is no such shard.
+    /// Ends once an entry of a shard is applied here, where this node answers for it; `false`: there is no such shard.
     pub async fn wait_applied(&self, shard: u64, index: LogIndex) -> bool {
-        let Some(store) = self.store_of(shard) else { return false };
-        store.wait_applied(index).await;
+        match &self.0 {
+            Kind::Alone(store) if shard == sutra_storage::SHARD => store.wait_applied(index).await,
+            Kind::Alone(_) => return false,
+            Kind::Grid(grid) => match grid.reach().shard(ShardId(shard)) {
+                // A view of another node's is asked for what it has to see.
+                Some(shard) => {
+                    if let Some(here) = shard.readable() {
+                        here.unless_it_leaves(here.store().wait_applied(index)).await;
+                    }
+                }
+                None => return false,
+            },
+        }
         true
     }
 
-    /// Ends when every view taken here sees all that was acknowledged, by whichever node, before this was asked.
+    /// Ends when what this node keeps has all that was acknowledged, by whichever node, before this was asked; answers of which shards that is.
     ///
     /// # Errors
     /// [`RouteError::NoLeader`].
-    pub async fn catch_up(&self, until: Instant) -> Result<(), RouteError> {
+    pub async fn catch_up(&self, until: Instant) -> Result<Vec<u64>, RouteError> {
         self.catch_up_with(|_| true, until).await
     }
 
@@ -212,22 +270,24 @@ impl Router {
     /// # Errors
     /// [`RouteError::NoLeader`].
     pub async fn settle(&self, until: Instant) -> Result<(), RouteError> {
-        self.catch_up_with(HostedShard::is_behind, until).await
+        self.catch_up_with(HostedShard::is_behind, until).await.map(drop)
     }
 
     /// Ends when a view taken here can tell what a write means: of a shard that is led here at once, since a leader that has been replaced
-    /// has its write refused.
+    /// has its write refused. Answers for which shards this node's replica can tell it.
     ///
     /// # Errors
     /// [`RouteError::NoLeader`].
-    pub async fn ready_to_write(&self, until: Instant) -> Result<(), RouteError> {
+    pub async fn ready_to_write(&self, until: Instant) -> Result<Vec<u64>, RouteError> {
         self.catch_up_with(|shard| !shard.store().leads(), until).await
     }
 
-    async fn catch_up_with(&self, wanted: impl Fn(&HostedShard) -> bool, until: Instant) -> Result<(), RouteError> {
-        let Kind::Grid(grid, shards) = &self.0 else { return Ok(()) };
-        let catching = shards.iter().filter(|shard| wanted(shard)).map(|shard| catch_up(grid, shard, until));
-        futures_util::future::try_join_all(catching).await.map(|_| ())
+    async fn catch_up_with(&self, wanted: impl Fn(&HostedShard) -> bool, until: Instant) -> Result<Vec<u64>, RouteError> {
+        let Kind::Grid(grid) = &self.0 else { return Ok(vec![sutra_storage::SHARD]) };
+        let shards = grid.reach().shards();
+        let here: Vec<&HostedShard> = shards.iter().filter_map(KnownShard::readable).collect();
+        try_join_all(here.iter().filter(|here| wanted(here)).map(|here| catch_up(grid, here, until))).await?;
+        Ok(here.into_iter().map(|here| here.id().0).collect())
     }
 
     /// What an earlier, equal request came to; `None`: there was none within the hour.
@@ -240,25 +300,29 @@ impl Router {
         request: &RequestKey,
         until: Instant,
     ) -> Option<Result<Result<Performed, RouteError>, Rejection>> {
+        let grid = match &self.0 {
+            Kind::Alone(store) => {
+                let remembered = store.remembered(namespace, request)?;
+                return Some(remembered.map(|applied| Ok(Performed::of(sutra_storage::SHARD, applied))));
+            }
+            Kind::Grid(grid) => grid,
+        };
+        let shards = grid.reach().shards();
         let place = PlacementKey::of_request(namespace, &request.key);
-        let store = if self.shard_count() > 1 { self.store_at(place)? } else { self.stores().next()? };
-        match store.remembered(namespace, request)? {
-            Ok(applied) => Some(Ok(self.followed_from(store, namespace, applied, until).await)),
+        let shard = if shards.len() > 1 { shards.iter().find(|shard| shard.range().holds(place))? } else { shards.first()? };
+        let remembered = match shard.readable() {
+            Some(here) => here.store().remembered(namespace, request)?,
+            None => {
+                let asked = Repeated { namespace: namespace.clone(), request: request.clone(), fresh: strong(until) };
+                let told = grid.reach().ask_any(shard, REMEMBERED, &asked, until, Remembered::is_known).await;
+                // Nobody knows whether it was done before.
+                let Some(told) = told.and_then(Said::known) else { return Some(Ok(Err(RouteError::Late))) };
+                told?
+            }
+        };
+        match remembered {
+            Ok(applied) => Some(Ok(self.followed(shard, namespace, applied, until).await)),
             Err(rejection) => Some(Err(rejection)),
-        }
-    }
-
-    async fn followed_from(
-        &self,
-        store: &Store,
-        namespace: &Namespace,
-        applied: Applied,
-        until: Instant,
-    ) -> Result<Performed, RouteError> {
-        let origin = self.shards().iter().find(|shard| shard.store().range() == store.range());
-        match origin {
-            Some(origin) => self.followed(origin, namespace, applied, until).await,
-            None => Ok(Performed::of(sutra_storage::SHARD, applied)),
         }
     }
 
@@ -303,13 +367,22 @@ impl Router {
     pub async fn scrub(&self, entries: &[(u64, LogIndex)], until: Instant) -> Result<(), String> {
         let scrub = async {
             for (id, index) in entries {
-                let Some(store) = self.store_of(*id) else { continue };
-                store.wait_applied(*index).await;
-                store.scrub(*index).await;
-                if let Kind::Grid(grid, shards) = &self.0
-                    && let Some(shard) = shards.iter().find(|shard| shard.id() == ShardId(*id))
-                {
-                    scrub_others(grid, shard, *index, until).await?;
+                match &self.0 {
+                    Kind::Alone(store) => {
+                        store.wait_applied(*index).await;
+                        store.scrub(*index).await;
+                    }
+                    Kind::Grid(grid) => {
+                        let Some(shard) = grid.reach().shard(ShardId(*id)) else { continue };
+                        if let Some(here) = shard.here() {
+                            let scrub = async {
+                                here.store().wait_applied(*index).await;
+                                here.store().scrub(*index).await;
+                            };
+                            here.unless_it_leaves(scrub).await;
+                        }
+                        scrub_others(grid, &shard, *index, until).await?;
+                    }
                 }
             }
             Ok(())
@@ -329,15 +402,39 @@ impl Router {
     }
 }
 
+/// All that was acknowledged before, by then.
+pub(crate) fn strong(until: Instant) -> Fresh {
+    let left = until.saturating_duration_since(Instant::now());
+    Fresh { applied: None, strong: true, wait_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX) }
+}
+
+/// The namespaces of a shard, wherever it is.
+async fn namespaces_of(grid: &Grid, shard: &KnownShard, reading: &Reading) -> Result<Vec<NamespaceView>, RouteError> {
+    let seen = reading.seen.iter().filter(|(id, _)| *id == shard.id().0).map(|(_, index)| *index);
+    let seen = seen.chain([shard.seen()]).max().unwrap_or_default();
+    if let Some(here) = shard.readable().filter(|here| here.store().applied() >= seen) {
+        return Ok(here.store().namespaces());
+    }
+    let until = reading.until.unwrap_or_else(|| Instant::now() + NAMESPACES_TIME);
+    let fresh = Fresh { applied: Some(seen), strong: reading.strong, ..strong(until) };
+    let told = grid.reach().ask_any(shard, NAMESPACES, &fresh, until, NamespacesThere::is_known).await.and_then(Said::known);
+    let (applied, namespaces) = told.ok_or(RouteError::Unreachable { shard: shard.id().0 })?;
+    shard.note_seen(applied);
+    Ok(namespaces)
+}
+
 /// Ends when every view of a shard that is taken here sees all that was acknowledged before.
 async fn catch_up(grid: &Grid, shard: &HostedShard, until: Instant) -> Result<(), RouteError> {
     let caught_up = async {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if let Some(index) = shard.read_index(grid.pool(), left).await {
-                return shard.store().wait_applied(index).await;
+                // Should it leave the group, the next view is another node's.
+                shard.unless_it_leaves(shard.store().wait_applied(index)).await;
+                return;
             }
-            another_leader(shard, None).await;
+            // Who can't say it may be gone, which is answered at once.
+            tokio::time::sleep(PAUSE).await;
         }
     };
     timeout_at(until, caught_up).await.map_err(|_| RouteError::NoLeader { shard: shard.id().0 })

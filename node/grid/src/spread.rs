@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::asking::Asking;
 use crate::converge::BEHIND;
 use crate::hosted::HostedShard;
+use crate::hosting::Hosting;
 use crate::map::{GridMap, ShardId, ShardRecord};
 use crate::messages::NodeStatus;
 use crate::replace::status_of;
@@ -84,12 +85,13 @@ fn follows(due: &Due, status: &NodeStatus) -> bool {
 }
 
 /// Gives the lead to whom the map prefers, whenever this node has it.
-pub(crate) async fn keep(asking: Arc<Asking>, shards: Vec<HostedShard>) {
+pub(crate) async fn keep(asking: Arc<Asking>, hosting: Hosting) {
     let lease = asking.meta.timing().lease();
     let mut steady = Steady::default();
     loop {
         tokio::time::sleep(lease).await;
         let map = asking.machine.map().borrow().clone();
+        let shards = hosting.shards();
         let due = due(&asking, &map, &shards, lease).await;
         let Some(Due { shard: id, heir, .. }) = steady.note(&due, Instant::now(), lease) else { continue };
         let Some(shard) = shards.iter().find(|shard| shard.id() == id) else { continue };
@@ -149,6 +151,7 @@ mod tests {
             purged: None,
             members: map.members(&record.replicas),
             voters: record.replicas.iter().map(|one| one.replica).collect(),
+            joint: false,
             quorum_answered: Some(Duration::ZERO),
             matched: [(heir, Some(LogIndex(matched)))].into(),
         }
@@ -179,6 +182,7 @@ mod tests {
             term,
             last: LogIndex(9),
             applied: LogIndex(9),
+            settled: None,
         };
         let says = |replica: ReplicaStatus, leaving: bool| NodeStatus {
             node: "node-2".into(),

@@ -7,29 +7,36 @@ use std::time::Duration;
 use bytes::Bytes;
 use sutra_peer::{CallError, Class};
 use sutra_protocol::command::{Applied, Command};
-use sutra_replication::{Call, PeerPool, Transport as _};
+use sutra_replication::Call;
 use sutra_storage::SubmitError;
 use tokio::time::{Instant, timeout_at};
 
-use crate::hosted::HostedShard;
 use crate::messages::{SUBMIT, Submitted};
+use crate::reach::{KnownShard, Reach};
 use crate::route::{Repeat, RouteError};
 use crate::words;
 
 /// How long to wait before a leader is looked for again, unless one appears.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How often it is looked who keeps a shard, while nobody is known to lead it.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// The way to the leaders of shards. Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub(crate) struct ToLeader {
-    pool: Arc<PeerPool>,
+    reach: Reach,
     /// How often a command was given to a leader again.
     retries: Arc<AtomicU64>,
 }
 
 impl ToLeader {
-    pub(crate) fn new(pool: Arc<PeerPool>) -> Self {
-        Self { pool, retries: Arc::default() }
+    pub(crate) fn new(reach: Reach) -> Self {
+        Self { reach, retries: Arc::default() }
+    }
+
+    /// How shards are reached.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// How often a command was given to a leader again.
@@ -40,7 +47,7 @@ impl ToLeader {
     /// Submits a command to the leader of a shard, and again where that surely, or harmlessly, does it once.
     pub(crate) async fn submit(
         &self,
-        shard: &HostedShard,
+        shard: &KnownShard,
         command: &Command,
         repeat: Repeat,
         until: Instant,
@@ -49,17 +56,22 @@ impl ToLeader {
         // Whether some attempt may have been stored.
         let mut sent = false;
         let mut tried = None;
+        let mut shard = shard.clone();
         loop {
+            // Its replicas may be others by now.
+            if let Some(now) = self.reach.shard(shard.id()) {
+                shard = now;
+            }
             if Instant::now() >= until {
                 let shard = shard.id().0;
                 return Err(if sent { RouteError::Late } else { RouteError::NoLeader { shard } });
             }
             let Some((leader, member, is_here)) = shard.leader() else {
-                let _ = timeout_at(until, another_leader(shard, None)).await;
+                let _ = timeout_at(until, tokio::time::timeout(LOOK, self.reach.another_leader(&shard, None))).await;
                 continue;
             };
-            let attempt = if is_here {
-                match timeout_at(until, shard.store().submit(command.clone())).await {
+            let attempt = if let (true, Some(here)) = (is_here, shard.here()) {
+                match timeout_at(until, here.store().submit(command.clone())).await {
                     Ok(submitted) => Attempt::of(submitted),
                     Err(_) => Attempt::Unknown,
                 }
@@ -77,7 +89,7 @@ impl ToLeader {
                 let call = Call { class, service: SUBMIT, group: shard.id().0, payload, timeout: left };
                 // A leader that answers nobody is waited for no longer than until there is another.
                 tokio::select! {
-                    reply = self.pool.call(&member, call) => match reply {
+                    reply = self.reach.ask(&member, call) => match reply {
                         Ok(reply) => match words::decode::<Submitted>(&reply) {
                             Ok(submitted) => Attempt::of(submitted.map_err(SubmitError::from)),
                             Err(reason) => Attempt::Done(Err(SubmitError::Refused { reason })),
@@ -87,7 +99,7 @@ impl ToLeader {
                         Err(error) if error.is_surely_undelivered() => Attempt::NotLeader,
                         Err(_) => Attempt::Unknown,
                     },
-                    () = another_leader(shard, Some(leader)) => Attempt::Unknown,
+                    () = self.reach.another_leader_while_asking(&shard, leader) => Attempt::Unknown,
                 }
             };
             match attempt {
@@ -100,7 +112,7 @@ impl ToLeader {
             self.retries.fetch_add(1, Ordering::Relaxed);
             // Who has just refused is asked again only after a while, unless there is another.
             if tried.replace(leader) == Some(leader) || !matches!(attempt, Attempt::Unknown) {
-                let _ = timeout_at(until, tokio::time::timeout(PAUSE, another_leader(shard, Some(leader)))).await;
+                let _ = timeout_at(until, tokio::time::timeout(PAUSE, self.reach.another_leader(&shard, Some(leader)))).await;
             }
         }
     }
@@ -125,14 +137,5 @@ impl Attempt {
             Err(SubmitError::Unknown | SubmitError::Closed) => Self::Unknown,
             done => Self::Done(done),
         }
-    }
-}
-
-/// Ends when another replica than this leads, as far as is known here.
-pub(crate) async fn another_leader(shard: &HostedShard, than: Option<sutra_replication::ReplicaId>) {
-    let is_other = |leader: Option<sutra_replication::ReplicaId>| leader.is_some() && leader != than;
-    if shard.group().wait_until(Duration::MAX, |status| is_other(status.leader)).await.is_none() {
-        // The replica is stopped: nobody is known here any more.
-        std::future::pending::<()>().await;
     }
 }

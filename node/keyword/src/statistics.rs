@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Damaged;
 use crate::query::{Clause, Near, Query};
 
@@ -12,7 +14,7 @@ pub const MOST_VARIANTS: usize = 1_024;
 /// that scores don't depend on how documents are spread over parts.
 ///
 /// Counts are signed: an index also holds what was removed from older ones. Of all together they are never negative.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statistics {
     /// How many documents live.
     pub documents: i64,
@@ -26,7 +28,7 @@ pub struct Statistics {
 pub(crate) type Variants = BTreeMap<Variant, i64>;
 
 /// A word that a clause stands for. Their order decides which are left out, so it depends on nothing but the word.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Variant {
     /// Edits away from what was written with `~`; letters of what begins as asked; of others 0.
     pub(crate) rank: u32,

@@ -94,7 +94,7 @@ pub struct Evidence {
 }
 
 /// A living association with all that it rests on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Association {
     /// Its identity.
     pub key: AssociationKey,

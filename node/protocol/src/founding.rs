@@ -12,6 +12,44 @@ pub const FOUND: u16 = 201;
 /// nothing.
 pub const REPLACE: u16 = 105;
 
+/// That the grid has other nodes, or its shards another number of replicas, asked of any node by who knows the grid's secret:
+/// [`ResizeRequest`] → [`Resized`].
+pub const RESIZE: u16 = 107;
+
+/// What should be different.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ResizeRequest {
+    /// A waiting node becomes one of the grid.
+    AddNode {
+        /// Its peer port.
+        address: String,
+    },
+    /// A node keeps nothing any more, and then leaves the grid.
+    RemoveNode {
+        /// Its name.
+        name: String,
+    },
+    /// A node that was to leave stays.
+    KeepNode {
+        /// Its name.
+        name: String,
+    },
+    /// Each shard has so many replicas.
+    SetReplicas {
+        /// How many: 1, 3 or 5.
+        count: u32,
+    },
+}
+
+/// That it is decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resized {
+    /// Of a node that was added: its name.
+    pub name: Option<String>,
+    /// The map that says so; who is asked next may know an older one.
+    pub epoch: u64,
+}
+
 /// Which node takes the place of which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplaceRequest {
@@ -56,14 +94,6 @@ pub enum PlanError {
         /// How many were asked for.
         found: u32,
     },
-    /// Replicas that this version can't place.
-    #[error("{found} replicas of each shard were asked for on {nodes} nodes; this version keeps one on every node")]
-    Replicas {
-        /// How many were asked for.
-        found: u32,
-        /// How many nodes there are.
-        nodes: usize,
-    },
     /// Too few shards, or too many.
     #[error("{found} shards were asked for; a grid has 1 to {MOST_SHARDS} when it is founded")]
     ShardCount {
@@ -92,6 +122,11 @@ pub enum PlanError {
 pub const MOST_SHARDS: u32 = 200;
 
 impl Plan {
+    /// How many replicas a shard has where nobody says it: enough to survive the loss of a node, if there are nodes for that.
+    pub const fn usual_replicas(nodes: usize) -> u32 {
+        if nodes >= 3 { 3 } else { 1 }
+    }
+
     /// That there can be a grid of so many nodes like this.
     ///
     /// # Errors
@@ -115,12 +150,9 @@ impl Plan {
     /// # Errors
     /// A [`PlanError`] that names the bound.
     pub fn check_supported(self, nodes: usize) -> Result<(), PlanError> {
-        // These two are what this version does not do yet.
+        // This is what this version does not do yet.
         if nodes == 1 && self.shards != 1 {
             return Err(PlanError::Shards { found: self.shards });
-        }
-        if usize::try_from(self.replicas) != Ok(nodes) {
-            return Err(PlanError::Replicas { found: self.replicas, nodes });
         }
         self.check(nodes)
     }
@@ -177,7 +209,8 @@ mod tests {
         assert_eq!(plan(1, 2).check_supported(2), Err(PlanError::Nodes { found: 2 }));
         assert_eq!(plan(4, 1).check_supported(1), Err(PlanError::Shards { found: 4 }));
         assert_eq!(plan(4, 3).check_supported(3), Ok(()));
-        assert_eq!(plan(1, 3).check_supported(5), Err(PlanError::Replicas { found: 3, nodes: 5 }));
+        assert_eq!(plan(1, 3).check_supported(5), Ok(()));
+        assert_eq!(plan(8, 1).check_supported(3), Ok(()));
         assert_eq!(plan(1, 3).check_supported(3), Ok(()));
     }
 }

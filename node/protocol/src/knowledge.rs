@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::association::{Association, AssociationKey, Label};
 use crate::concept::Concept;
 use crate::id::ConceptId;
@@ -28,10 +30,31 @@ pub trait Knowledge {
 
     /// The association with its evidence, if it is alive.
     fn association(&self, key: &AssociationKey) -> Option<Association>;
+
+    /// Whether some of it is kept elsewhere, so that it pays to [`Knowledge::prepare`].
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
+
+    /// Says what will be asked for next, one by one: where it is kept elsewhere, it is fetched at once. No answer depends on it.
+    fn prepare(&self, _wanted: &Wanted) {}
+}
+
+/// What somebody is about to ask for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// By [`Knowledge::concept`].
+    pub concepts: Vec<ConceptId>,
+    /// By [`Knowledge::association`].
+    pub associations: Vec<AssociationKey>,
+    /// By [`Knowledge::keyed`].
+    pub keys: Vec<String>,
+    /// By [`Knowledge::named`].
+    pub names: Vec<String>,
 }
 
 /// Which associations a walk may use. An empty list stands for all.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AssociationFilter {
     /// Allowed types.
     pub types: Vec<AssociationType>,
@@ -54,7 +77,7 @@ impl AssociationFilter {
 }
 
 /// An association as a walk crosses it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// The association.
     pub key: AssociationKey,

@@ -42,7 +42,7 @@ pub use association::{Association, AssociationKey, Evidence, Ground, Label};
 pub use concept::{AttributeValue, Attributes, Concept, Source};
 pub use error::{ApiError, ErrorCode};
 pub use id::ConceptId;
-pub use knowledge::{AssociationFilter, Knowledge, Step};
+pub use knowledge::{AssociationFilter, Knowledge, Step, Wanted};
 pub use namespace::Namespace;
 pub use placement::{KeyRange, PlacementKey};
 pub use time::{AsOf, Timestamp, Validity};

@@ -114,7 +114,7 @@ impl Validity {
 }
 
 /// The two times of a read: valid time and record time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AsOf {
     /// The world's time that is asked about; `None`: whenever it holds.
     pub valid_at: Option<Timestamp>,

@@ -37,4 +37,4 @@ mod fixture;
 pub use answer::{Context, Suggest, reason};
 pub use budget::Budget;
 pub use path::{Found, Path, PathQuery, find_paths, find_paths_where};
-pub use view::path_view;
+pub use view::path_views;

@@ -21,6 +21,7 @@ use crate::network::Network;
 use crate::patience::Patience;
 use crate::receive::Receiving;
 use crate::service::{Groups, Served};
+use crate::signs::{self, Contact};
 use crate::silence::Silence;
 use crate::syncer::Syncer;
 use crate::timing::Timing;
@@ -118,6 +119,8 @@ pub struct GroupStatus {
     pub members: Members,
     /// Those of them who vote.
     pub voters: Vec<ReplicaId>,
+    /// Whether a change of the voters is under way: those before and those after it have to agree.
+    pub joint: bool,
     /// Of a leader: how long ago a quorum last answered.
     pub quorum_answered: Option<Duration>,
     /// Of a leader: up to which entry each replica is known to have its log.
@@ -198,7 +201,7 @@ impl Group {
         let held = Held::new(applied.map(|applied| applied.index));
         let log = LogStore::new(node.log.clone(), setup, node.syncer.clone(), Arc::clone(&closing), held.clone());
         log.follow(applied).await.map_err(|error| format!("cut the log behind the checkpoint: {error}"))?;
-        let silence = Silence::default();
+        let (silence, contact, patience) = (Silence::default(), Contact::default(), Patience::new());
         let snapshots_sent = Arc::new(AtomicU64::new(0));
         let network = Network {
             group: setup.group.0,
@@ -206,9 +209,12 @@ impl Group {
             transport: Arc::clone(&node.transport),
             timing: node.timing,
             silence: silence.clone(),
+            contact: contact.clone(),
+            patience: patience.clone(),
             sent: Arc::clone(&snapshots_sent),
         };
         let config = node.timing.config(setup.group.0).validate().map_err(|error| error.to_string())?;
+        let speaking = network.clone();
         let driven = Driven::new(Arc::clone(&machine), inbox.clone(), held, Arc::clone(&closing));
         let raft = Raft::new(setup.replica.0, Arc::new(config), network, log, driven).await;
         let raft = raft.map_err(|error| error.to_string())?;
@@ -218,8 +224,7 @@ impl Group {
             // It need not wait for others.
             raft.trigger().elect().await.map_err(|error| error.to_string())?;
         }
-        let receiving = Arc::new(Receiving::new(machine, inbox));
-        let patience = Patience::new();
+        let receiving = Arc::new(Receiving::new(machine, inbox, patience.clone()));
         node.groups.insert(
             setup.group.0,
             Served { replica: setup.replica.0, raft: raft.clone(), receiving, patience: patience.clone() },
@@ -228,7 +233,8 @@ impl Group {
         let node = node.clone();
         let group = Self(Arc::new(Inner { raft, node, setup, closing, patience: patience.clone(), snapshots_sent, reads }));
         tokio::spawn(answer_reads(group.0.raft.clone(), asked));
-        tokio::spawn(silence.watch(group.0.raft.clone(), group.timing()));
+        tokio::spawn(silence.watch(group.0.raft.clone(), contact, group.timing()));
+        tokio::spawn(signs::give(group.0.raft.clone(), speaking));
         tokio::spawn(patience.watch(group.0.raft.clone(), group.timing()));
         Ok(group)
     }
@@ -358,14 +364,39 @@ impl Group {
         added.map(|_| ()).map_err(|error| self.unchanged(&error))
     }
 
-    /// Gives the vote to these members, and takes all others out of the group.
+    /// Gives the vote to these members; those who lose it stay members if `stay` says so.
     ///
     /// # Errors
     /// A [`ProposeError`].
-    pub async fn set_voters(&self, voters: impl IntoIterator<Item = ReplicaId>) -> Result<(), ProposeError> {
+    pub async fn set_voters(&self, voters: impl IntoIterator<Item = ReplicaId>, stay: bool) -> Result<(), ProposeError> {
         let voters = voters.into_iter().map(|id| id.0).collect();
-        let changed = self.0.raft.change_membership(ChangeMembers::ReplaceAllVoters(voters), false).await;
+        let changed = self.0.raft.change_membership(ChangeMembers::ReplaceAllVoters(voters), stay).await;
         changed.map(|_| ()).map_err(|error| self.unchanged(&error))
+    }
+
+    /// Takes members without a vote out of the group.
+    ///
+    /// # Errors
+    /// A [`ProposeError`].
+    pub async fn remove_learners(&self, learners: impl IntoIterator<Item = ReplicaId>) -> Result<(), ProposeError> {
+        let learners = learners.into_iter().map(|id| id.0).collect();
+        let changed = self.0.raft.change_membership(ChangeMembers::RemoveNodes(learners), false).await;
+        changed.map(|_| ()).map_err(|error| self.unchanged(&error))
+    }
+
+    /// Whether `id` belongs to the group, as this replica, which leads it, knows for certain; `None`: it does not. What a change under way
+    /// takes out of the group belongs to it until that is committed.
+    pub async fn has_member(&self, id: ReplicaId) -> Option<bool> {
+        if !self.leads() {
+            return None;
+        }
+        let has = self.0.raft.with_raft_state(move |state| {
+            let membership = &state.membership_state;
+            [membership.committed(), membership.effective()].iter().any(|known| known.get_node(&id.0).is_some())
+        });
+        let has = has.await.ok()?;
+        // Whoever still leads after this led when that was looked at.
+        self.read_index().await.ok().map(|_| has)
     }
 
     fn unchanged(&self, error: &RaftError<u64, ClientWriteError<u64, Member>>) -> ProposeError {
@@ -445,6 +476,7 @@ fn status(metrics: &openraft::RaftMetrics<u64, Member>) -> GroupStatus {
         purged: metrics.purged.as_ref().map(index),
         members,
         voters: metrics.membership_config.voter_ids().map(ReplicaId).collect(),
+        joint: metrics.membership_config.membership().get_joint_config().len() > 1,
         quorum_answered: metrics.millis_since_quorum_ack.map(Duration::from_millis),
         matched: matched.collect(),
     }
@@ -487,6 +519,7 @@ mod tests {
             purged: None,
             members: Members::new(),
             voters: [1, 2, 3].map(ReplicaId).into(),
+            joint: false,
             quorum_answered: Some(lease),
             matched: BTreeMap::new(),
         };

@@ -24,6 +24,11 @@ impl Group {
         self.hand_over_to_any(limit, |id| id == heir).await
     }
 
+    /// The same, to one of these.
+    pub async fn hand_over_among(&self, heirs: &[ReplicaId], limit: Duration) -> bool {
+        self.hand_over_to_any(limit, |id| heirs.contains(&id)).await
+    }
+
     async fn hand_over_to_any(&self, limit: Duration, is_heir: impl Fn(ReplicaId) -> bool) -> bool {
         let status = self.status();
         if status.role != Role::Leader {

@@ -18,6 +18,7 @@
 //! | `held` | what the log may give up |
 //! | `machine`, `files` | the state machine, its snapshots |
 //! | `network`, `receive` | sending to other replicas; taking in their snapshots |
+//! | `signs` | signs of life to those to whom openraft says nothing for a while |
 //! | `silence` | a leader that nobody answers makes way |
 //! | `service` | what replicas ask of each other |
 //! | `transport` | how messages travel |
@@ -36,6 +37,7 @@ mod patience;
 mod receive;
 mod service;
 mod shard;
+mod signs;
 mod silence;
 #[cfg(test)]
 mod suite;

@@ -126,6 +126,10 @@ impl Entries {
         if !held.wait(at.index).await {
             return Err(io::Error::other("the checkpoint that holds it could not be put in place"));
         }
+        // The replica may be given up, and then its log must not come to be again.
+        if self.closing.load(Ordering::Acquire) {
+            return Err(io::Error::other("the replica is stopped"));
+        }
         // What is purged may hold what was erased elsewhere meanwhile: its file must not stay because it is the last.
         let log = self.log.clone();
         match tokio::task::spawn_blocking(move || log.rotate()).await {

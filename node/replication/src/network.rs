@@ -17,8 +17,10 @@ use sutra_peer::{CallError, Class};
 use tokio::task::JoinHandle;
 
 use crate::files::SnapshotFiles;
+use crate::patience::Patience;
 use crate::receive::{End, Offer, OfferedFile, Piece, Wanted};
 use crate::service::{APPEND, SNAPSHOT_END, SNAPSHOT_OFFER, SNAPSHOT_PIECE, VOTE};
+use crate::signs::Contact;
 use crate::silence::Silence;
 use crate::timing::Timing;
 use crate::transport::{Call, Transport};
@@ -49,6 +51,8 @@ pub(crate) struct Network {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) timing: Timing,
     pub(crate) silence: Silence,
+    pub(crate) contact: Contact,
+    pub(crate) patience: Patience,
     /// Snapshots that another replica has taken in.
     pub(crate) sent: Arc<AtomicU64>,
 }
@@ -166,6 +170,12 @@ impl RaftNetwork<TypeConfig> for Link {
                 "no quorum answers, and others may elect a leader",
             ))));
         }
+        let asked = self.network.contact.asked(self.target);
+        let answered = |response: &AppendEntriesResponse<u64>| {
+            if !matches!(response, AppendEntriesResponse::HigherVote(_)) {
+                self.network.contact.answered(self.target, asked);
+            }
+        };
         if rpc.entries.is_empty() {
             // A sign of life. It leaves alone what is on its way, and nothing may wait for a reply to it that was lost.
             let reply = self
@@ -176,7 +186,8 @@ impl RaftNetwork<TypeConfig> for Link {
                     self.network.timing.heartbeat * APPEND_HEARTBEATS,
                 )
                 .await;
-            return decode(&reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?).map_err(lost);
+            let reply = reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?;
+            return decode(&reply).map_err(lost).inspect(answered);
         }
         let last = rpc.entries.last().map(|entry| entry.log_id);
         let is_it = |sent: &InFlight| sent.vote == rpc.vote && sent.before == rpc.prev_log_id && sent.last <= last;
@@ -193,7 +204,7 @@ impl RaftNetwork<TypeConfig> for Link {
         self.in_flight = None;
         let reply = reply.map_err(|error| lost(error.to_string()))?;
         let reply = reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?;
-        match decode(&reply).map_err(lost)? {
+        match decode(&reply).map_err(lost).inspect(answered)? {
             AppendEntriesResponse::Success if covered < last => Ok(AppendEntriesResponse::PartialSuccess(covered)),
             response => Ok(response),
         }
@@ -203,7 +214,12 @@ impl RaftNetwork<TypeConfig> for Link {
         let lost = |reason: String| RPCError::Network(NetworkError::new(&AnyError::error(reason)));
         let payload = request(self.target, &rpc).map_err(lost)?;
         let reply = self.call(Class::Control, VOTE, payload, option.hard_ttl()).await;
-        decode(&reply.map_err(|error| self.failed(error, RPCTypes::Vote))?).map_err(lost)
+        let reply = reply.map_err(|error| self.failed(error, RPCTypes::Vote))?;
+        let response: VoteResponse<u64> = decode(&reply).map_err(lost)?;
+        if !response.vote_granted && response.last_log_id > rpc.last_log_id {
+            self.network.patience.lacks();
+        }
+        Ok(response)
     }
 
     async fn full_snapshot(
@@ -213,11 +229,14 @@ impl RaftNetwork<TypeConfig> for Link {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _: RPCOption,
     ) -> Result<SnapshotResponse<u64>, StreamingError<TypeConfig, Fatal<u64>>> {
+        let contact = self.network.contact.clone();
         tokio::select! {
             sent = self.send_files(vote, snapshot) => sent.map_err(|reason| {
                 tracing::warn!(group = self.network.group, to = %self.to, reason, "a snapshot could not be sent; it is tried again");
                 StreamingError::Unreachable(Unreachable::new(&AnyError::error(reason)))
             }),
+            // The rest of it would be sent in vain, and openraft would not learn before that the office is over.
+            higher = contact.outvoted(self.target, vote) => Ok(SnapshotResponse::new(higher)),
             closed = cancel => Err(closed.into()),
         }
     }

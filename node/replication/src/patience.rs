@@ -2,8 +2,11 @@
 //!
 //! Openraft draws a replica's patience once, when it starts, and rounds it to its ticks: replicas that started together would stand together,
 //! again and again, and split the votes. So its own elections are switched off, and these take their place.
+//!
+//! Who was refused because it lacks entries waits longer before it stands again. Whoever has them learns of its term only by standing itself,
+//! and has to go beyond it: were both as quick, the one that can't win would mostly be ahead.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,12 +26,17 @@ struct Inner {
     heard: Mutex<Instant>,
     /// It is about to leave, and lets others stand.
     leaves: AtomicBool,
+    /// Since it last stood somebody has refused it who has entries that it lacks.
+    lacks: AtomicBool,
+    /// How much is under way during which it can't stand.
+    held: AtomicUsize,
 }
 
 impl Patience {
     /// That of a replica that starts: it may hear of a leader in a moment.
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Inner { heard: Mutex::new(Instant::now()), leaves: AtomicBool::new(false) }))
+        let heard = Mutex::new(Instant::now());
+        Self(Arc::new(Inner { heard, leaves: AtomicBool::new(false), lacks: AtomicBool::new(false), held: AtomicUsize::new(0) }))
     }
 
     /// A leader gave a sign of life, or somebody was given a vote.
@@ -46,22 +54,41 @@ impl Patience {
         self.0.leaves.load(Ordering::Acquire)
     }
 
+    /// Somebody does not vote for it, who has entries that it lacks.
+    pub(crate) fn lacks(&self) {
+        self.0.lacks.store(true, Ordering::Release);
+    }
+
+    /// It does not stand before what this answers with is dropped.
+    pub(crate) fn hold(&self) -> Hold {
+        self.0.held.fetch_add(1, Ordering::AcqRel);
+        Hold(self.clone())
+    }
+
     /// Stands for election when it is time to, until the replica has stopped.
     pub(crate) async fn watch(self, raft: Raft, timing: Timing) {
         let (metrics, lease) = (raft.metrics(), timing.lease());
         // Within the lease nobody would vote; and others may have heard a little later.
         let first = || between(lease + timing.heartbeat / 4, 2 * lease, random());
+        // If it was in vain, leases are over: longer than an election takes, and for every replica another time.
+        let again = || between(lease / 4, lease, random());
+        // Who has what this one lacks has stood twice by then.
+        let after_others = || between(2 * lease, 4 * lease, random());
         let mut patience = first();
-        let mut stood: Option<Instant> = None;
+        let mut stood: Option<(Instant, [Duration; 2])> = None;
         // The channel ends with the replica.
         while metrics.has_changed().is_ok() {
             let heard = *self.lock();
-            let due = stood.map_or(heard, |stood| stood.max(heard)) + patience;
+            let due = match stood {
+                Some((stood, in_vain)) if stood > heard => stood + in_vain[usize::from(self.0.lacks.load(Ordering::Acquire))],
+                // A leader may be silent for longer than one who has stood in vain waits.
+                _ => heard + patience,
+            };
             if Instant::now() < due {
                 sleep_until(due).await;
                 continue;
             }
-            let may_stand = {
+            let may_stand = self.0.held.load(Ordering::Acquire) == 0 && {
                 let now = metrics.borrow();
                 let votes = now.membership_config.voter_ids().any(|id| id == now.id);
                 votes && now.state != ServerState::Leader && !self.leaves()
@@ -71,17 +98,28 @@ impl Patience {
                 patience = first();
                 continue;
             }
+            self.0.lacks.store(false, Ordering::Release);
             // It fails only once the replica has.
             let _ = raft.trigger().elect().await;
-            stood = Some(Instant::now());
-            // If it was in vain, leases are over: longer than an election takes, and for every replica another time.
-            patience = between(lease / 4, lease, random());
+            stood = Some((Instant::now(), [again(), after_others()]));
+            patience = first();
         }
     }
 
     /// No code panics while it holds the lock.
     fn lock(&self) -> std::sync::MutexGuard<'_, Instant> {
         self.0.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// While something is under way during which a replica can't stand.
+#[derive(Debug)]
+pub(crate) struct Hold(Patience);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.heard();
+        self.0.0.held.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

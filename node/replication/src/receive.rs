@@ -21,6 +21,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::files::SnapshotFiles;
 use crate::machine::{Inbox, Machine};
+use crate::patience::Patience;
 use crate::types::{Member, Raft, Vote};
 
 /// The beginning of a transfer.
@@ -70,6 +71,7 @@ pub(crate) struct End {
 pub(crate) struct Receiving {
     machine: Arc<dyn Machine>,
     inbox: Inbox,
+    patience: Patience,
     /// One at a time: a newer offer takes the place of an older one, whose sender is gone or has begun anew.
     current: Mutex<Option<Stage>>,
     next: AtomicU64,
@@ -102,8 +104,8 @@ struct Part {
 }
 
 impl Receiving {
-    pub(crate) fn new(machine: Arc<dyn Machine>, inbox: Inbox) -> Self {
-        Self { machine, inbox, current: Mutex::default(), next: AtomicU64::new(1) }
+    pub(crate) fn new(machine: Arc<dyn Machine>, inbox: Inbox, patience: Patience) -> Self {
+        Self { machine, inbox, patience, current: Mutex::default(), next: AtomicU64::new(1) }
     }
 
     pub(crate) async fn offer(&self, offer: Offer) -> Result<Wanted, String> {
@@ -184,6 +186,8 @@ impl Receiving {
         let files = files.collect::<Result<Vec<_>, &str>>()?;
         let incoming = Incoming { manifest: std::mem::take(&mut transfer.offer.manifest), files };
         let snapshot = Snapshot { meta: transfer.offer.meta.clone(), snapshot: Box::new(SnapshotFiles::Incoming(incoming)) };
+        // Until it is in place openraft answers nobody, and asks nobody for a vote.
+        let _hold = self.patience.hold();
         let installed = raft.install_full_snapshot(transfer.offer.vote, snapshot).await;
         installed.map(|response| response.vote).map_err(|error| error.to_string())
     }

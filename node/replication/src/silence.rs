@@ -10,6 +10,7 @@ use std::time::Duration;
 use openraft::ServerState;
 use tokio::time::{Instant, sleep};
 
+use crate::signs::Contact;
 use crate::timing::Timing;
 use crate::types::Raft;
 
@@ -23,7 +24,7 @@ impl Silence {
     }
 
     /// Keeps silent when it is time to, until the replica has stopped.
-    pub(crate) async fn watch(self, raft: Raft, timing: Timing) {
+    pub(crate) async fn watch(self, raft: Raft, contact: Contact, timing: Timing) {
         let metrics = raft.metrics();
         let mut leads_since = None;
         // The channel ends with the replica.
@@ -31,7 +32,11 @@ impl Silence {
             let (leads, is_alone, answered) = {
                 let now = metrics.borrow();
                 let is_alone = now.membership_config.voter_ids().count() == 1;
-                (now.state == ServerState::Leader, is_alone, now.millis_since_quorum_ack.map(Duration::from_millis))
+                let known = now.millis_since_quorum_ack.map(Duration::from_millis);
+                // Openraft does not ask those to whom it sends a snapshot.
+                let sets = now.membership_config.membership().get_joint_config();
+                let asked = contact.quorum_answered(now.id, sets).map(|asked| asked.elapsed());
+                (now.state == ServerState::Leader, is_alone, known.into_iter().chain(asked).min())
             };
             let since: Instant = match (leads, leads_since) {
                 (true, Some(since)) => since,

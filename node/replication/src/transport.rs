@@ -32,6 +32,11 @@ pub type Reply = Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>>;
 pub trait Transport: Send + Sync + 'static {
     /// Sends a call to the node that has this member.
     fn call(&self, to: &Member, call: Call) -> Reply;
+
+    /// How many calls there were since the start, and how many of them had no reply; zero where nobody counts.
+    fn calls(&self) -> (u64, u64) {
+        (0, 0)
+    }
 }
 
 /// The peer connections of a node, one [`Peer`] for each address.
@@ -64,12 +69,6 @@ impl PeerPool {
         peers.insert(address.to_owned(), peer.clone());
         peer
     }
-
-    /// How many calls there were since the start, and how many of them had no reply.
-    pub fn calls(&self) -> (u64, u64) {
-        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        peers.values().fold((0, 0), |(calls, failures), peer| (calls + peer.stats().calls(), failures + peer.stats().failures()))
-    }
 }
 
 impl Transport for PeerPool {
@@ -77,10 +76,19 @@ impl Transport for PeerPool {
         let peer = self.peer(&to.address);
         Box::pin(async move { peer.call(call.class, call.service, call.group, call.payload, call.timeout).await })
     }
+
+    fn calls(&self) -> (u64, u64) {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.values().fold((0, 0), |(calls, failures), peer| (calls + peer.stats().calls(), failures + peer.stats().failures()))
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for Arc<T> {
     fn call(&self, to: &Member, call: Call) -> Reply {
         (**self).call(to, call)
+    }
+
+    fn calls(&self) -> (u64, u64) {
+        (**self).calls()
     }
 }

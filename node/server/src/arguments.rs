@@ -45,7 +45,7 @@ pub(crate) struct DevFlags {
     /// Shards of the grid, among which the knowledge is divided; a node alone has one
     #[arg(long, default_value_t = 1)]
     pub(crate) shards: u32,
-    /// Replicas of each shard; this version keeps one on every node [default: the number of nodes]
+    /// Replicas of each shard, on as many nodes: 1, 3 or 5 [default: 3 where there are so many nodes]
     #[arg(long)]
     pub(crate) replicas: Option<u32>,
     /// Where everything is kept [default: a temporary directory]

@@ -38,7 +38,10 @@ pub(crate) struct Dev {
 impl Dev {
     /// Checks the flags and makes the temporary directory, if one is needed.
     pub(crate) fn resolve(flags: DevFlags) -> anyhow::Result<Self> {
-        let plan = Plan { shards: flags.shards, replicas: flags.replicas.unwrap_or(flags.nodes) };
+        let plan = Plan {
+            shards: flags.shards,
+            replicas: flags.replicas.unwrap_or(Plan::usual_replicas(usize::try_from(flags.nodes)?)),
+        };
         plan.check_supported(usize::try_from(flags.nodes)?).with_context(|| flags_told(&flags))?;
         let is_kept = flags.data_dir.is_some();
         let temporary = match flags.data_dir {
@@ -159,7 +162,7 @@ async fn start(configs: Vec<Config>, plan: Plan) -> anyhow::Result<Started> {
     let several = Several { nodes: nodes.into_iter().collect::<anyhow::Result<_>>()? };
     for node in several.nodes.values().filter_map(|(_, node)| node.as_ref()) {
         let Some(grid) = node.grid() else { continue };
-        for shard in grid.shards() {
+        for shard in grid.shards().iter() {
             let led = shard.group().wait_until(FOUNDING, |status| status.leader.is_some()).await;
             led.with_context(|| format!("no node came to lead shard {} in time", shard.id()))?;
         }
@@ -214,8 +217,7 @@ impl Several {
     fn status(&self) -> String {
         let told = self.nodes.iter().map(|(name, (config, node))| {
             let grid = node.as_ref().and_then(Node::grid);
-            let role =
-                grid.and_then(|grid| grid.shards().first()).map_or("stopped", |shard| shard.group().status().role.as_str());
+            let role = grid.and_then(|grid| Some(grid.shards().first()?.group().status().role.as_str())).unwrap_or("stopped");
             format!("{name}  {role}  http://{}", config.http)
         });
         told.collect::<Vec<_>>().join("\n")

@@ -101,7 +101,7 @@ impl Node {
             Place::Grid(member) => (member.grid.node().to_owned(), member.peer),
         };
         let service = Service::new(
-            place.router()?,
+            place.router(),
             ServiceConfig {
                 node: node.clone(),
                 http: http_address.to_string(),

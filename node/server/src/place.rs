@@ -6,12 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use sutra_api::http;
 use sutra_disk::RealDisk;
-use sutra_grid::{Door, Grid, GridError, GridSetup, Router, Waiting, secret_of};
+use sutra_grid::{Door, Grid, GridSetup, Router, Waiting, secret_of};
 use sutra_peer::{Identity, PeerSecret, Server, ServerIdentity};
 use sutra_protocol::founding::{Card, NodeRecord};
 use sutra_replication::Timing;
 use sutra_storage::{Directory, Store};
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -35,12 +37,36 @@ pub(crate) struct Member {
     pub(crate) grid: Grid,
     pub(crate) peer: SocketAddr,
     port: CancellationToken,
+    /// What the grid runs on: reads that wait for another node may hold up every thread of the interfaces, and must not hold up the replies
+    /// that they wait for, nor the consensus.
+    _runtime: Background,
+}
+
+/// Threads that end when nobody needs them any more, and are not waited for.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn spawn<T: Send + 'static>(&self, what: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        match &self.0 {
+            Some(runtime) => runtime.spawn(what),
+            // It is there until it is dropped.
+            None => tokio::spawn(what),
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Place {
-    pub(crate) fn router(&self) -> Result<Router, GridError> {
+    pub(crate) fn router(&self) -> Router {
         match self {
-            Self::Alone(store) => Ok(Router::alone(store.clone())),
+            Self::Alone(store) => Router::alone(store.clone()),
             Self::Grid(member) => Router::of(member.grid.clone()),
         }
     }
@@ -90,20 +116,31 @@ pub(crate) async fn take(config: &Config, listeners: &mut Listeners) -> anyhow::
         Some(identity) => ServerIdentity::of(identity.clone(), secret(config, required.as_ref())?),
         None => ServerIdentity::founding(required.clone()),
     };
-    tokio::spawn(Server::new(identity.clone(), Arc::new(door.clone())).serve(listener, port.clone()));
+    let runtime = Builder::new_multi_thread().thread_name("grid").enable_all().build().context("start the grid's threads")?;
+    let runtime = Background(Some(runtime));
+    let listener = listener.into_std().context("share the peer port")?;
+    let server = Server::new(identity.clone(), Arc::new(door.clone()));
+    let closed = port.clone();
+    runtime.spawn(async move {
+        match TcpListener::from_std(listener) {
+            Ok(listener) => server.serve(listener, closed).await,
+            Err(error) => tracing::error!(%error, "the peer port can't be served"),
+        }
+    });
     if member.is_none() {
         wait(config, &record, &door, &listeners.http, required.clone()).await?;
     }
     let secret = secret(config, required.as_ref())?;
     let setup =
         GridSetup { store: store_config(config), timing: Timing::default(), secret: secret.clone(), record, version: VERSION };
-    let grid = Grid::start(setup, &door).await?;
+    let started = runtime.spawn(async move { Grid::start(setup, &door).await }).await;
+    let grid = started.context("start the grid")??;
     let map = grid.map().borrow().clone();
     identity.set(Identity::new(map.grid_id.as_str(), grid.node())?, secret);
     if grid.node() != config.node_name {
         info!(node = grid.node(), told = config.node_name, "the grid knows this node by the name that it was founded with");
     }
-    Ok(Place::Grid(Member { grid, peer, port }))
+    Ok(Place::Grid(Member { grid, peer, port, _runtime: runtime }))
 }
 
 fn secret(config: &Config, required: Option<&PeerSecret>) -> anyhow::Result<PeerSecret> {

@@ -4,11 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sutra_disk::Disk;
-use sutra_wal::{AppendError, Log, LogConfig};
+use sutra_protocol::command::LogIndex;
+use sutra_wal::{AppendError, GroupId, Log, LogConfig, Record};
 
 use crate::datadir::{DataDir, Identity};
 use crate::error::OpenError;
+use crate::home::{self, Home};
+use crate::manifest::Manifest;
 use crate::opening::log_config;
+use crate::placement::Placement;
 use crate::store::StoreConfig;
 use crate::tenants::Tenants;
 
@@ -68,6 +72,58 @@ impl Directory {
     /// The log.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// The replicas that the directory has, ascending by shard, whatever any map says. What is left of one that was being given up when the
+    /// process ended is removed, and so is one that nothing was ever told. Nothing of the directory is open yet. Blocking.
+    ///
+    /// # Errors
+    /// An [`OpenError`] whose text is a sentence for the operator.
+    pub fn replicas(&self, is_wanted: impl Fn(u64, u64) -> bool) -> Result<Vec<Placement>, OpenError> {
+        let (disk, dir) = (self.disk(), self.path());
+        let shards = home::shards(&**disk, dir).map_err(OpenError::io("list the shards of", dir))?;
+        let mut replicas = Vec::new();
+        for shard in shards {
+            let home = Home::of(Arc::clone(&self.dir), shard);
+            let is_logged = self.log.group(shard).is_some();
+            let Some(manifest) = Manifest::read(&**disk, home.folder())? else {
+                // Of a group that is in the log its opening says what is missing.
+                if !is_logged {
+                    home.clear().map_err(OpenError::io("clear", home.folder()))?;
+                }
+                continue;
+            };
+            // A replica is in the log from its first vote on, until it is given up.
+            if !is_logged && (manifest.applied > LogIndex(0) || !is_wanted(shard.0, manifest.replica)) {
+                home.clear().map_err(OpenError::io("clear", home.folder()))?;
+                continue;
+            }
+            let Manifest { replica, epoch, .. } = manifest;
+            replicas.push(Placement { shard: shard.0, replica, range: manifest.range(), epoch });
+        }
+        Ok(replicas)
+    }
+
+    /// Gives up the replica of a shard, which is closed: its log first, so that from then on it counts as given up, and then its files.
+    /// Blocking.
+    ///
+    /// # Errors
+    /// The disk's; it may be tried again, and the next start goes on with it.
+    pub fn give_up(&self, shard: u64) -> Result<(), OpenError> {
+        let home = Home::of(Arc::clone(&self.dir), GroupId(shard));
+        if self.log.group(home.shard()).is_some() {
+            let refused = |error: AppendError| OpenError::io("write to the log of", self.path())(std::io::Error::other(error));
+            self.log.append(&[Record::Forget { group: home.shard() }]).map_err(refused)?;
+            self.log.make_durable().map_err(refused)?;
+            // What is erased from now on is not looked for here: the files that it shares with others go, too.
+            self.log.rotate().map_err(refused)?;
+            self.tenants.leave_files(&self.log, self.log.last_file());
+        }
+        home.clear().map_err(OpenError::io("clear", home.folder()))?;
+        if let Err(error) = self.log.drop_unneeded() {
+            tracing::warn!(shard, %error, "files of the log that nobody needs are still there");
+        }
+        Ok(())
     }
 
     /// Marks the log as whole. The stores over the directory are closed before.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::{Namespace, Timestamp};
 use sutra_segment::{Damage, SegmentError};
@@ -171,7 +172,7 @@ pub enum SubmitError {
 }
 
 /// Why there is no such view.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum ViewError {
     /// It would need history that the namespace does not keep.
     #[error("known_at is {known_at}; namespace {namespace} keeps its history since {horizon}")]

@@ -79,6 +79,25 @@ impl Home {
         Ok(())
     }
 
+    /// Removes the shard's files, durably: the manifest first, without which there is no replica. Nobody has them open.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        let (disk, segments) = (self.disk(), self.segments());
+        let manifest = manifest::path(&self.folder);
+        match disk.remove(&manifest) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => {
+                removed?;
+                disk.sync_dir(&self.folder)?;
+            }
+        }
+        let names = names(&**disk, &segments)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        names.iter().try_for_each(|name| disk.remove(&segments.join(name)))?;
+        disk.sync_dir(&segments)
+    }
+
     /// The shard.
     pub(crate) fn shard(&self) -> GroupId {
         self.shard

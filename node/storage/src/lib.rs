@@ -70,6 +70,6 @@ pub use replica::{
     checkpoint_of, configuration_entry, configuration_of,
 };
 pub use store::{COMMAND_BYTES, OnFatal, SHARD, Store, StoreConfig, StoreStats};
-pub use sutra_keyword::QueryError;
+pub use sutra_keyword::{Query as WordQuery, QueryError, Statistics as WordStatistics};
 pub use sutra_segment::{Damage, SegmentError};
 pub use sutra_wal::{Durability, WalError};

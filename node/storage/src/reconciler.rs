@@ -316,7 +316,6 @@ impl Reconciler {
                 self.clock.see(state.clock);
                 // Whether it holds them or not, nobody can tell any more what they came to.
                 self.proposals.give_up();
-                self.shared.applied.send_replace(state.applied);
                 done
             }
             Control::Compacted { replaced, segment, done } => {
@@ -333,7 +332,10 @@ impl Reconciler {
                 done
             }
         };
+        let applied = state.applied;
         self.shared.state.store(Arc::new(state));
+        // Whoever is told looks at the state: it is there before.
+        self.shared.applied.send_if_modified(|told| std::mem::replace(told, applied) != applied);
         let _ = done.send(());
         self.tell_reached();
     }

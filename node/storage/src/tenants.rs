@@ -52,6 +52,18 @@ impl Tenants {
         cut.resolve(Ok(()));
     }
 
+    /// Has all entries leave the files before this one, so that those go.
+    pub(crate) fn leave_files(&self, log: &Log, file: u64) {
+        let cut = Cut::new(|cut| {
+            if let Err(reason) = cut {
+                tracing::warn!(reason, "what a replica that was given up had in the log goes with later checkpoints");
+            }
+        });
+        self.leave_log(&log.needs_before(file), &cut);
+        // All that is left to wait for are the others.
+        cut.resolve(Ok(()));
+    }
+
     /// Has these groups' entries leave the log. A group without a store here keeps its log short itself.
     pub(crate) fn leave_log(&self, needs: &[Need], cut: &Cut) {
         for Need { group, upto } in needs {

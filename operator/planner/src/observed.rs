@@ -21,6 +21,10 @@ pub struct Observed {
     pub answers: BTreeMap<String, Answer>,
     /// Nodes of the grid, as one that belongs to it told. Not asked of a node alone.
     pub grid_nodes: Option<u32>,
+    /// Replicas that the grid is to have of each shard, as the same node told.
+    pub grid_replicas: Option<u32>,
+    /// What the grid does by itself to become what it is to be, as the same node told: replicas that move.
+    pub under_way: Vec<String>,
     /// The `SutraShard`s.
     pub projections: Vec<Projection>,
     /// The grid that this cluster is known to be, from its own status.

@@ -41,6 +41,8 @@ pub enum Action {
     /// Ask a node of the grid to give the node of this pod, which waits with an empty volume, new replicas in the place of the lost ones. It
     /// refuses where the lost node answers.
     ReplaceNode { pod: String, uid: String, asked: String, grid: String },
+    /// Ask a node of the grid to have so many replicas of each shard. The grid moves them by itself.
+    SetReplicas { asked: String, grid: String, count: u32 },
     /// Say how many nodes may be taken away at once.
     SetBudget { max_unavailable: u32 },
     /// Delete a pod; the stateful set's controller makes a new one.
@@ -70,6 +72,7 @@ impl Action {
             Self::OrphanStatefulSet => "OrphanStatefulSet",
             Self::FoundGrid { .. } => "FoundGrid",
             Self::ReplaceNode { .. } => "ReplaceNode",
+            Self::SetReplicas { .. } => "SetReplicas",
             Self::SetBudget { .. } => "SetBudget",
             Self::DeletePod { .. } => "DeletePod",
             Self::ApplyShard { .. } => "ApplyShard",
@@ -96,6 +99,7 @@ impl Action {
             Self::OrphanStatefulSet => "deleted the StatefulSet without its pods, to write it anew".to_owned(),
             Self::FoundGrid { pod, .. } => format!("asked node {pod} to found the grid"),
             Self::ReplaceNode { pod, asked, .. } => format!("asked node {asked} to give node {pod} new replicas"),
+            Self::SetReplicas { asked, count, .. } => format!("asked node {asked} for {count} replicas of each shard"),
             Self::SetBudget { max_unavailable } => format!("let {max_unavailable} nodes be taken away at once"),
             Self::DeletePod { pod, .. } => format!("deleted pod {pod}"),
             Self::ApplyShard { shard } | Self::ReportShard { shard, .. } => format!("wrote shard {shard}"),

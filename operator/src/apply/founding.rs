@@ -5,9 +5,10 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use kube::{Client, Error, ResourceExt as _};
+use serde::Serialize;
 use sutra_crds::{SutraCluster, names};
 use sutra_peer::{CallError, Class, Identity, Peer, PeerSecret};
-use sutra_protocol::founding::{FOUND, FoundRequest, Founded, Plan, REPLACE, ReplaceRequest};
+use sutra_protocol::founding::{FOUND, FoundRequest, Founded, Plan, REPLACE, RESIZE, ReplaceRequest, ResizeRequest};
 use tracing::info;
 
 use super::outcome::Outcome;
@@ -44,6 +45,17 @@ pub enum FoundingError {
         node: String,
         /// The node that waits.
         replaced: String,
+        /// What it says, or why it does not.
+        #[source]
+        source: CallError,
+    },
+    /// A node of the grid does not do it.
+    #[error("{node} does not have the grid keep {count} replicas of each shard")]
+    Replicas {
+        /// Its name.
+        node: String,
+        /// How many were asked for.
+        count: u32,
         /// What it says, or why it does not.
         #[source]
         source: CallError,
@@ -94,17 +106,44 @@ pub async fn replace_node(
     (asked, address): (&str, &str),
     pod: &str,
 ) -> Result<Outcome, Error> {
-    let secret = shared_secret(client, cluster).await?;
-    let words = |reason: String| failed(FoundingError::Words { node: asked.to_owned(), reason });
     let host = render::node_host(cluster, pod, cluster_domain);
     let request = ReplaceRequest { name: pod.to_owned(), address: render::peer_address(&host) };
-    let question = rmp_serde::to_vec_named(&request).map_err(|error| words(error.to_string()))?;
+    let answer = ask(client, cluster, grid, (asked, address), REPLACE, &request).await?;
+    let refused = |source| failed(FoundingError::Replacement { node: asked.to_owned(), replaced: pod.to_owned(), source });
+    answer.map(|()| Outcome::Done).map_err(refused)
+}
+
+/// Asks a node of the grid, at `address`, for so many replicas of each shard. Asked twice it does no more than once.
+///
+/// # Errors
+/// If the answer may be another later.
+pub async fn set_replicas(
+    client: &Client,
+    cluster: &SutraCluster,
+    grid: &str,
+    (asked, address): (&str, &str),
+    count: u32,
+) -> Result<Outcome, Error> {
+    let answer = ask(client, cluster, grid, (asked, address), RESIZE, &ResizeRequest::SetReplicas { count }).await?;
+    let refused = |source| failed(FoundingError::Replicas { node: asked.to_owned(), count, source });
+    answer.map(|()| Outcome::Done).map_err(refused)
+}
+
+/// Asks a node as one of its grid; what it answers is nothing, or why not.
+async fn ask(
+    client: &Client,
+    cluster: &SutraCluster,
+    grid: &str,
+    (asked, address): (&str, &str),
+    service: u16,
+    request: &impl Serialize,
+) -> Result<Result<(), CallError>, Error> {
+    let secret = shared_secret(client, cluster).await?;
+    let words = |reason: String| failed(FoundingError::Words { node: asked.to_owned(), reason });
+    let question = rmp_serde::to_vec_named(request).map_err(|error| words(error.to_string()))?;
     let identity = Identity::new(grid, names::FIELD_MANAGER).map_err(|error| words(error.to_string()))?;
     let peer = Peer::new(render::peer_address(address), identity, secret);
-    match peer.call(Class::Control, REPLACE, 0, question.into(), PATIENCE).await {
-        Ok(_) => Ok(Outcome::Done),
-        Err(source) => Err(failed(FoundingError::Replacement { node: asked.to_owned(), replaced: pod.to_owned(), source })),
-    }
+    Ok(peer.call(Class::Control, service, 0, question.into(), PATIENCE).await.map(drop))
 }
 
 /// With which the nodes know each other.

@@ -33,7 +33,7 @@ mod tests;
 mod volumes;
 
 pub use deletion::{Kind, delete, delete_pod};
-pub use founding::{FoundingError, found_grid, replace_node};
+pub use founding::{FoundingError, found_grid, replace_node, set_replicas};
 pub use hold::hold;
 pub use objects::apply;
 pub use outcome::Outcome;

@@ -29,13 +29,6 @@ pub(super) fn impossible(spec: &SutraClusterSpec) -> Vec<Impossible> {
         }
         _ => {}
     }
-    if let Some(copies) = spec.replication_factor.filter(|copies| *copies != spec.nodes) {
-        let nodes = spec.nodes;
-        let message = format!(
-            "spec.replicationFactor is {copies} and spec.nodes {nodes}: this release keeps a copy on every node; leave it out or make it {nodes}"
-        );
-        refuse("ReplicationUnavailable", message);
-    }
     if spec.security.mode == SecurityMode::Production {
         let message = "spec.security.mode is production: the nodes of this release have no accounts and no TLS";
         refuse("ProductionModeUnavailable", message.to_owned());
@@ -62,10 +55,14 @@ mod tests {
     }
 
     #[test]
-    fn one_three_and_five_nodes_with_a_copy_on_each_are_possible() {
+    fn one_three_and_five_nodes_with_as_many_copies_or_fewer_are_possible() {
         for nodes in [1, 3, 5] {
             let spec = json!({"nodes": nodes, "security": {"mode": "development"}});
             assert_eq!(reasons(spec), Vec::<&str>::new());
+            for copies in [1, 3, 5].into_iter().filter(|copies| *copies <= nodes) {
+                let spec = json!({"nodes": nodes, "replicationFactor": copies, "security": {"mode": "development"}});
+                assert_eq!(reasons(spec), Vec::<&str>::new());
+            }
             let with_shards = |shards: u32| json!({"nodes": nodes, "replicationFactor": nodes, "initialShards": shards, "security": {"mode": "development"}});
             assert_eq!(reasons(with_shards(1)), Vec::<&str>::new());
             let expected = if nodes == 1 { vec!["MoreShardsUnavailable"] } else { Vec::new() };
@@ -82,7 +79,6 @@ mod tests {
         let expected = [
             "NodesUnavailable",
             "MoreShardsUnavailable",
-            "ReplicationUnavailable",
             "ProductionModeUnavailable",
             "EmbedderUnavailable",
             "LicenceUnavailable",

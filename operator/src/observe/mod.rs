@@ -38,14 +38,16 @@ pub async fn observe(cluster: &SutraCluster, rendered: &Rendered<'_>, context: &
         nodes::ask(&pods, cluster.spec.nodes, context),
         refused::pod(cluster, pods.len(), context),
     );
-    let grid_nodes = nodes::grid(&pods, &answers, cluster.spec.nodes, context).await;
+    let grid = nodes::grid(&pods, &answers, cluster.spec.nodes, context).await;
     Ok(Observed {
         objects: objects?,
         stateful_set: stateful_set?,
         pods: pods.into_iter().map(|pod| pod.seen).collect(),
         volumes: volumes?,
         answers,
-        grid_nodes,
+        grid_nodes: grid.as_ref().and_then(|grid| u32::try_from(grid.nodes.len()).ok()),
+        grid_replicas: grid.as_ref().and_then(|grid| grid.replication_factor),
+        under_way: grid.map(|grid| grid.under_way).unwrap_or_default(),
         projections: shards::seen(cluster, context),
         known_grid: cluster.status.as_ref().and_then(|status| status.grid_id.clone()),
         held: cluster.finalizers().iter().any(|finalizer| finalizer == names::VOLUMES_FINALIZER),

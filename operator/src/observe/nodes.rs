@@ -32,16 +32,15 @@ pub(super) async fn ask(pods: &[SeenPod], nodes: i32, context: &Context) -> BTre
     join_all(asked).await.into_iter().collect()
 }
 
-/// How many nodes the grid has, as the first that belongs to it says.
-pub(super) async fn grid(pods: &[SeenPod], answers: &BTreeMap<String, Answer>, nodes: i32, context: &Context) -> Option<u32> {
+/// The grid, as the first node that belongs to it says.
+pub(super) async fn grid(pods: &[SeenPod], answers: &BTreeMap<String, Answer>, nodes: i32, context: &Context) -> Option<Grid> {
     if nodes == 1 && pods.len() == 1 {
         return None;
     }
     let belongs = |pod: &&SeenPod| matches!(answers.get(&pod.seen.name), Some(Answer::Serving(_)));
     let address = pods.iter().find(belongs)?.address.as_deref()?;
     let (_, body) = get(context, address, "/v1/grid").await.ok()?;
-    let grid: Grid = serde_json::from_slice(&body).ok()?;
-    u32::try_from(grid.nodes.len()).ok()
+    serde_json::from_slice(&body).ok()
 }
 
 async fn answer(context: &Context, address: &str) -> Answer {
@@ -105,8 +104,13 @@ struct Health {
 
 /// `GET /v1/grid`, as far as the operator reads it.
 #[derive(Debug, Deserialize)]
-struct Grid {
-    nodes: Vec<serde::de::IgnoredAny>,
+pub(super) struct Grid {
+    pub(super) nodes: Vec<serde::de::IgnoredAny>,
+    /// An earlier release does not say it.
+    #[serde(default)]
+    pub(super) replication_factor: Option<u32>,
+    #[serde(default)]
+    pub(super) under_way: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

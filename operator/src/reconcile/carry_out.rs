@@ -100,6 +100,7 @@ impl Hand<'_> {
             }
             Action::FoundGrid { pod, uid } => self.found(pod, uid).await,
             Action::ReplaceNode { pod, uid, asked, grid } => self.replace(pod, uid, asked, grid).await,
+            Action::SetReplicas { asked, grid, count } => self.set_replicas(asked, grid, *count).await,
             Action::SetBudget { max_unavailable } => {
                 self.write(&drift::stamped(&render::disruption_budget(self.cluster, *max_unavailable))).await
             }
@@ -134,6 +135,12 @@ impl Hand<'_> {
         let (true, Some(address)) = (waits, asked_at) else { return Ok(Outcome::Done) };
         let domain = &self.context.config.cluster_domain;
         apply::replace_node(&self.context.client, self.cluster, domain, grid, (asked, &address), pod).await
+    }
+
+    async fn set_replicas(&self, asked: &str, grid: &str, count: u32) -> Result<Outcome, Error> {
+        let node = cached(&self.context.caches.pods, self.cluster, asked);
+        let Some(address) = node.and_then(|node| node.status.as_ref()?.pod_ip.clone()) else { return Ok(Outcome::Done) };
+        apply::set_replicas(&self.context.client, self.cluster, grid, (asked, &address), count).await
     }
 
     async fn write(&self, object: &Value) -> Result<Outcome, Error> {

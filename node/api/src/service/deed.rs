@@ -5,7 +5,7 @@ use sutra_learning::{Planner, Refusal};
 use sutra_protocol::command::{Operation, Rejection};
 use sutra_protocol::http::{AssociateRequest, ConceptRef, DissociateRequest, LearnRequest};
 use sutra_protocol::limits::Violation;
-use sutra_protocol::{ConceptId, Namespace};
+use sutra_protocol::{ConceptId, Namespace, Wanted};
 
 /// A write that names concepts.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,17 @@ impl Deed {
         }
     }
 
+    /// What is looked up to plan it.
+    pub(super) fn names_in(&self, namespace: &Namespace, wanted: &mut Wanted) {
+        match self {
+            Self::Learn(request) => learn_names(request, namespace, wanted),
+            Self::Associate(request) => associate_names(request, namespace, wanted),
+            Self::Dissociate(request) => {
+                [&request.source, &request.target].into_iter().for_each(|end| reference(end, namespace, wanted));
+            }
+        }
+    }
+
     pub(super) fn plan(&self, planner: &mut Planner<'_, View>) -> Result<Operation, Refusal> {
         match self {
             Self::Learn(request) => planner.learn(request).map(|learn| Operation::Learn(Box::new(learn))),
@@ -64,4 +75,40 @@ impl Deed {
 
 fn is(reference: &ConceptRef, id: ConceptId) -> bool {
     matches!(reference, ConceptRef::Id(named) if *named == id)
+}
+
+/// What is looked up to plan the teaching of a concept.
+pub(super) fn learn_names(request: &LearnRequest, namespace: &Namespace, wanted: &mut Wanted) {
+    wanted.concepts.push(ConceptId::derive(namespace, &request.content, request.key.as_deref()));
+    wanted.keys.extend(request.key.clone());
+    for association in &request.associations {
+        wanted.concepts.extend(association.target);
+        wanted.keys.extend(association.target_key.clone());
+        if let Some(content) = &association.target_content {
+            reference(&ConceptRef::Content { content: content.clone() }, namespace, wanted);
+        }
+    }
+    for mention in &request.mentions {
+        wanted.keys.extend(mention.key.clone());
+        if let Some(content) = request.content.get(mention.start as usize..mention.end as usize) {
+            reference(&ConceptRef::Content { content: content.to_owned() }, namespace, wanted);
+        }
+    }
+}
+
+/// What is looked up to plan an association.
+pub(super) fn associate_names(request: &AssociateRequest, namespace: &Namespace, wanted: &mut Wanted) {
+    [&request.source, &request.target].into_iter().chain(&request.evidence).for_each(|name| reference(name, namespace, wanted));
+}
+
+/// A concept with this content is meant before others that are called so.
+fn reference(name: &ConceptRef, namespace: &Namespace, wanted: &mut Wanted) {
+    match name {
+        ConceptRef::Id(id) => wanted.concepts.push(*id),
+        ConceptRef::Key { key } => wanted.keys.push(key.clone()),
+        ConceptRef::Content { content } => {
+            wanted.concepts.push(ConceptId::derive(namespace, content, None));
+            wanted.names.push(content.clone());
+        }
+    }
 }

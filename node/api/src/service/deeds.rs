@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sutra_grid::View;
+use sutra_grid::{Reading, View};
 use sutra_learning::{Overlay, Planner};
 use sutra_protocol::command::{Learn, NewConcept, Operation, RequestKey};
-use sutra_protocol::{ApiError, ConceptId, Knowledge, Namespace, limits};
+use sutra_protocol::{ApiError, ConceptId, Knowledge, Namespace, Wanted, limits};
 use tokio::time::Instant;
 
 use super::deed::Deed;
@@ -114,13 +114,29 @@ impl Service {
         let mut pause = PAUSES[0];
         for wave in 0.. {
             let request = caller.request.as_ref().map(|request| of_wave(request, wave));
-            let (places, outcomes) = match self.remembered(caller, namespace, request.as_ref()).await? {
+            let remembered = match self.remembered(caller, namespace, request.as_ref()).await {
+                Ok(remembered) => remembered,
+                Err(error) if wave == 0 => return Err(error),
+                // What the waves before it did is stored.
+                Err(error) => {
+                    pending.drain(..).for_each(|at| results[at] = Some(Err(error.clone())));
+                    break;
+                }
+            };
+            let (places, outcomes) = match remembered {
                 Some(outcomes) => {
                     let later = pending.split_off(outcomes.len().min(pending.len()));
                     (std::mem::replace(&mut pending, later), outcomes)
                 }
                 None => {
-                    let (planned, later) = self.plan(namespace, &items, pending).await?;
+                    let (planned, later) = match self.plan(caller, namespace, &items, pending.clone()).await {
+                        Ok(wave) => wave,
+                        Err(error) if wave == 0 => return Err(error),
+                        Err(error) => {
+                            pending.drain(..).for_each(|at| results[at] = Some(Err(error.clone())));
+                            break;
+                        }
+                    };
                     pending = later;
                     let mut places = Vec::new();
                     let mut operations = Vec::new();
@@ -225,22 +241,34 @@ impl Service {
         Ok(())
     }
 
-    async fn plan(&self, namespace: &Namespace, items: &Arc<Vec<Item>>, pending: Vec<usize>) -> Result<Wave, ApiError> {
+    async fn plan(
+        &self,
+        caller: &Caller,
+        namespace: &Namespace,
+        items: &Arc<Vec<Item>>,
+        pending: Vec<usize>,
+    ) -> Result<Wave, ApiError> {
         let names: usize = pending.iter().map(|at| items[*at].as_ref().map_or(0, Deed::names)).sum();
         if names <= NAMES_INLINE {
-            return self.plan_now(namespace, items, pending);
+            return self.plan_now(caller.planning(), namespace, items, pending);
         }
         let (service, namespace, items) = (self.clone(), namespace.clone(), Arc::clone(items));
-        let planned = tokio::task::spawn_blocking(move || service.plan_now(&namespace, &items, pending)).await;
+        let reading = caller.planning();
+        let planned = tokio::task::spawn_blocking(move || service.plan_now(reading, &namespace, &items, pending)).await;
         planned.unwrap_or_else(|error| {
             tracing::error!(%error, "planning a write panicked");
             Err(fault::internal("the write could not be prepared"))
         })
     }
 
-    fn plan_now(&self, namespace: &Namespace, items: &[Item], pending: Vec<usize>) -> Result<Wave, ApiError> {
+    fn plan_now(&self, reading: Reading, namespace: &Namespace, items: &[Item], pending: Vec<usize>) -> Result<Wave, ApiError> {
         let in_waves = self.router.shard_count() > 1;
-        self.recorded(namespace, None)?.read(|view| {
+        self.recorded(namespace, None, reading)?.read(|view| {
+            if view.is_elsewhere() {
+                let mut wanted = Wanted::default();
+                pending.iter().filter_map(|at| items[*at].as_ref().ok()).for_each(|deed| deed.names_in(namespace, &mut wanted));
+                view.prepare(&wanted);
+            }
             let mut overlay = Overlay::default();
             let mut planned: Planned = Vec::with_capacity(pending.len());
             // What the shards of keys say about them is not known before it is done.

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use sutra_grid::View;
+use sutra_grid::{Reading, View};
 use sutra_protocol::http::{AssociateRequest, ConceptRef};
 use sutra_protocol::{
     ApiError, Association, AssociationKey, Attributes, Concept, ConceptId, Ground, Knowledge, SemanticType, Source, Timestamp,
-    association, limits,
+    Wanted, association, limits,
 };
+
+use sutra_reasoning::view::quoted;
 
 use super::pinned::Pinned;
 use super::{Caller, Read, Service};
@@ -34,10 +36,16 @@ impl Service {
     /// `invalid_argument`, `deadline_exceeded`.
     pub async fn export(&self, caller: &Caller, read: &Read) -> Result<Exporter, ApiError> {
         self.ready(caller).await?;
+        // It goes on for as long as its reader takes lines.
+        let reading = Reading { until: None, ..caller.reading() };
         let state = match read.valid_at {
-            Some(_) => self.pin(read)?,
-            None => self.recorded(&read.namespace, read.known_at)?,
+            Some(_) => self.pin(read, reading)?,
+            None => self.recorded(&read.namespace, read.known_at, reading)?,
         };
+        state.read(|view| {
+            view.pin();
+            Ok(())
+        })?;
         Ok(Exporter { state })
     }
 }
@@ -65,6 +73,10 @@ impl Exporter {
         loop {
             let (last, lines) = self.rows(|view| {
                 let mut associations = view.associations(after.as_ref(), ROWS);
+                let named = associations.iter().flat_map(|association| {
+                    [association.key.source, association.key.target].into_iter().chain(quoted(&association.evidence))
+                });
+                view.prepare(&Wanted { concepts: named.collect(), ..Wanted::default() });
                 let lines: Vec<_> = associations.iter().flat_map(|association| lines(association, view)).collect();
                 (associations.pop().map(|last| last.key), lines)
             })?;

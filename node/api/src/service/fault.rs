@@ -1,8 +1,7 @@
 //! From what went wrong inside to the error that a caller sees.
 
 use serde_json::json;
-use sutra_grid::RouteError;
-use sutra_grid::View;
+use sutra_grid::{Missing, RouteError, View};
 use sutra_learning::{Overlay, Refusal};
 use sutra_protocol::command::Rejection;
 use sutra_protocol::{ApiError, ConceptId, ErrorCode, Knowledge};
@@ -71,7 +70,7 @@ pub(super) fn route(error: &RouteError) -> ApiError {
         RouteError::Pending => {
             ApiError::new(ErrorCode::DeadlineExceeded, error.to_string()).with_details(json!({ "outcome": "pending" }))
         }
-        RouteError::NoLeader { .. } => {
+        RouteError::NoLeader { .. } | RouteError::Unreachable { .. } => {
             ApiError::new(ErrorCode::Unavailable, error.to_string()).with_details(json!({ "outcome": Fate::None.as_str() }))
         }
     }
@@ -85,6 +84,27 @@ pub(super) fn view(error: &ViewError) -> ApiError {
             ApiError::invalid("known_at", message).with_details(json!({ "horizon": horizon }))
         }
     }
+}
+
+/// A part of what was to be read is missing.
+pub(super) fn missing(missing: &Missing) -> ApiError {
+    match missing {
+        Missing::Unreachable { shard, reason } | Missing::Lost { shard, reason } => {
+            let message = format!("shard {shard} does not answer: {reason}");
+            ApiError::new(ErrorCode::Unavailable, message).with_details(json!({ "outcome": Fate::None.as_str(), "shard": shard }))
+        }
+        Missing::NoView(error) => view(error),
+        Missing::Damaged(damage) => internal(damage),
+    }
+}
+
+/// What was asked for is stored, and only its answer could not be made.
+pub(super) fn stored(error: ApiError) -> ApiError {
+    let message = format!(
+        "the write is stored, but its answer could not be made: {}; repeat it with the same Idempotency-Key",
+        error.message
+    );
+    ApiError::new(error.code, message).with_details(json!({ "outcome": Fate::Unknown.as_str() }))
 }
 
 /// A vector can't be compared with the namespace's.

@@ -22,6 +22,7 @@ impl Service {
         self.heavy(caller, read, move |view| {
             let mut answer = GetConceptsResponse { concepts: Vec::with_capacity(ids.len()), missing: Vec::new() };
             let mut seen = HashMap::new();
+            view.prepare_details(&ids);
             for id in ids {
                 if clock.is_over() {
                     return Err(fault::deadline(Fate::None));

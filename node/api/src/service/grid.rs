@@ -29,8 +29,8 @@ impl Service {
             Some(grid) => grid.shards().iter().map(hosted).collect(),
             None => {
                 let leader = || Some(self.config.node.clone());
-                let led = |store| health(store, Held { role: "leader", leader: leader(), lag: 0, caught_up: true });
-                self.router.stores().map(led).collect()
+                let led = |store: &Store| health(store, Held { role: "leader", leader: leader(), lag: 0, caught_up: true });
+                self.router.stores().iter().map(led).collect()
             }
         }
     }
@@ -56,16 +56,19 @@ impl Service {
             epoch: 0,
             healthy: problems.is_empty(),
             problems,
+            replication_factor: 1,
+            under_way: Vec::new(),
             nodes: vec![GridNode {
                 name: config.node.clone(),
                 peer: None,
                 http: config.http.clone(),
                 tcp: config.tcp.clone(),
+                state: "member".into(),
                 reachable: true,
                 version: Some(config.version.into()),
             }],
             meta: None,
-            shards: self.router.stores().map(shard).collect(),
+            shards: self.router.stores().iter().map(shard).collect(),
         }
     }
 }
@@ -115,11 +118,17 @@ async fn seen(grid: &Grid) -> GridResponse {
         .collect();
     let statuses: BTreeMap<&str, &NodeStatus> =
         answers.iter().filter_map(|(name, answer)| answer.as_ref().ok().map(|status| (name.as_str(), status))).collect();
+    let under_way = sutra_grid::under_way(&map, &statuses);
     let nodes = map.nodes.iter().map(|(name, record)| GridNode {
         name: name.clone(),
         peer: Some(record.peer.clone()),
         http: record.http.clone(),
         tcp: record.tcp.clone(),
+        state: match (map.leaving.contains(name), map.awaited.contains(name)) {
+            (true, _) => "leaving".into(),
+            (false, true) => "joining".into(),
+            (false, false) => "member".into(),
+        },
         reachable: statuses.contains_key(name.as_str()),
         version: statuses.get(name.as_str()).map(|status| status.version.clone()),
     });
@@ -133,6 +142,8 @@ async fn seen(grid: &Grid) -> GridResponse {
         epoch: epoch.0,
         healthy: problems.is_empty(),
         problems,
+        replication_factor: u32::try_from(map.factor()).unwrap_or(u32::MAX),
+        under_way,
         nodes,
         meta: Some(meta),
         shards,

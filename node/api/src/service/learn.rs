@@ -15,6 +15,6 @@ impl Service {
     pub async fn learn(&self, caller: &Caller, request: LearnRequest) -> Result<Written<LearnResponse>, ApiError> {
         let (done, namespace) = self.do_one(caller, Deed::Learn(Box::new(request))).await?;
         let token = self.token(caller, &done);
-        Ok(Written { body: self.learned(&namespace, done)?, token })
+        Ok(Written { body: self.learned(&namespace, caller, done)?, token })
     }
 }

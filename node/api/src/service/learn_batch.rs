@@ -23,7 +23,9 @@ impl Service {
         });
         let (results, token) = self.do_all(caller, namespace.as_ref(), deeds.collect()).await?;
         let render = |(namespace, result)| match result {
-            Ok(done) => self.learned(&namespace, done).map_or_else(|error| LearnResult::Refused { error }, LearnResult::Learned),
+            Ok(done) => {
+                self.learned(&namespace, caller, done).map_or_else(|error| LearnResult::Refused { error }, LearnResult::Learned)
+            }
             Err(error) => LearnResult::Refused { error },
         };
         Ok(Written { body: LearnBatchResponse { results: results.into_iter().map(render).collect() }, token })

@@ -1,5 +1,6 @@
 //! `/v1/namespaces`.
 
+use sutra_grid::Reading;
 use sutra_protocol::command::{Operation, Outcome};
 use sutra_protocol::http::{NamespaceDropped, NamespaceSettings, NamespaceView, NamespacesResponse};
 use sutra_protocol::{ApiError, Namespace};
@@ -14,7 +15,11 @@ impl Service {
     /// `deadline_exceeded`.
     pub async fn namespaces(&self, caller: &Caller) -> Result<NamespacesResponse, ApiError> {
         self.ready(caller).await?;
-        Ok(NamespacesResponse { namespaces: self.router.namespaces() })
+        Ok(NamespacesResponse { namespaces: self.all(caller).await? })
+    }
+
+    async fn all(&self, caller: &Caller) -> Result<Vec<NamespaceView>, ApiError> {
+        self.router.namespaces(&caller.reading()).await.map_err(|error| fault::route(&error))
     }
 
     /// A namespace.
@@ -24,7 +29,7 @@ impl Service {
     pub async fn namespace(&self, caller: &Caller, namespace: &Namespace) -> Result<NamespaceView, ApiError> {
         self.ready(caller).await?;
         let missing = || fault::rejection(&sutra_protocol::command::Rejection::NoNamespace { namespace: namespace.clone() });
-        self.router.namespaces().into_iter().find(|view| view.name == *namespace).ok_or_else(missing)
+        self.all(caller).await?.into_iter().find(|view| view.name == *namespace).ok_or_else(missing)
     }
 
     /// Creates a namespace or replaces its settings.
@@ -40,7 +45,9 @@ impl Service {
         settings.validate()?;
         let done = self.once(caller, namespace, Operation::SetNamespace(settings.clone())).await?;
         let Outcome::NamespaceSet { .. } = &done.outcome else { return Err(unexpected(&done.outcome)) };
-        let stored = self.router.namespaces().into_iter().find(|view| view.name == *namespace);
+        let reading = Reading { seen: done.seen.to_vec(), ..caller.reading() };
+        let all = self.router.namespaces(&reading).await.map_err(|error| fault::stored(fault::route(&error)))?;
+        let stored = all.into_iter().find(|view| view.name == *namespace);
         let body = match stored {
             // What was left out of the request is as the store has it.
             Some(view) => NamespaceView {

@@ -1,5 +1,6 @@
 //! `PATCH /v1/concept/{id}`.
 
+use sutra_grid::View;
 use sutra_protocol::command::{Amend, Edit, Operation, Outcome};
 use sutra_protocol::http::{ConceptView, PatchRequest};
 use sutra_protocol::{ApiError, ConceptId, Namespace, Timestamp};
@@ -32,9 +33,9 @@ impl Service {
         };
         let done = self.once(caller, namespace, Operation::Amend(Box::new(amend))).await?;
         let Outcome::Amended(concept) = &done.outcome else { return Err(unexpected(&done.outcome)) };
-        let then = self.recorded_then(namespace, done.recorded_at)?;
         // What happened to the concept since is not part of this answer, though a repetition may know of it.
-        let body = then.read(|view| Ok(ConceptView { retracted_at: None, ..render::concept(concept, view) }))?;
+        let show = |view: &View| Ok(ConceptView { retracted_at: None, ..render::concept(concept, view) });
+        let body = self.read_then(namespace, caller, &done, show)?;
         Ok(Written { body, token: self.token(caller, &done) })
     }
 }

@@ -2,7 +2,7 @@
 
 use sutra_protocol::http::{PathRequest, PathResponse};
 use sutra_protocol::{ApiError, AssociationFilter, Label};
-use sutra_reasoning::{Budget, PathQuery, find_paths, path_view};
+use sutra_reasoning::{Budget, PathQuery, find_paths, path_views};
 
 use super::association::find;
 use super::{Caller, Read, Service, clock};
@@ -17,17 +17,19 @@ impl Service {
         let clock = clock::Stopwatch::until(caller.deadline);
         let namespace = request.namespace.clone().unwrap_or_default();
         let read = Read { namespace, valid_at: request.valid_at, known_at: request.known_at };
-        self.heavy(caller, read, move |view| {
+        let found = self.heavy_in_part(caller, read, move |view| {
             let (start, end) = (find(view, "start", &request.start)?, find(view, "end", &request.end)?);
             let over = || clock.is_over();
             let found = find_paths(view, start, end, &query(request), &Budget::until(&over));
-            let paths: Vec<_> = found.paths.iter().map(|path| path_view(view, path)).collect();
+            let paths = path_views(view, &found.paths);
             let elapsed_ms = clock.elapsed_ms();
             // Where it begins where it ends, the shard of that concept was asked.
             let shards_accessed = view.shards_walked().max(1) as u32;
-            Ok(PathResponse { found: !paths.is_empty(), paths, shards_accessed, elapsed_ms, partial: !found.complete })
-        })
-        .await
+            let (partial, missing_shards) = (!found.complete, Vec::new());
+            Ok(PathResponse { found: !paths.is_empty(), paths, shards_accessed, elapsed_ms, partial, missing_shards })
+        });
+        let (response, missing_shards) = found.await?;
+        Ok(PathResponse { partial: response.partial || !missing_shards.is_empty(), missing_shards, ..response })
     }
 }
 

@@ -24,7 +24,7 @@ impl Service {
         self.heavy(caller, Read { namespace, valid_at, known_at }, move |view| {
             let page = view.query(filter.as_ref(), &order, after.as_ref(), limit);
             Ok(QueryResponse {
-                concepts: page.concepts.iter().map(|concept| render::concept(concept, view)).collect(),
+                concepts: render::concepts(&page.concepts, view),
                 cursor: page.next.map(|cursor| cursor.to_text()),
             })
         })

@@ -12,9 +12,6 @@ impl Service {
     /// `invalid_argument`, `deadline_exceeded`.
     pub async fn recent(&self, caller: &Caller, read: &Read, limit: usize) -> Result<Vec<ConceptView>, ApiError> {
         limits::in_range("limit", limit as u64, 1, limits::K as u64)?;
-        self.heavy(caller, read.clone(), move |view| {
-            Ok(view.recent(limit).iter().map(|concept| render::concept(concept, view)).collect())
-        })
-        .await
+        self.heavy(caller, read.clone(), move |view| Ok(render::concepts(&view.recent(limit), view))).await
     }
 }

@@ -1,16 +1,19 @@
 //! Stored knowledge as the interfaces show it.
 
+use std::sync::Arc;
+
 use sutra_grid::View;
 use sutra_protocol::command::{LearnedAssociation, Outcome};
 use sutra_protocol::http::{AssociateResponse, ConceptView, DissociateResponse, LearnResponse, LearnedAssociationView};
-use sutra_protocol::{ApiError, Association, Concept, ConceptId, Knowledge, Namespace};
-use sutra_reasoning::view::evidence_views;
+use sutra_protocol::{ApiError, Association, Concept, ConceptId, Knowledge, Namespace, Wanted};
+use sutra_reasoning::view::{evidence_views, quoted};
 
-use super::Service;
 use super::submit::{Done, unexpected};
+use super::{Caller, Service};
 
 /// A concept as `view` sees it.
 pub(super) fn concept(concept: &Concept, view: &View) -> ConceptView {
+    let (retracted_at, degree) = view.details(concept.id);
     ConceptView {
         id: concept.id,
         key: concept.key.as_deref().map(str::to_owned),
@@ -26,10 +29,16 @@ pub(super) fn concept(concept: &Concept, view: &View) -> ConceptView {
         valid_to: concept.validity.to,
         created_at: concept.created_at,
         updated_at: concept.updated_at,
-        retracted_at: view.retracted_at(concept.id),
+        retracted_at,
         asserted_by: concept.asserted_by.to_string(),
-        degree: view.degree(concept.id),
+        degree,
     }
+}
+
+/// Several.
+pub(super) fn concepts(concepts: &[Arc<Concept>], view: &View) -> Vec<ConceptView> {
+    view.prepare_details(&concepts.iter().map(|concept| concept.id).collect::<Vec<_>>());
+    concepts.iter().map(|one| concept(one, view)).collect()
 }
 
 /// The content of a concept, empty if the view does not see it.
@@ -40,15 +49,20 @@ pub(super) fn content(id: ConceptId, view: &View) -> String {
 impl Service {
     /// The answer to a learn request. Made from what was applied and from the state at that time, so that a repeated request
     /// gets the same one.
-    pub(super) fn learned(&self, namespace: &Namespace, done: Done) -> Result<LearnResponse, ApiError> {
-        let Done { outcome, shard, index, recorded_at, .. } = done;
-        let Outcome::Learned { id, created, semantic_type, associations } = outcome else { return Err(unexpected(&outcome)) };
+    pub(super) fn learned(&self, namespace: &Namespace, caller: &Caller, done: Done) -> Result<LearnResponse, ApiError> {
+        let Outcome::Learned { associations, .. } = &done.outcome else { return Err(unexpected(&done.outcome)) };
         let associations = if associations.is_empty() {
             Vec::new()
         } else {
-            self.recorded_then(namespace, recorded_at)?
-                .read(|view| Ok(associations.into_iter().map(|association| learned_association(association, view)).collect()))?
+            self.read_then(namespace, caller, &done, |view| {
+                let sources = associations.iter().map(|association| association.key.source);
+                let statements = associations.iter().flat_map(|association| quoted(&association.evidence));
+                view.prepare(&Wanted { concepts: sources.chain(statements).collect(), ..Wanted::default() });
+                Ok(associations.iter().cloned().map(|association| learned_association(association, view)).collect())
+            })?
         };
+        let Done { outcome, shard, index, recorded_at, .. } = done;
+        let Outcome::Learned { id, created, semantic_type, .. } = outcome else { return Err(unexpected(&outcome)) };
         Ok(LearnResponse { id, created, shard, index, recorded_at, semantic_type, associations })
     }
 }

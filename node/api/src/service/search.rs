@@ -1,7 +1,7 @@
 //! `POST /v1/search`.
 
+use sutra_protocol::ApiError;
 use sutra_protocol::http::{SearchHit, SearchMode, SearchRequest, SearchResponse};
-use sutra_protocol::{ApiError, Concept};
 use sutra_storage::Hit;
 
 use super::{Caller, Read, Service, fault};
@@ -28,18 +28,19 @@ impl Service {
         let SearchRequest { query, vector, k, filter, min_score, namespace, valid_at, known_at, mode: _ } = request;
         let k = k.unwrap_or(K) as usize;
         let read = Read { namespace: namespace.unwrap_or_default(), valid_at, known_at };
-        self.heavy(caller, read, move |view| {
+        let found = self.heavy_in_part(caller, read, move |view| {
             let mut hits = match &vector {
                 Some(vector) => view.nearest(vector, k, filter.as_ref()).map_err(|error| fault::nearest(&error))?,
                 None => {
-                    let passes = |concept: &Concept| filter.as_ref().is_none_or(|filter| filter.passes(concept));
-                    view.search(&query, k, &passes).map_err(|error| ApiError::invalid("query", error.to_string()))?
+                    let found = view.search(&query, k, filter.as_ref());
+                    found.map_err(|error| ApiError::invalid("query", error.to_string()))?
                 }
             };
             hits.retain(|hit| min_score.is_none_or(|least| hit.score >= least));
-            Ok(SearchResponse { results: hits.iter().map(render).collect(), partial: false })
-        })
-        .await
+            Ok(hits.iter().map(render).collect())
+        });
+        let (results, missing_shards) = found.await?;
+        Ok(SearchResponse { results, partial: !missing_shards.is_empty(), missing_shards })
     }
 }
 

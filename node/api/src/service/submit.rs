@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sutra_grid::{Performed, Repeat};
+use sutra_grid::{Performed, Reading, Repeat};
 use sutra_protocol::command::{Command, LogIndex, Operation, Outcome, Rejection, RequestKey};
 use sutra_protocol::{ApiError, ConceptId, ErrorCode, Namespace, Timestamp};
 
@@ -75,20 +75,24 @@ impl Service {
     pub(super) async fn submit(&self, caller: &Caller, mut command: Command) -> Result<Outcomes, ApiError> {
         // With a request key the shard answers the repetition as it answered the first.
         let repeat = if command.request.is_some() { Repeat::Safe } else { Repeat::Unsafe };
-        self.inform(&mut command)?;
+        self.inform(caller.planning(), &mut command)?;
         let performed = self.router.perform(command, repeat, caller.deadline).await;
         performed.map(outcomes).map_err(|error| fault::route(&error))
     }
 
     /// Tells a command what its operations have to know of concepts that their shards do not keep.
-    pub(super) fn inform(&self, command: &mut Command) -> Result<(), ApiError> {
+    pub(super) fn inform(&self, reading: Reading, command: &mut Command) -> Result<(), ApiError> {
         if self.router.shard_count() == 1 {
             return Ok(());
         }
         let mentioned: BTreeSet<ConceptId> = command.operations.iter().flat_map(Operation::mentions).collect();
         if !mentioned.is_empty() {
-            let state = self.recorded(&command.namespace, None)?;
-            command.foreign = state.read(|view| Ok(mentioned.into_iter().map(|id| view.ghost(id)).collect()))?;
+            let mentioned: Vec<ConceptId> = mentioned.into_iter().collect();
+            let state = self.recorded(&command.namespace, None, reading)?;
+            command.foreign = state.read(|view| {
+                view.prepare_ghosts(&mentioned);
+                Ok(mentioned.into_iter().map(|id| view.ghost(id)).collect())
+            })?;
         }
         Ok(())
     }

@@ -56,7 +56,8 @@ pub(super) struct Asked {
 impl Asked {
     fn new(service: Service, metrics: Metrics, common: Common, id: Option<RequestId>) -> Self {
         let Common { namespace, valid_at, known_at, timeout_ms } = common;
-        let caller = Caller::anonymous(Duration::from_millis(timeout_ms));
+        // Few of the replies could say what is missing.
+        let caller = Caller { partial: false, ..Caller::anonymous(Duration::from_millis(timeout_ms)) };
         Self { service, metrics, caller, read: Read { namespace, valid_at, known_at }, id }
     }
 

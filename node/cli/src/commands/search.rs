@@ -93,7 +93,7 @@ mod tests {
 "
         );
         assert_eq!(render(&serde_json::from_value(found).unwrap(), 120), expected);
-        assert_eq!(render(&SearchResponse { results: vec![], partial: false }, 100), "nothing found\n");
+        assert_eq!(render(&SearchResponse { results: vec![], partial: false, missing_shards: vec![] }, 100), "nothing found\n");
     }
 
     #[test]

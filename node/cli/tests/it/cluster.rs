@@ -209,6 +209,31 @@ fn three_waiting_nodes_become_a_grid_that_knows_the_same_everywhere() {
     let (known, _) = ended(&run(&url, &["get", meanwhile.trim()]), 0);
     assert!(known.starts_with("ibuprofen: a drug against inflammation\n"), "{known}");
 
+    // A fourth node comes, and one of the first three leaves; what it kept is kept by the fourth.
+    let fourth = wait(&program, &dir.path().join("node-4"), "node-4", secret);
+    let by = fourth.waiting();
+    let (told, _) = ended(&run(&url, &["cluster", "add-node", "--node", &by, "--peer-secret-file", secret]), 0);
+    assert_eq!(told, format!("{by} becomes node node-4 of the grid, and is given replicas\n"));
+    fourth.ready();
+    assert_eq!(ended(&run(&url, &["cluster", "health-check", "--wait", "1m"]), 0).0, "healthy\n");
+    let remove = |name: &str, more: &[&str]| {
+        run(&url, &[&["cluster", "remove-node", name, "--peer-secret-file", secret, "--timeout", "2m"], more].concat())
+    };
+    let (_, stderr) = ended(&remove("node-9", &[]), 1);
+    assert!(stderr.contains("the grid has no node node-9"), "{stderr}");
+    let (_, stderr) = ended(&remove("node-2", &["--cancel"]), 1);
+    assert!(stderr.contains("node node-2 is not being removed"), "{stderr}");
+    let set = |count: &str| run(&url, &["cluster", "set-replicas", count, "--peer-secret-file", secret]);
+    let (_, stderr) = ended(&set("5"), 1);
+    assert!(stderr.contains("4 of the grid's nodes would stay, and each shard should have 5 replicas"), "{stderr}");
+    ended(&set("3"), 0);
+    let (told, stderr) = ended(&remove("node-1", &[]), 0);
+    assert_eq!(told, "node node-1 has left the grid; its data directory is of no use any more\n");
+    assert!(stderr.contains("node node-1 is being removed: it keeps "), "{stderr}");
+    assert_eq!(ended(&run(&url, &["cluster", "health-check", "--wait", "1m"]), 0).0, "healthy\n");
+    let (stdout, _) = ended(&run(&url, &["cluster", "status"]), 0);
+    assert!(stdout.contains("node-4") && !stdout.contains("node-1"), "{stdout}");
+
     // The old directory counts no more, and its node says so and ends.
     let old = wait_at(&program, &dir.path().join("node-3"), "node-3", secret, &peers[2]);
     let told = old.fatal();

@@ -10,7 +10,8 @@ use sutra_wal::LogPoint;
 use tokio::sync::watch;
 
 use super::file::MetaFile;
-use crate::map::{ChangeRefusal, Epoch, GridMap, ProposedChange};
+use crate::change::{ChangeRefusal, ProposedChange};
+use crate::map::{Epoch, GridMap};
 use crate::words;
 
 /// The state machine of meta.

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sutra_disk::RealDisk;
-use sutra_grid::{Door, Grid, GridMap, GridSetup, HostedShard, ShardId, Waiting, found_here};
+use sutra_grid::{Door, Grid, GridMap, GridSetup, HostedShard, ShardId, ShardRecord, Waiting, found_here};
 use sutra_peer::{Class, Identity, Peer, PeerSecret, Server, ServerIdentity};
 use sutra_protocol::command::{Applied, Command, Learn, NewConcept, Operation};
-use sutra_protocol::founding::{Card, NodeRecord, Plan, REPLACE, ReplaceRequest};
+use sutra_protocol::founding::{Card, NodeRecord, Plan, REPLACE, RESIZE, ReplaceRequest, ResizeRequest};
 use sutra_protocol::{AsOf, ConceptId, Knowledge, Namespace};
 use sutra_replication::Timing;
 use sutra_storage::{Store, StoreConfig};
@@ -37,6 +37,11 @@ impl Setup {
     pub(crate) fn of(shards: u32, replicas: u32) -> Self {
         let timing = Timing { heartbeat: Duration::from_millis(60), election: [200, 350].map(Duration::from_millis) };
         Self { nodes: 3, plan: Plan { shards, replicas }, timing, log_file_bytes: 256 << 10, log_bytes: 1 << 30 }
+    }
+
+    /// With so many nodes.
+    pub(crate) fn with_nodes(self, nodes: u16) -> Self {
+        Self { nodes, ..self }
     }
 
     /// With a log that may not be longer.
@@ -73,7 +78,7 @@ impl Setup {
         for (name, host) in &hosts {
             found_here(&RealDisk, &host.dir, name, &map, &secret).unwrap();
         }
-        Cluster { setup: self, secret, hosts, map, _folder: folder }
+        Cluster { setup: self, secret, hosts, map, folder }
     }
 }
 
@@ -88,7 +93,7 @@ pub(crate) struct Cluster {
     hosts: BTreeMap<String, Host>,
     /// As the grid was founded.
     pub(crate) map: GridMap,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 struct Host {
@@ -189,6 +194,67 @@ impl Cluster {
         identity.set(Identity::new(self.map.grid_id.as_str(), name).unwrap(), self.secret.clone());
     }
 
+    /// A node with an empty directory waits at a peer port of its own; answers once it is told which grid it belongs to.
+    pub(crate) async fn add(&mut self, name: &str) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dir = self.folder.path().join(name);
+        let record = record(&listener);
+        let (door, identity) = (Door::default(), ServerIdentity::founding(Some(self.secret.clone())));
+        let port = Port::open(listener, identity.clone(), &door);
+        let card = Card { node: name.into(), record: record.clone(), version: VERSION.into() };
+        let waiting = Waiting::at(&door, card, Arc::new(RealDisk), dir.clone(), Some(self.secret.clone())).unwrap();
+        self.resize(&ResizeRequest::AddNode { address: record.peer.clone() }).await.unwrap();
+        self.hosts.insert(name.into(), Host { dir, record, running: None, fatal: Arc::default() });
+        timeout(LIMIT, waiting.joined()).await.expect("the new node is not invited");
+        self.open(name, &door, port).await;
+        identity.set(Identity::new(self.map.grid_id.as_str(), name).unwrap(), self.secret.clone());
+    }
+
+    /// Asks for other nodes, or another number of replicas; the refusal of a node that knows.
+    pub(crate) async fn resize(&self, request: &ResizeRequest) -> Result<(), String> {
+        let request = rmp_serde::to_vec_named(request).unwrap();
+        let asked = self.peer(&self.up()[0]).call(Class::Control, RESIZE, 0, request.into(), LIMIT).await;
+        asked.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// The newest map that a running node knows.
+    pub(crate) fn newest_map(&self) -> GridMap {
+        let maps = self.up().into_iter().map(|name| GridMap::clone(&self.grid(&name).map().borrow()));
+        maps.max_by_key(|map| map.epoch).unwrap()
+    }
+
+    /// Waits until the groups are what the map says, on the nodes that run, and the map is like this.
+    pub(crate) async fn settled(&self, what: &str, is_so: impl Fn(&GridMap) -> bool) {
+        let seen = || {
+            let map = self.newest_map();
+            let is_kept = |shard: &ShardRecord| {
+                let replicas = self.replicas(shard.shard);
+                let on: Vec<&String> = replicas.keys().collect();
+                let mut wanted: Vec<&String> = shard.replicas.iter().map(|one| &one.node).collect();
+                wanted.sort_unstable();
+                let mut voters: Vec<_> = shard.replicas.iter().map(|one| one.replica).collect();
+                voters.sort_unstable();
+                on == wanted && replicas.values().all(|one| one.group().status().voters == voters)
+            };
+            is_so(&map) && map.leaving.is_empty() && map.shards.iter().all(is_kept)
+        };
+        let end = Instant::now() + LIMIT;
+        while !seen() {
+            assert!(Instant::now() < end, "{what} does not come to be: {:#?}", self.newest_map());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until a node has ended because it was removed, and forgets it.
+    pub(crate) async fn gone(&mut self, name: &str) {
+        let host = &self.hosts[name];
+        until("a node that was removed goes on", || !host.fatal.lock().unwrap().is_empty()).await;
+        let why = host.fatal.lock().unwrap().clone();
+        assert!(why[0].contains(&format!("{name} was removed from grid")), "{why:?}");
+        self.stop(name).await;
+        self.hosts.remove(name);
+    }
+
     /// Waits until every shard has a leader that takes commands, and meta has one.
     pub(crate) async fn led(&self) {
         for shard in self.shards() {
@@ -228,7 +294,7 @@ impl Cluster {
     }
 
     /// The running replicas of a shard, by node.
-    pub(crate) fn replicas(&self, shard: ShardId) -> BTreeMap<String, &HostedShard> {
+    pub(crate) fn replicas(&self, shard: ShardId) -> BTreeMap<String, HostedShard> {
         let running = self.hosts.iter().filter_map(|(name, host)| Some((name, host.running.as_ref()?)));
         running.filter_map(|(name, running)| Some((name.clone(), running.grid.shard(shard)?))).collect()
     }
@@ -275,7 +341,8 @@ impl Cluster {
         let end = Instant::now() + LIMIT;
         loop {
             let leader = self.leader(shard).await;
-            let store = self.grid(&leader).shard(shard).unwrap().store();
+            let Some(hosted) = self.grid(&leader).shard(shard) else { continue };
+            let store = hosted.store();
             match timeout(LIMIT / 4, store.submit(command.clone())).await {
                 Ok(Ok(applied)) => return applied,
                 answer => assert!(Instant::now() < end, "it can't be written: {answer:?}"),

@@ -12,4 +12,6 @@ mod addressing;
 mod cluster;
 mod erasing;
 mod leading;
+mod resizing;
 mod returning;
+mod simulation;

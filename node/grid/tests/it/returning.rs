@@ -31,8 +31,8 @@ async fn a_node_that_is_stopped_has_each_of_its_shards_when_it_is_started_again(
         for shard in cluster.shards() {
             let leader = cluster.leader(shard).await;
             let contents = [cluster.contents(shard, "before", 4), cluster.contents(shard, "after", 2)].concat();
-            let store = cluster.grid(&leader).shard(shard).unwrap().store();
-            assert_eq!(missing(store, &contents), Vec::<&str>::new(), "shard {shard}");
+            let hosted = cluster.grid(&leader).shard(shard).unwrap();
+            assert_eq!(missing(hosted.store(), &contents), Vec::<&str>::new(), "shard {shard}");
         }
         cluster.close().await;
     }
@@ -74,7 +74,7 @@ async fn a_node_takes_the_place_of_one_that_is_lost_in_every_shard() {
     for shard in cluster.shards() {
         let contents = cluster.contents(shard, "before", 3);
         let replicas = cluster.replicas(shard);
-        let new = replicas[lost];
+        let new = &replicas[lost];
         assert!(!own.contains(&new.group().replica().0), "it has the number of the lost one");
         until("the new replica does not get its vote", || new.group().status().voters.contains(&new.group().replica())).await;
         until("the lost replica does not leave", || new.group().status().members.len() == 3).await;

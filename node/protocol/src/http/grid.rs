@@ -16,6 +16,12 @@ pub struct GridResponse {
     pub healthy: bool,
     /// What is wrong, as sentences.
     pub problems: Vec<String>,
+    /// How many replicas each shard should have.
+    #[serde(default)]
+    pub replication_factor: u32,
+    /// What is being done to the grid, as sentences: nodes that come or leave, replicas that move. Nothing of it is a problem.
+    #[serde(default)]
+    pub under_way: Vec<String>,
     /// By name.
     pub nodes: Vec<GridNode>,
     /// The group that keeps the map; not there on a node alone.
@@ -37,11 +43,18 @@ pub struct GridNode {
     pub http: String,
     /// Where it serves TCP.
     pub tcp: String,
+    /// `member`; `joining` until it has come; `leaving` until it keeps nothing any more.
+    #[serde(default = "member")]
+    pub state: String,
     /// Whether it answered the node that was asked.
     pub reachable: bool,
     /// Its release, if it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+}
+
+fn member() -> String {
+    "member".into()
 }
 
 /// A shard of a grid.

@@ -95,6 +95,9 @@ pub struct PathResponse {
     pub elapsed_ms: f64,
     /// Whether a shard, or the time, was missing.
     pub partial: bool,
+    /// Which shards could not answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_shards: Vec<u64>,
 }
 
 /// A path.

@@ -97,8 +97,11 @@ pub struct ReasonResponse {
     pub sources: Vec<SourceView>,
     /// How long it took.
     pub elapsed_ms: f64,
-    /// Whether a shard could not answer.
+    /// Whether a shard could not answer, or the time was over.
     pub partial: bool,
+    /// Which shards could not answer. What they know may change the answer, so there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_shards: Vec<u64>,
 }
 
 /// One part of an answer.

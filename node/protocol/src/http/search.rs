@@ -70,6 +70,9 @@ pub struct SearchResponse {
     pub results: Vec<SearchHit>,
     /// Whether a shard could not answer.
     pub partial: bool,
+    /// Which shards could not answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_shards: Vec<u64>,
 }
 
 /// One result.

@@ -6,7 +6,7 @@ use sutra_protocol::http::{Asked, AskedEntity, Consensus, GateReport, Intent, Pa
 
 use super::thought::{Thought, Verdict};
 use super::{Context, Question};
-use crate::view::path_view;
+use crate::view::path_views;
 
 pub(super) fn respond(
     question: &Question<'_>,
@@ -15,7 +15,7 @@ pub(super) fn respond(
     thought: Thought,
     context: Context<'_>,
 ) -> ReasonResponse {
-    let paths: Vec<PathView> = thought.paths.iter().map(|path| path_view(question.knowledge, path)).collect();
+    let paths: Vec<PathView> = path_views(question.knowledge, &thought.paths);
     let sources = sources(question, &thought, &paths);
     let (answer, answers, because) = match thought.verdict {
         Verdict::Answer { sentence, answers } => (Some(sentence), answers, None),
@@ -44,6 +44,7 @@ pub(super) fn respond(
         sources,
         elapsed_ms: (context.elapsed_ms)(),
         partial: !thought.complete,
+        missing_shards: Vec::new(),
     }
 }
 

@@ -3,25 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sutra_disk::{Disk, RealDisk, SimulatedDisk};
+use sutra_peer::{Handler, Refusal, Request};
 use sutra_protocol::command::{Applied, Command, Learn, LogIndex, NewConcept, Operation};
 use sutra_protocol::{AsOf, Association, AssociationKey, Concept, Knowledge, Namespace};
 use sutra_replication::{Group, Groups, Node, ReplicaId, Shard, Syncer, Timing};
 use sutra_storage::{Directory, Placement, Store, StoreConfig, SubmitError, View};
 use sutra_wal::{AppendError, GroupId};
+use sutra_weather::{Net, member};
 use tokio::time::{Instant, timeout};
 
-use crate::network::{Net, member};
+use crate::slow::Slow;
 
 /// Nothing that is waited for takes so long, on however noisy a machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 const GRID: &str = "grid-of-the-test";
 /// The one shard.
 pub(crate) const GROUP: GroupId = GroupId::FIRST_SHARD;
+
+/// The services of a snapshot's transfer.
+const TRANSFER: std::ops::RangeInclusive<u16> = 3..=5;
 
 /// How a cluster is to be.
 #[derive(Clone, Copy)]
@@ -52,8 +57,14 @@ impl Setup {
 
     /// Founded on node 1, with a leader that takes commands.
     pub(crate) async fn start(self) -> Cluster {
-        let mut cluster =
-            Cluster { setup: self, net: Net::new(self.seed), hosts: BTreeMap::new(), folder: tempfile::tempdir().unwrap() };
+        let mut cluster = Cluster {
+            setup: self,
+            net: Net::new(self.seed),
+            hosts: BTreeMap::new(),
+            transfer_delay: Arc::default(),
+            install_delay: Arc::default(),
+            folder: tempfile::tempdir().unwrap(),
+        };
         for node in 1..=self.nodes {
             cluster.add(node).await;
         }
@@ -69,6 +80,10 @@ pub(crate) struct Cluster {
     pub(crate) setup: Setup,
     pub(crate) net: Net,
     pub(crate) hosts: BTreeMap<u64, Host>,
+    /// By how many milliseconds each message of a snapshot's transfer is late, and no other.
+    pub(crate) transfer_delay: Arc<AtomicU64>,
+    /// How many milliseconds it takes to put a received file in place.
+    pub(crate) install_delay: Arc<AtomicU64>,
     folder: tempfile::TempDir,
 }
 
@@ -121,7 +136,7 @@ impl Cluster {
         assert!(host.running.is_none());
         let fatal = Arc::clone(&host.fatal);
         let tell = move |reason: &str| fatal.lock().unwrap().push(reason.to_owned());
-        let disk = host.disk();
+        let disk: Arc<dyn Disk> = Arc::new(Slow { inner: host.disk(), delay: Arc::clone(&self.install_delay) });
         let skew = Arc::clone(&host.skew);
         let right = StoreConfig::at(&host.dir).wall_clock;
         let config = StoreConfig {
@@ -136,7 +151,7 @@ impl Cluster {
         let (syncer, _) = Syncer::start(directory.log().clone(), tell).unwrap();
         let incoming = host.dir.join("incoming");
         let groups = Groups::default();
-        self.net.attach(node, groups.clone());
+        self.net.attach(node, answering(groups.clone(), Arc::clone(&self.transfer_delay)));
         let transport = self.net.transport(node);
         let shared = Node { log: directory.log().clone(), syncer, disk, incoming, transport, groups, timing: setup.timing };
         let placement = Placement { replica: host.replica, ..Placement::ALONE };
@@ -336,6 +351,19 @@ impl Seen {
         };
         [only(self, other), only(other, self)].concat()
     }
+}
+
+/// Who answers for a node that has nothing but replicas.
+fn answering(groups: Groups, transfer_delay: Arc<AtomicU64>) -> Arc<dyn Handler> {
+    Arc::new(move |request: Request| {
+        let (groups, transfer_delay) = (groups.clone(), Arc::clone(&transfer_delay));
+        async move {
+            if TRANSFER.contains(&request.service) {
+                tokio::time::sleep(Duration::from_millis(transfer_delay.load(Ordering::Acquire))).await;
+            }
+            groups.handle(request.service, request.group, &request.payload).await.map_err(Refusal::new)
+        }
+    })
 }
 
 pub(crate) fn learn(content: &str) -> Command {

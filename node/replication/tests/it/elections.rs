@@ -113,7 +113,7 @@ async fn who_takes_commands_has_applied_an_entry_of_its_own_term() {
     let cluster = Setup::of(3).start().await;
     for from in 1..=3 {
         for to in 1..=3 {
-            cluster.net.set(from, to, crate::network::Weather { delay: 30, ..Default::default() });
+            cluster.net.set(from, to, sutra_weather::Weather { delay: 30, ..Default::default() });
         }
     }
     for round in 0..5 {

@@ -12,11 +12,10 @@ use sutra_protocol::http::OnConflict;
 use sutra_protocol::{AttributeValue, Knowledge, Namespace};
 use sutra_replication::Shard;
 use sutra_storage::{Store, SubmitError};
+use sutra_weather::{Budget, Weather, each_seed};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::budget::each_seed;
 use crate::cluster::{Cluster, LIMIT, Setup, command, id, until, view};
-use crate::network::Weather;
 
 /// Each writes to concepts that no other writes to.
 const WRITERS: usize = 3;
@@ -298,5 +297,6 @@ async fn history(seed: u64) {
 
 #[test]
 fn nothing_acknowledged_is_lost_and_reads_never_go_back() {
-    each_seed("history", history);
+    let command = "-p sutra-replication --test it nothing_acknowledged";
+    each_seed("history", Budget { span: Duration::from_secs(20), at_once: 6, command }, history);
 }

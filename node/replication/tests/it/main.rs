@@ -8,14 +8,13 @@
     reason = "a test that can't go on has failed"
 )]
 
-mod budget;
 mod cluster;
 mod crashes;
 mod elections;
 mod erasing;
 mod full;
 mod history;
-mod network;
 mod reads;
+mod slow;
 mod snapshots;
 mod writes;

@@ -1,18 +1,21 @@
 //! Replicas that a log can't help any more.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sutra_protocol::command::LogIndex;
 use sutra_replication::{ReplicaId, Role};
-use tokio::time::timeout;
+use sutra_weather::member;
+use tokio::time::{Instant, timeout};
 
 use crate::cluster::{Cluster, GROUP, LIMIT, Setup, is_open, learn, until};
-use crate::network::member;
 
 /// The services of entries, of a snapshot's offer and its pieces.
 const APPEND: u16 = 1;
 const OFFER: u16 = 3;
 const PIECE: u16 = 4;
+/// How often a cluster meets what does not come out the same each time.
+const ROUNDS: u64 = 4;
 
 fn purged(cluster: &Cluster, node: u64) -> Option<LogIndex> {
     cluster.log(node).group(GROUP).and_then(|group| group.purged).map(|point| point.index)
@@ -93,7 +96,7 @@ async fn a_snapshot_comes_through_a_network_that_loses_replies_and_doubles_reque
     let (mut cluster, away, contents) = one_away().await;
     for from in 1..=3 {
         for to in 1..=3 {
-            cluster.net.set(from, to, crate::network::Weather { is_cut: false, delay: 10, lost_replies: 20, doubled: 60 });
+            cluster.net.set(from, to, sutra_weather::Weather { is_cut: false, delay: 10, lost_replies: 20, doubled: 60 });
         }
     }
     cluster.start(away).await;
@@ -112,12 +115,104 @@ async fn a_snapshot_that_finds_no_room_comes_again_when_there_is_some() {
     cluster.start(away).await;
     // It is offered again and again, and taken in never.
     until("it is not offered again", || cluster.net.delivered(OFFER) > offers + 2).await;
+    let leader = cluster.leader().await;
+    let term = cluster.group(leader).status().term;
+    until("it is not offered again", || cluster.net.delivered(OFFER) > offers + 12).await;
+    assert_eq!(cluster.group(leader).status().term, term, "it stood for election meanwhile, and ended the office of who leads");
     assert!(!cluster.knows(away, contents.last().unwrap()) && cluster.store(away).stats().installs == 0);
     disk.set_capacity(None);
     cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
     assert_eq!(cluster.store(away).stats().installs, 1);
     assert!(cluster.hosts[&away].fatal.lock().unwrap().is_empty());
     cluster.close().await;
+}
+
+/// A follower gets a snapshot from a leader that has no quorum without it, while its transfer or its installation takes many leases.
+async fn assert_comes_slowly(slow: impl Fn(&Cluster, u64)) {
+    let (mut cluster, away, mut contents) = one_away().await;
+    let leader = cluster.leader().await;
+    let third = cluster.up().into_iter().find(|node| *node != leader).unwrap();
+    cluster.stop(third).await;
+    let lease = cluster.setup.timing.lease();
+    // Longer than whoever stood in vain waits before it stands again.
+    slow(&cluster, lease.as_millis() as u64 * 3 / 2);
+    let offers = cluster.net.delivered(OFFER);
+    cluster.start(away).await;
+    let begun = Instant::now();
+    let (_, index) = cluster.learn("by the two of them").await;
+    assert!(begun.elapsed() > lease * 3, "it was not slow");
+    cluster.applied(away, index).await;
+    let offers = cluster.net.delivered(OFFER) - offers;
+    // Who has just started may stand for election before it is offered, and end the office of who offers.
+    assert!(offers <= 3, "the transfer began {offers} times");
+    assert_eq!(cluster.store(away).stats().installs, 1);
+    contents.push("by the two of them".into());
+    slow(&cluster, 0);
+    cluster.start(third).await;
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_takes_many_leases_to_send_comes_to_a_follower_without_whom_there_is_no_quorum() {
+    assert_comes_slowly(|cluster, millis| cluster.transfer_delay.store(millis, Ordering::Release)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_takes_many_leases_to_install_comes_to_a_follower_without_whom_there_is_no_quorum() {
+    assert_comes_slowly(|cluster, millis| cluster.install_delay.store(millis, Ordering::Release)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_lacks_what_is_purged_does_not_keep_others_from_leading_it() {
+    for seed in 0..ROUNDS {
+        let mut cluster = Setup::of(3).seeded(seed).start().await;
+        let away = cluster.leader().await;
+        let others: Vec<u64> = cluster.up().into_iter().filter(|node| *node != away).collect();
+        cluster.settle().await;
+        let had = last(&cluster, away);
+        cluster.net.part(&[away], &others);
+        let store = cluster.store(away).clone();
+        // It has an entry that nobody else has, and stands for election in ever greater terms.
+        let lost = tokio::spawn(async move { store.submit(learn("in vain")).await });
+        until("it stands in its log", || last(&cluster, away) > had).await;
+        let mut contents = Vec::new();
+        for round in 0..2 {
+            for at in 0..5 {
+                let content = format!("without it: {round}, {at}");
+                cluster.write_among(&others, &learn(&content)).await;
+                contents.push(content);
+            }
+            let (leader, applied) = cluster.write_among(&others, &learn("the last word")).await;
+            for node in &others {
+                cluster.applied(*node, applied.index).await;
+                cluster.store(*node).checkpoint().await.unwrap();
+            }
+            assert_ne!(leader, away);
+        }
+        for node in &others {
+            until("the log is not cut", || purged(&cluster, *node) > last(&cluster, away)).await;
+        }
+        // Who led does so no more after a start.
+        cluster.stop(away).await;
+        cluster.start(away).await;
+        let leader = cluster.leader_among(&others).await;
+        let third = others.into_iter().find(|node| *node != leader).unwrap();
+        cluster.stop(third).await;
+        cluster.renew(third, 4).await;
+        until("it does not stand", || cluster.group(away).status().role == Role::Candidate).await;
+        let terms = cluster.group(away).status().term;
+        until("it does not stand again", || cluster.group(away).status().term > terms + 3).await;
+        cluster.net.heal();
+        let begun = Instant::now();
+        let (_, applied) = cluster.write_among(&[leader, away], &learn("by the two of them")).await;
+        let took = begun.elapsed();
+        assert!(took < cluster.setup.timing.lease() * 12, "it takes {took:?}");
+        cluster.applied(away, applied.index).await;
+        assert!(contents.iter().all(|content| cluster.knows(away, content)) && !cluster.knows(away, "in vain"));
+        assert!(lost.await.unwrap().is_err());
+        cluster.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -133,7 +228,7 @@ async fn an_empty_learner_catches_up_and_takes_the_place_of_a_voter() {
     let leader = cluster.leader().await;
     let leaves = cluster.up().into_iter().find(|node| *node != leader && *node != 4).unwrap();
     let stay = cluster.up().into_iter().filter(|node| *node != leaves).map(ReplicaId);
-    cluster.group(leader).set_voters(stay).await.unwrap();
+    cluster.group(leader).set_voters(stay, false).await.unwrap();
     cluster.stop(leaves).await;
     // With one of the old ones gone, the new one's vote and log count.
     let old = cluster.up().into_iter().find(|node| *node != leader && *node != 4).unwrap();
@@ -170,7 +265,7 @@ async fn a_replica_does_not_answer_for_the_one_that_was_at_its_address_before() 
     cluster.applied(lost, index).await;
     let leader = cluster.leader().await;
     let stay = cluster.up().into_iter().map(|node| if node == lost { ReplicaId(4) } else { ReplicaId(node) });
-    cluster.group(leader).set_voters(stay).await.unwrap();
+    cluster.group(leader).set_voters(stay, false).await.unwrap();
     cluster.assert_equal_and_hold(contents.iter().map(String::as_str).chain(["with the new one"])).await;
     cluster.close().await;
 }

@@ -152,7 +152,7 @@ fn what_can_not_be_is_refused_and_it_stays_on_loopback() {
         (&["--nodes", "1", "--shards", "4"], "--nodes 1 --shards 4: 4 shards were asked for on one node; a node alone keeps one"),
         (
             &["--nodes", "3", "--replicas", "2"],
-            "--nodes 3 --shards 1 --replicas 2: 2 replicas of each shard were asked for on 3 nodes; this version keeps one on every node",
+            "--nodes 3 --shards 1 --replicas 2: 2 replicas of each shard were asked for on 3 nodes; a shard has 1, 3 or 5, at most one on each node",
         ),
         (&["--replicas", "0"], "--replicas 0: 0 replicas"),
         (&["--http", "0.0.0.0:0"], "loopback addresses only"),

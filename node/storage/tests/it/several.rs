@@ -316,3 +316,116 @@ async fn what_one_shard_erases_leaves_the_files_that_the_others_entries_are_in()
     assert!(!replicas[1].knows("patient Kossuth"));
     close(directory, replicas).await;
 }
+
+/// What a directory has: shards and replicas.
+fn kept(directory: &Directory, wanted: &[u64]) -> Vec<(u64, u64)> {
+    let replicas = directory.replicas(|shard, replica| wanted.contains(&shard) && replica == 10 + shard).unwrap();
+    replicas.iter().map(|one| (one.shard, one.replica)).collect()
+}
+
+#[tokio::test]
+async fn a_replica_that_is_given_up_leaves_the_log_and_the_files_and_the_shard_may_come_back() {
+    for given_up in [1, 2] {
+        let disk = disk();
+        let (directory, mut replicas) = open(&disk, &[1, 2, 3]);
+        for replica in &replicas {
+            replica.teach("before").await;
+            replica.store.checkpoint().await.unwrap();
+            replica.teach("after").await;
+        }
+        replicas.remove(given_up as usize - 1).store.close().await;
+        directory.give_up(given_up).unwrap();
+        directory.give_up(given_up).unwrap();
+        let others: Vec<(u64, u64)> = (1..=3).filter(|shard| *shard != given_up).map(|shard| (shard, 10 + shard)).collect();
+        assert_eq!((kept(&directory, &[1, 2, 3]), directory.log().group(GroupId(given_up))), (others.clone(), None));
+        close(directory, replicas).await;
+
+        // A new replica of it, under another number, begins with nothing; the others have what they had.
+        let config = config(&disk);
+        let directory = Directory::open(&config, GRID).unwrap();
+        assert_eq!(kept(&directory, &[1, 2, 3]), others);
+        let again = Replica::open(&directory, &Placement { replica: 99, ..placement(given_up) }, &config).unwrap();
+        assert!(!again.knows("before") && !again.knows("after"));
+        again.teach("anew").await;
+        let mut replicas: Vec<Replica> =
+            others.iter().map(|(shard, _)| Replica::open(&directory, &placement(*shard), &config).unwrap()).collect();
+        assert!(replicas.iter().all(|replica| replica.knows("before")));
+        replicas.push(again);
+        close(directory, replicas).await;
+        let directory = Directory::open(&config, GRID).unwrap();
+        assert!(kept(&directory, &[]).contains(&(given_up, 99)), "whatever a map says, only its group can say that it goes");
+        directory.close().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_replica_had_that_is_given_up_leaves_the_files_that_it_shared_with_others() {
+    let disk = disk();
+    let (directory, mut replicas) = open(&disk, &[1, 2, 3]);
+    let holders = || {
+        let disk = disk.snapshot().disk(0);
+        let holds = |path: &std::path::PathBuf| disk.read(path).unwrap().windows(7).any(|window| window == b"Kossuth");
+        disk.paths().into_iter().filter(holds).collect::<Vec<_>>()
+    };
+    for replica in &replicas {
+        replica.teach("a note before").await;
+    }
+    replicas[1].teach("patient Kossuth").await;
+    replicas[1].store.checkpoint().await.unwrap();
+    replicas[1].teach("patient Kossuth again").await;
+    replicas[2].teach("a note behind").await;
+    assert!(!holders().is_empty(), "nothing would be shown");
+    replicas.remove(1).store.close().await;
+    directory.give_up(2).unwrap();
+    until("it stays in some file", || holders().is_empty()).await;
+    close(directory, replicas).await;
+    let (directory, replicas) = open(&disk, &[1, 3]);
+    assert!(replicas.iter().all(|replica| replica.knows("a note before")) && replicas[1].knows("a note behind"));
+    close(directory, replicas).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_is_given_up_is_whole_or_gone_wherever_the_power_fails() {
+    for given_up in [1, 2] {
+        let mut seen = Vec::new();
+        for nth in 1.. {
+            let disk = SimulatedDisk::new(nth);
+            disk.create_dir_all(Path::new(DIR)).unwrap();
+            let (directory, mut replicas) = open(&disk, &[1, 2]);
+            for replica in &replicas {
+                replica.teach("before").await;
+                replica.store.checkpoint().await.unwrap();
+            }
+            for replica in replicas.drain(..) {
+                replica.store.close().await;
+            }
+            disk.crash_after(nth);
+            let done = directory.give_up(given_up);
+            if !disk.is_off() {
+                done.unwrap();
+                break;
+            }
+            let crashed = disk.crash();
+            let directory = Directory::open(&config(&crashed), GRID).unwrap();
+            let is_there = kept(&directory, &[1, 2]).iter().any(|(shard, _)| *shard == given_up);
+            seen.push(is_there);
+            let replica = Replica::open(&directory, &placement(3 - given_up), &config(&crashed)).unwrap();
+            assert!(replica.knows("before"), "call {nth}");
+            let again = Replica::open(&directory, &placement(given_up), &config(&crashed)).unwrap();
+            assert_eq!(again.knows("before"), is_there, "call {nth}");
+            close(directory, vec![replica, again]).await;
+        }
+        seen.dedup();
+        assert!(seen.contains(&true) && seen.contains(&false), "the power failed before nothing, or behind nothing: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_was_never_told_anything_goes_when_nobody_wants_it() {
+    let disk = disk();
+    let (directory, replicas) = open(&disk, &[1, 2]);
+    close(directory, replicas).await;
+    let directory = Directory::open(&config(&disk), GRID).unwrap();
+    assert_eq!(kept(&directory, &[2]), [(2, 12)]);
+    assert_eq!(kept(&directory, &[1, 2]), [(2, 12)]);
+}

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::desired::{Desired, Object, Wanted};
 use crate::observed::{Observed, Pod, Seen};
-use crate::plan::{Plan, founding, pods, size};
+use crate::plan::{Plan, copies, founding, pods, size};
 use crate::step::Action;
 
 /// A node counts as one that stays when it has been ready for so long: one that comes and goes does not move the budget with it.
@@ -18,14 +18,18 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, plan:
     }
     let count = |of: &dyn Fn(&Pod) -> bool| observed.pods.iter().filter(|pod| of(pod)).count();
     let well = |pod: &Pod| pods::serves(observed, pod) && pods::caught_up(observed, pod);
+    let lasting = |pod: &Pod| well(pod) && pod.turned.is_none_or(|at| now.duration_since(at) >= STEADY);
     // Those that have to be there for one of them to go.
     let needed = size::quorum(nodes) as usize + 1;
     let serving = count(&well);
-    let steady = count(&|pod| well(pod) && pod.turned.is_none_or(|at| now.duration_since(at) >= STEADY));
-    if serving < needed && budget != 0 {
+    let steady = count(&lasting);
+    if serving >= needed && !copies::suffice(desired, observed, &well, 1) && budget != 0 {
+        let reason = "some shard has no copy to spare: without one more nothing could be written to it";
+        plan.step(Action::SetBudget { max_unavailable: 0 }, reason);
+    } else if serving < needed && budget != 0 {
         let reason = format!("{serving} of {nodes} nodes serve: without one more nothing could be written");
         plan.step(Action::SetBudget { max_unavailable: 0 }, reason);
-    } else if steady >= needed && budget != 1 {
+    } else if steady >= needed && copies::suffice(desired, observed, &lasting, 1) && budget != 1 {
         plan.step(
             Action::SetBudget { max_unavailable: 1 },
             format!("{steady} of {nodes} nodes serve, and have done so for a while"),

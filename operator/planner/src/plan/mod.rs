@@ -14,6 +14,7 @@
 //! | `shards` | projections |
 
 mod budget;
+mod copies;
 mod founding;
 mod objects;
 mod obstacles;
@@ -87,6 +88,7 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
             pods::plan(desired, observed, &mut plan);
             founding::plan(desired, observed, &mut plan);
             replacing::plan(desired, observed, &mut plan);
+            copies::plan(desired, observed, &mut plan);
         }
     }
     budget::plan(desired, observed, now, &mut plan);

@@ -2,7 +2,7 @@
 
 use crate::desired::{Desired, Wanted};
 use crate::observed::{Answer, Observed, Pod, Role};
-use crate::plan::{Plan, replacing, size};
+use crate::plan::{Plan, copies, replacing, size};
 use crate::step::Action;
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
@@ -19,13 +19,22 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     }
     if !leaving.is_empty() {
         plan.wait("PodLeaving", format!("{} is stopping", leaving.join(", ")));
-    } else if let Some(pod) = doomed(observed, &pods, wanted) {
+    } else if let Some(pod) = doomed(desired, observed, &pods, wanted) {
         let reason = format!("the volume claim of pod {} is to go, and the other nodes have what is on it", pod.name);
         plan.step(Action::DeletePod { pod: pod.name.clone(), uid: pod.uid.clone() }, reason);
     } else if let Some((pod, reason)) = next(desired, observed, &pods, wanted) {
         plan.step(Action::DeletePod { pod: pod.name.clone(), uid: pod.uid.clone() }, reason);
     } else if let Some(pod) = pods.iter().find(|pod| replacing::is_doomed(observed, pod)) {
-        let message = format!("the volume claim of {} is to go, as soon as all others serve and have what is on it", pod.name);
+        let resting = copies::resting_on(desired, observed, pod);
+        let message = match resting.first() {
+            Some(shard) if observed.grid_replicas == Some(1) => {
+                let name = &pod.name;
+                format!(
+                    "the volume claim of {name} is to go, and it holds the only copy of shard {shard}: with more copies of each it could"
+                )
+            }
+            _ => format!("the volume claim of {} is to go, as soon as all others serve and have what is on it", pod.name),
+        };
         plan.wait("NodeReplacing", message);
     } else if pods.iter().any(|pod| outdated(desired, pod)) {
         plan.wait("Rolling", "an outdated pod is replaced as soon as all others serve and have caught up");
@@ -53,10 +62,13 @@ fn next<'a>(desired: &Desired, observed: &Observed, pods: &[&'a Pod], wanted: u3
 
 /// The next pod whose claim goes with it. One that is not ready keeps nothing that a majority of the others does not have; of those
 /// that serve, the one that leads the fewest shards, and only while all others have everything.
-fn doomed<'a>(observed: &Observed, pods: &[&'a Pod], wanted: u32) -> Option<&'a Pod> {
+fn doomed<'a>(desired: &Desired, observed: &Observed, pods: &[&'a Pod], wanted: u32) -> Option<&'a Pod> {
     let mut doomed: Vec<&Pod> = pods.iter().copied().filter(|pod| replacing::is_doomed(observed, pod)).collect();
     doomed.sort_by_key(|pod| (pod.ready, leads(observed, pod), std::cmp::Reverse(pod.ordinal)));
     let first = doomed.first().copied().filter(|_| wanted > 1)?;
+    if !copies::resting_on(desired, observed, first).is_empty() {
+        return None;
+    }
     let well = pods.iter().filter(|pod| serves(observed, pod) && caught_up(observed, pod)).count();
     let spared = !first.ready && well >= size::quorum(wanted) as usize;
     (spared || others_carry_on(observed, first, pods, wanted)).then_some(first)

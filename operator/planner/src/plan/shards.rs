@@ -43,6 +43,15 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, plan:
     }
 }
 
+/// The shards with all copies that are known, those of nodes that do not answer among them.
+pub(super) fn known(observed: &Observed) -> BTreeMap<u64, ShardReport> {
+    let with_absent = |(shard, report)| {
+        let projection = observed.projections.iter().find(|projection| projection.shard == shard);
+        (shard, with_absent(report, projection, observed))
+    };
+    seen(observed).into_iter().map(with_absent).collect()
+}
+
 /// The shards as the nodes that answer see them together.
 pub(crate) fn seen(observed: &Observed) -> BTreeMap<u64, ShardReport> {
     let mut shards: BTreeMap<u64, ShardReport> = BTreeMap::new();

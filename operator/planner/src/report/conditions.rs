@@ -60,7 +60,7 @@ pub(super) fn all(desired: &Desired, observed: &Observed, plan: &Plan) -> Vec<Co
     let stalled = stalled(plan);
     let degraded = degraded(desired, observed);
     let ready = ready([&stalled, &degraded, &available, &reconciling], desired);
-    vec![ready, available, reconciling, stalled, degraded, rebalancing(), insecure(desired)]
+    vec![ready, available, reconciling, stalled, degraded, rebalancing(observed), insecure(desired)]
 }
 
 fn condition(kind: ConditionType, holds: bool, reason: &'static str, message: impl Into<String>) -> Condition {
@@ -211,8 +211,11 @@ fn other_grid(desired: &Desired, observed: &Observed) -> Option<String> {
     })
 }
 
-fn rebalancing() -> Condition {
-    condition(ConditionType::Rebalancing, false, "NoMoves", "no shard is being split, merged or moved")
+fn rebalancing(observed: &Observed) -> Condition {
+    match observed.under_way.first() {
+        Some(first) => condition(ConditionType::Rebalancing, true, "ReplicasMoving", first.clone()),
+        None => condition(ConditionType::Rebalancing, false, "NoMoves", "no shard is being split, merged or moved"),
+    }
 }
 
 fn insecure(desired: &Desired) -> Condition {

@@ -1,6 +1,8 @@
 //! Clusters of several nodes: founded once, rolled by followers first, made whole when a volume is lost.
 
-use sutra_planner::{Action, Answer, ConditionType, Desired, Object, Observed, Plan, Role, Seen, Wanted, plan, report};
+use sutra_planner::{
+    Action, Answer, ConditionType, Desired, Object, Observed, Plan, Role, Seen, ShardSeen, Wanted, plan, report,
+};
 
 use crate::fixture::{at, claims, revision};
 use crate::random::Random;
@@ -200,6 +202,92 @@ fn a_node_with_an_empty_volume_gets_new_replicas_if_a_majority_serves() {
     observed.answers.insert("claims-1".into(), Answer::Silent("connection refused".into()));
     let asked = actions(&desired, &observed);
     assert!(!asked.iter().any(replaces), "one of three is no majority: {asked:?}");
+}
+
+/// A cluster of five nodes, of which the first three have the copies of shard 1, and the last three those of shard 2.
+fn five_with_three_copies() -> (Desired, Observed) {
+    let desired = Desired { replication_factor: 3, ..claims(5) };
+    let mut observed = settled(&desired).0.observe(&desired);
+    let shard = |node: &str, number: u64, of: usize| {
+        let leader = format!("claims-{}", of);
+        let role = if leader == node { Role::Leader } else { Role::Follower };
+        let Some(Answer::Serving(report)) = observed.answers.get("claims-0") else { panic!("a node that does not serve") };
+        ShardSeen { shard: number, role, leader: Some(leader), ..report.shards[0].clone() }
+    };
+    let mut of_node: Vec<(String, Vec<ShardSeen>)> = Vec::new();
+    for at in 0..5 {
+        let name = format!("claims-{at}");
+        let one = (at < 3).then(|| shard(&name, 1, 0));
+        let two = (at >= 2).then(|| shard(&name, 2, 4));
+        of_node.push((name, one.into_iter().chain(two).collect()));
+    }
+    for (name, shards) in of_node {
+        if let Some(Answer::Serving(report)) = observed.answers.get_mut(&name) {
+            report.shards = shards;
+        }
+    }
+    (desired, observed)
+}
+
+#[test]
+fn the_budget_is_nothing_while_a_shard_has_no_copy_to_spare() {
+    let (desired, mut observed) = five_with_three_copies();
+    let budgets = |observed: &Observed| {
+        let budget = |action| if let Action::SetBudget { max_unavailable } = action { Some(max_unavailable) } else { None };
+        actions(&desired, observed).into_iter().find_map(budget)
+    };
+    assert_eq!((observed.budget, budgets(&observed)), (Some(1), None));
+    // Four of five serve, which is enough for the map; but shard 1 has two of its three copies.
+    observed.answers.insert("claims-1".into(), Answer::Silent("connection refused".into()));
+    observed.pods[1].ready = false;
+    assert_eq!(budgets(&observed), Some(0));
+    observed.budget = Some(0);
+    assert_eq!(budgets(&observed), None);
+}
+
+#[test]
+fn a_claim_with_what_no_quorum_of_others_has_does_not_go() {
+    let (desired, mut observed) = five_with_three_copies();
+    observed.volumes[0].leaving = true;
+    assert_eq!(deleted(&actions(&desired, &observed)), ["claims-0"], "two others have shard 1");
+    if let Some(Answer::Serving(report)) = observed.answers.get_mut("claims-1") {
+        report.shards[0].caught_up = false;
+    }
+    (observed.pods[0].ready, observed.pods[0].started) = (false, false);
+    assert_eq!(
+        deleted(&actions(&desired, &observed)),
+        ["claims-0"; 0],
+        "three nodes have everything of theirs, and one has shard 1"
+    );
+
+    let alone = Desired { replication_factor: 1, ..claims(3) };
+    let mut observed = settled(&alone).0.observe(&alone);
+    for (at, answer) in observed.answers.values_mut().enumerate() {
+        if let Answer::Serving(report) = answer {
+            report.shards = vec![ShardSeen { shard: at as u64 + 1, role: Role::Leader, ..report.shards[0].clone() }];
+        }
+    }
+    observed.volumes[2].leaving = true;
+    assert_eq!(deleted(&actions(&alone, &observed)), ["claims-0"; 0]);
+    let (_, reason, message) = condition(&alone, &observed, ConditionType::Reconciling);
+    assert!(reason == "NodeReplacing" && message.contains("the only copy of shard 3"), "{reason}: {message}");
+}
+
+#[test]
+fn the_grid_is_told_how_many_copies_there_are_to_be() {
+    let few = Desired { replication_factor: 1, ..claims(3) };
+    let (mut world, mut random, _) = settled(&few);
+    assert_eq!(world.copies, Some(1));
+    let desired = claims(3);
+    let taken = settle(&desired, &mut world, &mut random);
+    let asked = |action: &&Action| matches!(action, Action::SetReplicas { count: 3, grid, .. } if grid == GRID);
+    assert_eq!((taken.iter().filter(asked).count(), world.copies), (1, Some(3)));
+    let mut observed = world.observe(&desired);
+    observed.under_way = vec!["shard 1 gets a replica on claims-2".into()];
+    assert_eq!(
+        condition(&desired, &observed, ConditionType::Rebalancing),
+        (true, "ReplicasMoving", observed.under_way[0].clone())
+    );
 }
 
 #[test]

@@ -55,6 +55,8 @@ pub(crate) struct World {
     /// Whether the first node has yet to finish what it was asked to found, and of how many nodes.
     founding: bool,
     planned: Option<u32>,
+    /// Copies that the grid has of each shard.
+    pub(crate) copies: Option<u32>,
     pub(crate) budget: Option<u32>,
     leader: u32,
     /// Nodes that are given new replicas, because their volumes were lost; how often that was.
@@ -83,6 +85,7 @@ impl World {
             members: BTreeSet::new(),
             founding: false,
             planned: None,
+            copies: None,
             budget: None,
             leader: 0,
             awaited: BTreeSet::new(),
@@ -122,6 +125,8 @@ impl World {
                 .map(|node| (node.pod.name.clone(), self.answer(node)))
                 .collect(),
             grid_nodes: self.told_size(desired),
+            grid_replicas: self.told_size(desired).and(self.copies),
+            under_way: Vec::new(),
             projections: self.projections.values().cloned().collect(),
             refusals: self.refusals.clone(),
             known_grid: self.known_grid.clone(),
@@ -255,8 +260,16 @@ impl World {
                     let waiting = self.nodes.iter().filter(|node| node.pod.ran && !node.pod.leaving).count();
                     assert_eq!(waiting, desired.nodes as usize, "a founder that finds not all nodes refuses");
                     (self.founding, self.planned) = (true, Some(desired.nodes));
+                    self.copies = Some(desired.replication_factor);
                     self.foundings += 1;
                 }
+            }
+            Action::SetReplicas { asked, grid, count } => {
+                let asked = asked.strip_prefix("claims-").unwrap().parse::<u32>().unwrap();
+                assert!(self.members.contains(&asked) && grid == GRID, "a node that belongs to the grid is asked");
+                assert!(*count as usize <= self.votes_there_are(), "more copies than there are nodes");
+                assert_ne!(self.copies, Some(*count), "copies that are asked for in vain");
+                self.copies = Some(*count);
             }
             Action::ReplaceNode { pod, asked, grid, .. } => {
                 let number = |name: &str| name.strip_prefix("claims-").unwrap().parse::<u32>().unwrap();

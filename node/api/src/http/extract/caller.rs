@@ -11,7 +11,7 @@ use sutra_protocol::{ApiError, limits};
 use tokio::time::Instant;
 
 use super::json::{self, RequestBody};
-use super::params::{Deadline, Strong};
+use super::params::{Deadline, Strong, Whole};
 use crate::http::app::App;
 use crate::http::envelope::Started;
 use crate::http::problem::Problem;
@@ -65,7 +65,8 @@ fn caller(headers: &HeaderMap, extensions: &Extensions) -> Result<Caller, ApiErr
     let deadline = deadline(extensions);
     let timeout = deadline.saturating_duration_since(Instant::now());
     let strong = extensions.get::<Strong>().is_some();
-    Ok(Caller { deadline, token, strong, ..Caller::anonymous(timeout) })
+    let partial = extensions.get::<Whole>().is_none();
+    Ok(Caller { deadline, token, strong, partial, ..Caller::anonymous(timeout) })
 }
 
 /// The caller's `Idempotency-Key`, within its bounds.

@@ -22,6 +22,10 @@ pub(in crate::http) struct Deadline(pub(in crate::http) Instant);
 #[derive(Clone, Copy, Debug)]
 pub(in crate::http) struct Strong;
 
+/// Noted of a request that wants no partial answer.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) struct Whole;
+
 /// The parameters of one operation. Each has to be taken; what is left is unknown, and refused.
 #[derive(Debug)]
 pub(in crate::http) struct Params(Vec<(String, String)>);
@@ -33,6 +37,11 @@ pub(in crate::http) trait FromParams: Sized {
 
     /// Whether what is read has to be as new as can be.
     fn is_strong(&self) -> bool {
+        false
+    }
+
+    /// Whether an answer without the shards that can't answer will not do.
+    fn is_whole(&self) -> bool {
         false
     }
 
@@ -57,6 +66,9 @@ impl<T: FromParams, S: Sync> FromRequestParts<S> for Query<T> {
         params.finish()?;
         if found.is_strong() {
             parts.extensions.insert(Strong);
+        }
+        if found.is_whole() {
+            parts.extensions.insert(Whole);
         }
         Ok(Self(found))
     }

@@ -15,6 +15,7 @@ pub(in crate::http) struct ReadParams {
     pub(in crate::http) valid_at: Option<Timestamp>,
     pub(in crate::http) known_at: Option<Timestamp>,
     strong: bool,
+    whole: bool,
 }
 
 /// `namespace`: what every write takes.
@@ -39,11 +40,15 @@ impl FromParams for ReadParams {
         self.strong
     }
 
+    fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     fn from_params(params: &mut Params) -> Result<Self, ApiError> {
         let strong = params.one::<Consistency>("consistency")? == Some(Consistency::Strong);
-        params.flag("partial")?;
+        let whole = params.flag("partial")? == Some(false);
         let (namespace, valid_at) = (params.one("namespace")?, params.one("valid_at")?);
-        Ok(Self { namespace, valid_at, known_at: params.one("known_at")?, strong })
+        Ok(Self { namespace, valid_at, known_at: params.one("known_at")?, strong, whole })
     }
 }
 

@@ -31,6 +31,10 @@ impl FromParams for ExportParams {
         self.0.is_strong()
     }
 
+    fn is_whole(&self) -> bool {
+        self.0.is_whole()
+    }
+
     fn from_params(params: &mut Params) -> Result<Self, ApiError> {
         refuse_async(params)?;
         ReadParams::from_params(params).map(Self)

@@ -26,6 +26,10 @@ impl FromParams for NeighborsParams {
         self.read.is_strong()
     }
 
+    fn is_whole(&self) -> bool {
+        self.read.is_whole()
+    }
+
     fn from_params(params: &mut Params) -> Result<Self, ApiError> {
         let labels: Vec<String> = params.many("label")?;
         let types = params.many("type")?;

@@ -21,18 +21,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use serde_json::json;
 use tokio::time::Instant;
 
-use sutra_grid::{Done, Performed, RouteError, View};
+use sutra_grid::{Done, Performed, Reading, RouteError, View};
 use sutra_learning::{Draft, Outline, Overlay, Planner, Reference, Refusal};
 use sutra_protocol::command::{Learn, NewAssociation, NewConcept, Operation, Outcome, Rejection};
 use sutra_protocol::http::{ImportReport, LearnRequest, TransferLine};
-use sutra_protocol::{ApiError, ErrorCode, Knowledge, Namespace};
+use sutra_protocol::{ApiError, ErrorCode, Knowledge, Namespace, Wanted};
 use sutra_storage::SubmitError;
 
 use self::flight::{Flight, Landed, Origin};
 use self::open::{Loose, Open};
 use self::tally::Tally;
+use super::deed::{associate_names, learn_names};
 use super::pinned::Pinned;
 use super::{Caller, Service, Token, fault, submit};
 
@@ -64,6 +66,8 @@ pub struct Importer {
     namespace: Namespace,
     /// Newest state; together with `overlay` it shows all that was planned so far.
     view: Option<Pinned>,
+    /// Whether what the next lines name is looked up already.
+    is_prepared: bool,
     overlay: Overlay,
     generation: u64,
     /// Targets that this generation's operations create.
@@ -99,6 +103,7 @@ impl Service {
             caller,
             namespace,
             view: None,
+            is_prepared: false,
             overlay,
             generation: 1,
             targets: HashSet::new(),
@@ -116,6 +121,41 @@ impl Service {
 }
 
 impl Importer {
+    /// What is looked at to say what lines mean. An import has all the time it needs.
+    fn planning(&self) -> Reading {
+        Reading { until: None, ..self.caller.planning() }
+    }
+
+    /// Says which lines come next, so that what they name on other nodes is looked up at once. Nothing depends on it.
+    pub fn prepare<'a>(&mut self, lines: impl IntoIterator<Item = &'a [u8]>) {
+        if std::mem::replace(&mut self.is_prepared, true) {
+            return;
+        }
+        let namespace = self.namespace.clone();
+        let Ok(state) = self.state() else { return };
+        // What is in the way of it is in the way of the lines too, which say so.
+        let _ = state.read(|view| {
+            if view.is_elsewhere() {
+                let mut wanted = Wanted::default();
+                for line in lines {
+                    match line::parse(line) {
+                        Ok(Some(TransferLine::Learn(request))) => learn_names(&request, &namespace, &mut wanted),
+                        Ok(Some(TransferLine::Associate(request))) => associate_names(&request, &namespace, &mut wanted),
+                        Ok(None) | Err(_) => {}
+                    }
+                }
+                view.prepare(&wanted);
+            }
+            Ok(())
+        });
+    }
+
+    /// Whether it has another state to look at than when lines were prepared last.
+    pub fn is_unprepared(&self) -> bool {
+        // Before the first line it is not known yet how far a look has to see.
+        !self.is_prepared && self.tally.lines > 0
+    }
+
     /// Takes the next line, without its line feed. A bad line is an error in the report.
     ///
     /// # Errors
@@ -300,7 +340,7 @@ impl Importer {
     /// The newest state that is looked at.
     fn state(&mut self) -> Result<&Pinned, ApiError> {
         if self.view.is_none() {
-            self.view = Some(self.service.recorded(&self.namespace, None)?);
+            self.view = Some(self.service.recorded(&self.namespace, None, self.planning())?);
         }
         self.view.as_ref().ok_or_else(|| fault::internal("an import looks at nothing"))
     }
@@ -327,13 +367,18 @@ impl Importer {
     fn plan<T>(&mut self, plan: impl FnOnce(&mut Planner<'_, View>) -> Result<T, Refusal>) -> Result<T, ApiError> {
         let state = match self.view.take() {
             Some(state) => state,
-            None => self.service.recorded(&self.namespace, None)?,
+            None => self.service.recorded(&self.namespace, None, self.planning())?,
         };
         let planned = state.read(|view| {
             let planned = plan(&mut Planner::new(&self.namespace, view, &mut self.overlay));
             planned.map_err(|refusal| fault::refusal(&refusal, view, &self.overlay))
         });
-        self.view = Some(state);
+        // One that lacks a shard would fail all lines that come.
+        if state.is_whole() {
+            self.view = Some(state);
+        } else {
+            self.is_prepared = false;
+        }
         planned
     }
 
@@ -372,7 +417,10 @@ impl Importer {
             let later_origins = origins.split_off(operations.len());
             let last = later.is_empty().then_some(generation);
             let mut command = submit::command(&self.caller, &self.namespace, None, operations);
-            self.service.inform(&mut command)?;
+            if let Err(error) = self.service.inform(self.planning(), &mut command) {
+                // What departed before is stored.
+                return Err(error.with_details(json!({ "outcome": "unknown" })));
+            }
             self.flights.push_back(flight::depart(self.service.router.clone(), command, origins, last));
             // A command is queued when it is first polled; left alone, it would wait behind the lines still to come.
             self.land_ready().await?;
@@ -420,7 +468,7 @@ impl Importer {
         if let Some(generation) = generation {
             self.overlay.forget(generation);
         }
-        self.view = None;
+        (self.view, self.is_prepared) = (None, false);
         let Performed { done, seen } = match performed {
             Ok(performed) => performed,
             Err(error @ RouteError::Submit(SubmitError::TooLarge { .. })) => {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use sutra_grid::View;
 use sutra_protocol::http::{NeighborView, NeighborsResponse};
 use sutra_protocol::{ApiError, AssociationFilter, ConceptId, Direction, Knowledge, Label, Step};
-use sutra_reasoning::view::evidence_views;
+use sutra_reasoning::view::{evidence_views, prepare_steps};
 
 use self::cursor::Position;
 use super::clock::Stopwatch;
@@ -80,6 +80,7 @@ fn page(
     let more = page.len() > limit;
     let kept: Vec<_> = page.into_iter().take(limit).collect();
     let cursor = if more { kept.last().map(|(position, _)| position.to_string()) } else { None };
+    prepare_steps(view, kept.iter().map(|(_, step)| step));
     Ok(NeighborsResponse { neighbors: kept.iter().map(|(position, step)| render(view, position, step)).collect(), cursor })
 }
 

@@ -29,13 +29,14 @@ async fn who_can_wait_no_longer_is_told_that_what_was_taught_is_committed_and_wi
     let (namespace, asserted_by, operations) =
         (Namespace::default(), hurried.asserted_by.clone(), vec![Operation::Learn(Box::new(learn))]);
     let command = Command { namespace, asserted_by, request: None, operations, foreign: Vec::new() };
+    node.service.ready_to_write(&hurried).await.unwrap();
     // Between the planning of a command and its effects the shard that they are for takes nothing any more.
     node.shards()[3].group().stop().await;
     let outcome = node.service.submit(&hurried, command).await;
     let refused = outcome.and_then(|all| all.into_iter().next().unwrap().map_err(ApiError::from)).unwrap_err();
     assert_eq!((refused.code, &refused.details.unwrap()["outcome"]), (ErrorCode::DeadlineExceeded, &"pending".into()));
     assert_eq!(node.service.store_stats().effects_pending, 1, "it is still to be delivered");
-    let view = node.service.pin(&Read::default()).unwrap();
+    let view = node.service.pin(&Read::default(), caller().reading()).unwrap();
     let seen = view.read(|view| Ok(sutra_protocol::Knowledge::concept(view, source))).unwrap();
     assert_eq!(seen.unwrap().content, taught);
 }

@@ -21,13 +21,12 @@ async fn forward_references_are_linked_when_their_target_comes() {
     let report = node.import(&synsets(3_500)).await;
     assert_eq!((report.concepts, report.associations, report.errors_total), (3_500, 7_000, 0), "{:?}", report.errors);
     assert!(report.done && report.lines == 3_500);
-    let stats = node.service.stats();
-    assert_eq!((stats.concepts, stats.edges), (3_500, 7_000));
+    assert_eq!(node.counts().await, (3_500, 7_000));
     let last = node.service.concept(&caller(), &Read::default(), id("synset 3499: gloss", Some("n3499"))).await.unwrap().body;
     assert_eq!((last.degree.out, last.degree.into), (2, 1));
     let again = node.import(&synsets(3_500)).await;
     assert_eq!((again.concepts, again.associations), (3_500, 7_000));
-    assert_eq!(node.service.stats().edges, 7_000);
+    assert_eq!(node.counts().await.1, 7_000);
 }
 
 #[tokio::test]
@@ -62,7 +61,7 @@ async fn a_bad_line_is_reported_and_the_rest_goes_on() {
     assert_eq!(errors, expected, "{:?}", report.errors);
     assert_eq!((report.lines, report.errors_total), (12, 7));
     assert_eq!((report.concepts, report.associations), (4, 2));
-    assert_eq!(node.service.stats().concepts, 5, "a, b, c and both Mercuries");
+    assert_eq!(node.counts().await.0, 5, "a, b, c and both Mercuries");
 }
 
 #[tokio::test]
@@ -115,8 +114,7 @@ async fn an_export_imported_and_exported_again_is_the_same() {
     let report = second.import(&exported).await;
     assert_eq!((report.concepts, report.errors_total), (4, 0), "{:?}", report.errors);
     assert_eq!(second.export().await, exported);
-    let both = (first.service.stats(), second.service.stats());
-    assert_eq!((both.0.concepts, both.0.edges), (both.1.concepts, both.1.edges));
+    assert_eq!(first.counts().await, second.counts().await);
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ async fn what_can_not_be_done_is_refused_by_name() {
     assert_eq!(error.details.unwrap()["id"], id("one", Some("k")).to_string());
     let merged = node.learn(LearnRequest { on_conflict: Some(OnConflict::Merge), ..other }).await;
     assert_eq!((merged.id, merged.created), (id("one", Some("k")), false));
-    assert_eq!(node.service.stats().concepts, 1, "nothing of a refused request is stored");
+    assert_eq!(node.counts().await.0, 1, "nothing of a refused request is stored");
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_caller_whose_time_is_over_stores_nothing() {
     let late = Caller { deadline: Instant::now(), ..caller() };
     let error = node.service.learn(&late, teach("a")).await.unwrap_err();
     assert_eq!((error.code, error.details.unwrap()["outcome"].as_str()), (ErrorCode::DeadlineExceeded, Some("none")));
-    assert_eq!(node.service.stats().concepts, 0);
+    assert_eq!(node.counts().await.0, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,7 +243,7 @@ async fn an_item_of_a_batch_meets_what_an_earlier_one_did_by_way_of_a_key() {
         assert_eq!(error.code, ErrorCode::NotFound, "it gave way: {error:?}");
         assert_ne!(new.id, old.id);
         assert_eq!(label.associations.len(), 1);
-        let state = node.service.pin(&Read::default()).unwrap();
+        let state = node.service.pin(&Read::default(), caller().reading()).unwrap();
         let named = state.read(|view| Ok(view.keyed(&key))).unwrap();
         assert_eq!(named, Some(new.id));
     }

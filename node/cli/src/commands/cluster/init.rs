@@ -33,10 +33,10 @@ pub(crate) struct Init {
     /// The peer port of a node that waits for a grid; repeatable: 1, 3 or 5 nodes
     #[arg(long = "node", value_name = "HOST:PORT", required = true)]
     nodes: Vec<PeerAddress>,
-    /// Shards, among which the knowledge is divided; 1 to 1024, and later no other number
+    /// Shards, among which the knowledge is divided; 1 to 200, and later no other number
     #[arg(long, value_name = "N", default_value_t = 1)]
     shards: u32,
-    /// Replicas of each shard; this version keeps one on every node [default: the number of nodes]
+    /// Replicas of each shard, on as many nodes: 1, 3 or 5 [default: 3 where there are so many nodes]
     #[arg(long, value_name = "N")]
     replicas: Option<u32>,
     /// The file of the secret that the nodes were started with, if they were
@@ -94,7 +94,7 @@ impl Init {
     /// What is asked for, if there can be such a grid.
     fn plan(&self) -> Result<Plan, PlanError> {
         let nodes = self.nodes.len();
-        let replicas = self.replicas.unwrap_or_else(|| u32::try_from(nodes).unwrap_or(u32::MAX));
+        let replicas = self.replicas.unwrap_or(Plan::usual_replicas(nodes));
         let plan = Plan { shards: self.shards, replicas };
         plan.check_supported(nodes)?;
         let twice = self.nodes.iter().enumerate().find(|(at, node)| self.nodes[..*at].contains(node));
@@ -154,8 +154,10 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_on_every_node_is_the_default() {
+    fn three_replicas_are_the_default_where_there_are_so_many_nodes() {
         assert_eq!(init(&["a:1", "b:1", "c:1"]).plan(), Ok(Plan { shards: 1, replicas: 3 }));
+        assert_eq!(init(&["a:1", "b:1", "c:1", "d:1", "e:1"]).plan(), Ok(Plan { shards: 1, replicas: 3 }));
+        assert_eq!(init(&["a:1"]).plan(), Ok(Plan { shards: 1, replicas: 1 }));
         assert_eq!(Init { replicas: Some(1), ..init(&["a:1"]) }.plan(), Ok(Plan { shards: 1, replicas: 1 }));
     }
 
@@ -165,7 +167,8 @@ mod tests {
         let three = ["a:1", "b:1", "c:1"];
         assert_eq!(Init { shards: 4, ..init(&three) }.plan(), Ok(Plan { shards: 4, replicas: 3 }));
         assert_eq!(Init { shards: 4, ..init(&["a:1"]) }.plan(), Err(PlanError::Shards { found: 4 }));
-        assert_eq!(Init { replicas: Some(2), ..init(&three) }.plan(), Err(PlanError::Replicas { found: 2, nodes: 3 }));
+        assert_eq!(Init { shards: 8, replicas: Some(1), ..init(&three) }.plan(), Ok(Plan { shards: 8, replicas: 1 }));
+        assert_eq!(Init { replicas: Some(2), ..init(&three) }.plan(), Err(PlanError::ReplicaCount { found: 2, nodes: 3 }));
         let twice = PlanError::Twice { what: "peer address", value: "a:1".into() };
         assert_eq!(init(&["a:1", "b:1", "a:1"]).plan(), Err(twice));
     }

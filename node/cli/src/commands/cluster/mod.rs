@@ -6,13 +6,17 @@
 //! | [`status`] | the nodes, the shards and their replicas |
 //! | [`health`] | healthy or not, for scripts |
 //! | [`replace`] | a node takes the place of one that is lost |
+//! | [`resize`] | nodes come and go; other numbers of replicas |
+//! | [`peer`] | the way to a node's peer port |
 //! | [`newcomers`] | what the nodes of a new grid say of it |
 //! | [`watch`] | how long is waited, and what is told meanwhile |
 
 mod health;
 mod init;
 mod newcomers;
+mod peer;
 mod replace;
+mod resize;
 mod status;
 mod watch;
 
@@ -33,6 +37,12 @@ pub(crate) enum Cluster {
     HealthCheck(health::HealthCheck),
     /// Let a new node take the place of one that is lost with its disk
     ReplaceNode(replace::ReplaceNode),
+    /// Let a waiting node become one of the grid
+    AddNode(resize::AddNode),
+    /// Move all that a node keeps to the others, and let it leave the grid
+    RemoveNode(resize::RemoveNode),
+    /// Give each shard another number of replicas
+    SetReplicas(resize::SetReplicas),
 }
 
 impl Cluster {
@@ -42,6 +52,9 @@ impl Cluster {
             Self::Status => status::run(session).await,
             Self::HealthCheck(check) => check.run(session).await,
             Self::ReplaceNode(replace) => replace.run(session).await,
+            Self::AddNode(add) => add.run(session).await,
+            Self::RemoveNode(remove) => remove.run(session).await,
+            Self::SetReplicas(set) => set.run(session).await,
         }
     }
 }

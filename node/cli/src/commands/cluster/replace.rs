@@ -1,21 +1,15 @@
 //! `sutra cluster replace-node`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
-use sutra_peer::{Class, Identity, Peer, PeerSecret};
 use sutra_protocol::founding::{REPLACE, ReplaceRequest};
-use sutra_protocol::http::GridResponse;
 
+use super::peer::Way;
 use crate::arguments::PeerAddress;
 use crate::commands::Session;
 use crate::exit::Outcome;
-
-/// How long the grid may take to decide, unless the caller says otherwise.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// Flags of `sutra cluster replace-node`.
 #[derive(Debug, Args)]
@@ -49,18 +43,9 @@ struct Decided {
 
 impl ReplaceNode {
     pub(crate) async fn run(self, session: &Session) -> anyhow::Result<Outcome> {
-        let secret = PeerSecret::read(&self.peer_secret_file).context("can't use --peer-secret-file")?;
-        let reply = super::ask(&session.client).await?;
-        let grid: GridResponse = reply.read()?;
-        let asked = grid.nodes.iter().filter(|node| node.reachable && node.name != self.name).find_map(|node| node.peer.clone());
-        let Some(asked) = asked else { bail!("no other node of grid {} answers", grid.grid_id) };
-        let identity = Identity::new(grid.grid_id.as_str(), "sutra").context("the grid has no usable id")?;
-        let request = ReplaceRequest { name: self.name.clone(), address: self.node.to_string() };
-        let payload = rmp_serde::to_vec_named(&request)?;
-        let limit = session.client.timeout().unwrap_or(LIMIT);
-        let peer = Peer::new(asked.clone(), identity, secret);
-        peer.call(Class::Control, REPLACE, 0, payload.into(), limit).await.with_context(|| format!("asked {asked}"))?;
-        let decided = Decided { grid_id: grid.grid_id, name: self.name, peer: self.node.to_string() };
+        let way = Way::find(session, &self.peer_secret_file, Some(&self.name)).await?;
+        way.ask(REPLACE, &ReplaceRequest { name: self.name.clone(), address: self.node.to_string() }).await?;
+        let decided = Decided { grid_id: way.grid.grid_id, name: self.name, peer: self.node.to_string() };
         session
             .screen
             .show_own(&decided, |decided| format!("{} takes the place of {}; it is catching up\n", decided.peer, decided.name))?;

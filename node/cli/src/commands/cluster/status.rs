@@ -35,7 +35,9 @@ pub(super) fn problems(grid: &GridResponse) -> String {
 fn render(grid: &GridResponse, width: usize) -> String {
     let (headline, problems) = (headline(&grid.grid_id, grid.healthy), problems(grid));
     let gap = if problems.is_empty() { "" } else { "\n" };
-    format!("{headline}\n{}\n{}{gap}{problems}", nodes(grid, width), shards(grid, width))
+    let under_way: String = grid.under_way.iter().map(|told| text::line(told) + "\n").collect();
+    let further = if under_way.is_empty() { "" } else { "\nunder way:\n" };
+    format!("{headline}\n{}\n{}{gap}{problems}{further}{under_way}", nodes(grid, width), shards(grid, width))
 }
 
 fn nodes(grid: &GridResponse, width: usize) -> String {
@@ -139,6 +141,17 @@ node node-3 does not answer: connection refused
 replica 3 of shard 1 does not answer
 ";
         assert_eq!(render(&grid, 100), expected);
+    }
+
+    #[test]
+    fn what_is_under_way_is_told_behind_what_is_wrong() {
+        let grid = read(
+            json!({"grid_id": "g-1", "epoch": 3, "healthy": false, "problems": ["shard 1 is still catching up on node node-2"],
+            "under_way": ["node node-3 has not come yet", "shard 1 has 2 replicas of 3"], "nodes": [], "shards": []}),
+        );
+        let told = render(&grid, 100);
+        let expected = "\nshard 1 is still catching up on node node-2\n\nunder way:\nnode node-3 has not come yet\nshard 1 has 2 replicas of 3\n";
+        assert!(told.ends_with(expected), "{told}");
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! A grid of three processes.
+//! A grid of processes: three at first, if nothing else is said.
 //!
 //! Each node listens at an address of its own; its peer port is reached through a proxy, which has the address that it advertises.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
-use sutra_peer::{CallError, Class, Peer};
-use sutra_protocol::founding::{FOUND, FoundRequest, Founded, Plan};
+use sutra_peer::{CallError, Class, Identity, Peer, PeerSecret};
+use sutra_protocol::founding::{FOUND, FoundRequest, Founded, Plan, RESIZE, ResizeRequest};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -20,6 +20,21 @@ use crate::address::Addresses;
 use crate::node::{Node, Starting, program};
 
 pub(super) const NODES: usize = 3;
+
+/// How a grid is to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) nodes: usize,
+    pub(super) shards: u32,
+    pub(super) replicas: u32,
+}
+
+impl Shape {
+    /// Three nodes, each with a replica of all.
+    pub(super) fn of(shards: u32) -> Self {
+        Self { nodes: NODES, shards, replicas: NODES as u32 }
+    }
+}
 
 /// More than anything takes on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
@@ -78,40 +93,53 @@ struct Place {
 
 enum State {
     Down,
+    /// It was removed from the grid.
+    Gone,
     Waiting(Starting),
     Up(Node),
 }
 
-/// A grid of three processes, killed when this is dropped.
+impl Place {
+    /// Where a node can be, beside the others.
+    fn free(number: u8, addresses: Addresses, proxies: &mut Proxies, dir: &Path) -> Self {
+        let name = format!("node-{number}");
+        let own = addresses.host(number);
+        let advertised = proxies.open(&name, addresses.host(100 + number), own);
+        let peer = SocketAddr::new(own, advertised.port());
+        let [http, tcp] = free_beside(peer, addresses, number);
+        Self { dir: dir.join(&name), name, http, tcp, peer, advertised, state: State::Down }
+    }
+}
+
+/// A grid of processes, killed when this is dropped.
 pub(super) struct Grid {
     places: Vec<Place>,
-    shards: u32,
+    shape: Shape,
     flags: Vec<String>,
     pub(super) proxies: Proxies,
     client: reqwest::blocking::Client,
     addresses: Addresses,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Grid {
     /// Three nodes that run, wait for a grid, and have nothing.
     pub(super) fn waiting(flags: &[&str]) -> Self {
+        Self::waiting_as(Shape::of(1), flags)
+    }
+
+    fn waiting_as(shape: Shape, flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let addresses = Addresses::fresh();
         let mut proxies = Proxies::default();
         let mut places = Vec::new();
-        for number in 1..=NODES as u8 {
-            let name = format!("node-{number}");
-            let own = addresses.host(number);
-            let advertised = proxies.open(&name, addresses.host(100 + number), own);
-            let peer = SocketAddr::new(own, advertised.port());
-            let [http, tcp] = free_beside(peer, addresses, number);
-            places.push(Place { dir: dir.path().join(&name), name, http, tcp, peer, advertised, state: State::Down });
+        for number in 1..=shape.nodes as u8 {
+            places.push(Place::free(number, addresses, &mut proxies, dir.path()));
         }
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let client = reqwest::blocking::Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build().unwrap();
-        let mut grid = Self { places, shards: 1, flags, proxies, client, addresses, _dir: dir };
-        (0..NODES).for_each(|at| grid.start_waiting(at));
+        let mut grid = Self { places, shape, flags, proxies, client, addresses, dir };
+        (0..shape.nodes).for_each(|at| grid.start_waiting(at));
         grid
     }
 
@@ -122,12 +150,61 @@ impl Grid {
 
     /// A grid whose shards have leaders.
     pub(super) fn of(shards: u32, flags: &[&str]) -> Self {
-        let mut grid = Self::waiting(flags);
-        grid.shards = shards;
+        Self::shaped(Shape::of(shards), flags)
+    }
+
+    /// The same of any shape.
+    pub(super) fn shaped(shape: Shape, flags: &[&str]) -> Self {
+        let mut grid = Self::waiting_as(shape, flags);
         grid.found().unwrap();
-        (0..NODES).for_each(|at| grid.ready(at));
+        (0..shape.nodes).for_each(|at| grid.ready(at));
         grid.healthy();
         grid
+    }
+
+    /// How many nodes it has.
+    pub(super) fn size(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The nodes that were not removed, by their places.
+    pub(super) fn members(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.places.len()).filter(|at| !matches!(self.places[*at].state, State::Gone))
+    }
+
+    /// Starts one more node, which waits for a grid; its place.
+    pub(super) fn another(&mut self) -> usize {
+        let at = self.places.len();
+        let place = Place::free(at as u8 + 1, self.addresses, &mut self.proxies, self.dir.path());
+        self.places.push(place);
+        self.start_waiting(at);
+        at
+    }
+
+    /// Asks a node for other nodes, or another number of replicas, as `sutra cluster` does.
+    pub(super) fn resize(&self, asked: usize, request: &ResizeRequest) -> Result<(), CallError> {
+        let grid = until("a node that knows its grid", || self.get(asked, "/v1/grid"));
+        let identity = Identity::new(grid["grid_id"].as_str().unwrap(), "sutra").unwrap();
+        let secret = PeerSecret::read(self.places[asked].dir.join("peer-secret")).unwrap();
+        let peer = Peer::new(self.places[asked].advertised.to_string(), identity, secret);
+        let request = rmp_serde::to_vec_named(request).unwrap();
+        let call = async { peer.call(Class::Control, RESIZE, 0, request.into(), PATIENCE).await };
+        runtime().block_on(call).map(|_| ())
+    }
+
+    /// That node `at` becomes one of the grid.
+    pub(super) fn adding(&self, at: usize) -> ResizeRequest {
+        ResizeRequest::AddNode { address: self.places[at].advertised.to_string() }
+    }
+
+    /// Waits until the process of a node that was removed has ended by itself, and counts it no more.
+    pub(super) fn gone(&mut self, at: usize) {
+        let sentence = format!("{} was removed from grid", self.places[at].name);
+        until("the end of a node that was removed", || {
+            self.node(at).logged().iter().any(|line| line.contains(&sentence)).then_some(())
+        });
+        self.kill(at);
+        self.places[at].state = State::Gone;
     }
 
     /// Asks the first node to make a grid of all.
@@ -140,7 +217,7 @@ impl Grid {
         let mut nodes: Vec<String> = self.places.iter().map(|place| place.advertised.to_string()).collect();
         nodes.rotate_left(first);
         let founder = nodes[0].clone();
-        let request = FoundRequest { nodes, plan: Plan { shards: self.shards, replicas: NODES as u32 } };
+        let request = FoundRequest { nodes, plan: Plan { shards: self.shape.shards, replicas: self.shape.replicas } };
         let request = rmp_serde::to_vec_named(&request).unwrap();
         let call = async { Peer::founding(founder, None).call(Class::Founding, FOUND, 0, request.into(), PATIENCE).await };
         runtime().block_on(call).map(|reply| rmp_serde::from_slice(&reply).unwrap())
@@ -187,7 +264,7 @@ impl Grid {
         match std::mem::replace(&mut place.state, State::Down) {
             State::Waiting(starting) => place.state = State::Up(starting.ready()),
             State::Up(node) => place.state = State::Up(node),
-            State::Down => panic!("{} is down", place.name),
+            State::Down | State::Gone => panic!("{} is down", place.name),
         }
     }
 
@@ -200,7 +277,7 @@ impl Grid {
     /// SIGKILL, and the end of it.
     pub(super) fn kill(&mut self, at: usize) {
         match std::mem::replace(&mut self.places[at].state, State::Down) {
-            State::Down => {}
+            State::Down | State::Gone => {}
             State::Waiting(starting) => starting.kill(),
             State::Up(node) => node.kill(),
         }
@@ -210,7 +287,7 @@ impl Grid {
     pub(super) fn stop(&mut self, at: usize) {
         match std::mem::replace(&mut self.places[at].state, State::Down) {
             State::Up(node) => node.stop(),
-            State::Waiting(_) | State::Down => panic!("{} does not serve", self.places[at].name),
+            State::Waiting(_) | State::Down | State::Gone => panic!("{} does not serve", self.places[at].name),
         }
     }
 
@@ -242,7 +319,7 @@ impl Grid {
     pub(super) fn node(&self, at: usize) -> &Node {
         match &self.places[at].state {
             State::Up(node) => node,
-            State::Waiting(_) | State::Down => panic!("{} does not serve", self.places[at].name),
+            State::Waiting(_) | State::Down | State::Gone => panic!("{} does not serve", self.places[at].name),
         }
     }
 
@@ -280,7 +357,7 @@ impl Grid {
     /// Which node leads the shard; waits until one does, and a node that serves knows it.
     pub(super) fn leader(&self) -> usize {
         until("a leader", || {
-            let up = (0..NODES).filter(|at| matches!(self.places[*at].state, State::Up(_)));
+            let up = self.members().filter(|at| matches!(self.places[*at].state, State::Up(_)));
             up.filter_map(|at| self.get(at, "/health/detailed").map(|health| (at, health)))
                 .find(|(_, health)| health["shards"][0]["role"] == "leader")
                 .map(|(at, _)| at)
@@ -289,12 +366,12 @@ impl Grid {
 
     /// Another node than this.
     pub(super) fn other(&self, than: usize) -> usize {
-        (than + 1) % NODES
+        (than + 1) % self.size()
     }
 
     /// Waits until all nodes serve, have caught up, and say that nothing is wrong.
     pub(super) fn healthy(&self) {
-        for at in 0..NODES {
+        for at in self.members() {
             until("a ready node", || self.get(at, "/readyz"));
             until("a whole grid", || self.get(at, "/v1/grid").filter(|grid| grid["healthy"] == true));
         }
@@ -314,7 +391,7 @@ impl Grid {
     /// What every node exports: the same.
     pub(super) fn exports(&self) -> Vec<String> {
         self.healthy();
-        let exports: Vec<Vec<String>> = (0..NODES).map(|at| self.export(at)).collect();
+        let exports: Vec<Vec<String>> = self.members().map(|at| self.export(at)).collect();
         for (at, export) in exports.iter().enumerate().skip(1) {
             let differing = export.iter().filter(|line| exports[0].binary_search(line).is_err());
             let missing = exports[0].iter().filter(|line| export.binary_search(line).is_err());

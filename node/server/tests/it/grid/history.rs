@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use super::fixture::{Grid, NODES, until};
+use super::fixture::{Grid, until};
 use crate::random::Random;
 
 /// As many as the interface promises something about.
@@ -75,7 +75,7 @@ impl History {
         };
         let registers: Vec<Register> = (0..CLIENTS).map(register).collect();
         // A read without a token shows what its node has: from here on each has all registers.
-        for (at, register) in (0..NODES).flat_map(|at| registers.iter().map(move |register| (at, register))) {
+        for (at, register) in (0..grid.size()).flat_map(|at| registers.iter().map(move |register| (at, register))) {
             let token = register.told.lock().unwrap_or_else(PoisonError::into_inner).1.clone();
             let read = grid.client().get(grid.url(at, &format!("/v1/concept/{}", register.id))).header("Sutra-Token", token);
             assert_eq!(read.send().unwrap().status(), 200);

@@ -21,4 +21,5 @@ mod history;
 mod importing;
 mod nemesis;
 mod proxy;
+mod resizing;
 mod returning;

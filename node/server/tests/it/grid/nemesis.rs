@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::fixture::{Grid, NODES};
+use super::fixture::{Grid, Shape};
 use super::history::History;
 use super::proxy::Weather;
 use crate::random::Random;
@@ -55,7 +55,7 @@ impl Nemesis<'_> {
     fn victim(&mut self) -> usize {
         match self.random.below(2) {
             0 => self.grid.leader(),
-            _ => self.random.place(NODES),
+            _ => self.random.place(self.grid.size()),
         }
     }
 
@@ -81,10 +81,10 @@ impl Nemesis<'_> {
                 self.grid.restart(victim);
             }
             Blow::KillAll => {
-                (0..NODES).for_each(|at| self.grid.signal(at, Signal::KILL));
-                (0..NODES).for_each(|at| self.grid.kill(at));
-                (0..NODES).for_each(|at| self.grid.spawn(at));
-                (0..NODES).for_each(|at| self.grid.ready(at));
+                (0..self.grid.size()).for_each(|at| self.grid.signal(at, Signal::KILL));
+                (0..self.grid.size()).for_each(|at| self.grid.kill(at));
+                (0..self.grid.size()).for_each(|at| self.grid.spawn(at));
+                (0..self.grid.size()).for_each(|at| self.grid.ready(at));
             }
             Blow::CutOff => self.weather(victim, [Weather::Cut; 2], awhile),
             Blow::Deafen => self.weather(victim, [Weather::Fine, Weather::Cut], awhile),
@@ -102,7 +102,7 @@ impl Nemesis<'_> {
 
     /// Weather from the victim to the others, and the other way.
     fn weather(&self, victim: usize, [from, to]: [Weather; 2], awhile: Duration) {
-        for other in (0..NODES).filter(|other| *other != victim) {
+        for other in (0..self.grid.size()).filter(|other| *other != victim) {
             self.grid.proxies.set(self.grid.name(victim), self.grid.name(other), from);
             self.grid.proxies.set(self.grid.name(other), self.grid.name(victim), to);
         }
@@ -113,19 +113,19 @@ impl Nemesis<'_> {
 
 #[test]
 fn whatever_befalls_a_grid_what_it_has_said_stays_true() {
-    befall(1);
+    befall(Shape::of(1));
 }
 
 #[test]
-fn whatever_befalls_a_grid_of_four_shards_what_it_has_said_stays_true() {
-    befall(4);
+fn whatever_befalls_a_grid_whose_nodes_keep_some_of_its_shards_what_it_has_said_stays_true() {
+    befall(Shape { nodes: 5, shards: 4, replicas: 3 });
 }
 
-fn befall(shards: u32) {
+fn befall(shape: Shape) {
     let length = Duration::from_secs(if std::env::var_os("SUTRA_SOAK").is_some() { 600 } else { 40 });
     let (seed, mut random) = Random::seeded();
     println!("seed {seed} (SUTRA_SEED)");
-    let mut grid = Grid::of(shards, &["--drain-delay", "300ms", "--delta-budget", "1MiB"]);
+    let mut grid = Grid::shaped(shape, &["--drain-delay", "300ms", "--delta-budget", "1MiB"]);
     let history = History::of(&grid, seed);
     // Each once, in a random order, and then as chance has it.
     let mut blows = Blow::ALL;

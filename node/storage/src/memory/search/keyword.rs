@@ -26,24 +26,49 @@ impl View {
     ///
     /// # Errors
     /// [`QueryError`]: too many words.
-    pub fn search_all(views: &[Self], query: &str, k: usize, passes: &dyn Fn(&Concept) -> bool) -> Result<Vec<Hit>, QueryError> {
+    pub(crate) fn search_all(
+        views: &[Self],
+        query: &str,
+        k: usize,
+        passes: &dyn Fn(&Concept) -> bool,
+    ) -> Result<Vec<Hit>, QueryError> {
+        let mut statistics = Statistics::default();
+        for view in views {
+            statistics.merge(&view.words(query)?);
+        }
+        let mut hits = Vec::new();
+        for view in views {
+            hits.extend(view.search_weighed(query, &statistics, k, passes)?);
+        }
+        Hit::best(&mut hits, k);
+        Ok(hits)
+    }
+
+    /// How common the words of `query` are here. Those of several shards are added up.
+    ///
+    /// # Errors
+    /// [`QueryError`]: too many words.
+    pub fn words(&self, query: &str) -> Result<Statistics, QueryError> {
+        // An index that contradicts itself is damage of its segment, which the view tells.
+        Ok(self.statistics(&Query::parse(query)?).unwrap_or_default())
+    }
+
+    /// As [`View::search`], where words weigh by these statistics: those of all shards that are searched.
+    ///
+    /// # Errors
+    /// [`QueryError`]: too many words.
+    pub fn search_weighed(
+        &self,
+        query: &str,
+        statistics: &Statistics,
+        k: usize,
+        passes: &dyn Fn(&Concept) -> bool,
+    ) -> Result<Vec<Hit>, QueryError> {
         let query = Query::parse(query)?;
         if query.is_empty() || k == 0 {
             return Ok(Vec::new());
         }
-        let mut statistics = Statistics::default();
-        for view in views {
-            // An index that contradicts itself is damage of its segment, which the view tells.
-            match view.statistics(&query) {
-                Ok(more) => statistics.merge(&more),
-                Err(_) => return Ok(Vec::new()),
-            }
-        }
-        let found = views.iter().flat_map(|view| view.find_words(&query, &statistics, k, passes).unwrap_or_default());
-        let mut hits: Vec<Hit> = found.collect();
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.concept.id.cmp(&b.concept.id)));
-        hits.truncate(k);
-        Ok(hits)
+        Ok(self.find_words(&query, statistics, k, passes).unwrap_or_default())
     }
 
     fn statistics(&self, query: &Query) -> Result<Statistics, Damaged> {
@@ -105,7 +130,7 @@ impl View {
             let found = keywords.search(query, statistics, k, &mut accept).inspect_err(|damaged| layer.found_damaged(damaged))?;
             hits.extend(found.iter().filter_map(|hit| Some(Hit { concept: concept(hit.ordinal)?, score: hit.score })));
         }
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.concept.id.cmp(&b.concept.id)));
+        Hit::best(&mut hits, usize::MAX);
         let mut found_already = HashSet::new();
         hits.retain(|hit| found_already.insert(hit.concept.id));
         hits.truncate(k);

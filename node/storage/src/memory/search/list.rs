@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sutra_protocol::filter::Filter;
 use sutra_protocol::query::{Cursor, Order, Place, Sorting};
 use sutra_protocol::{Concept, ConceptId};
@@ -13,7 +14,7 @@ use crate::memory::merge::merged;
 use crate::memory::view::View;
 
 /// Some concepts of a list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Page {
     /// In the order that was asked for.
     pub concepts: Vec<Arc<Concept>>,

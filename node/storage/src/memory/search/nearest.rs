@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sutra_protocol::filter::Filter;
 use sutra_protocol::{Concept, ConceptId};
 use sutra_vector::{Effort, Neighbour, Ordinals, Query, Shape, ShapeError};
@@ -14,7 +15,7 @@ use crate::memory::layer::Layer;
 use crate::memory::view::View;
 
 /// Why nothing can be compared with a vector.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum NearestError {
     /// The namespace holds vectors of another dimension.
     #[error("vector has {found} dimensions; namespace holds vectors of {expected}")]

@@ -1,5 +1,6 @@
 //! A running import.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -102,9 +103,20 @@ impl Run {
     async fn take(&mut self, mut chunk: Bytes) -> Result<(), ApiError> {
         self.since_progress += chunk.len();
         let mut progress = self.since_progress >= PROGRESS_BYTES;
+        let mut lines = VecDeque::new();
         while let Some(line) = self.lines.next(&mut chunk) {
-            push(&mut self.importer, line).await?;
+            lines.push_back(line);
             progress = true;
+        }
+        while let Some(line) = lines.pop_front() {
+            if self.importer.is_unprepared() {
+                let next = std::iter::once(&line).chain(&lines);
+                self.importer.prepare(next.filter_map(|line| match line {
+                    Line::Whole(line) => Some(&**line),
+                    Line::TooLong => None,
+                }));
+            }
+            push(&mut self.importer, line).await?;
         }
         if progress {
             self.since_progress = 0;

@@ -1,45 +1,58 @@
 //! A network between the nodes of one process, whose weather a test makes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sutra_disk::Random;
-use sutra_peer::CallError;
-use sutra_replication::{Call, Groups, Member, Reply, Transport};
+use sutra_peer::{CallError, Handler, Request};
+use sutra_replication::{Call, Member, Reply, Transport};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+/// The number of somebody who asks the nodes, and is none of them.
+pub const OUTSIDE: u64 = 0;
+
 /// How it is on the way from one node to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Weather {
+pub struct Weather {
     /// What is sent does not arrive. Some of it is lost; some arrives once the way is free again, if somebody still waits then.
-    pub(crate) is_cut: bool,
-    /// Longest time on the way, in milliseconds.
-    pub(crate) delay: u64,
+    pub is_cut: bool,
+    /// Longest time on the way, in milliseconds. Each message takes its own, so that they overtake each other.
+    pub delay: u64,
     /// In how many of a hundred cases the reply is lost on its way back over this link.
-    pub(crate) lost_replies: u64,
+    pub lost_replies: u64,
     /// In how many of a hundred cases a request comes twice.
-    pub(crate) doubled: u64,
+    pub doubled: u64,
 }
 
 /// The network. Cheap to clone; all clones are the same.
 #[derive(Clone)]
-pub(crate) struct Net(Arc<Inner>);
+pub struct Net(Arc<Inner>);
 
 struct Inner {
     state: Mutex<State>,
     /// Changes with the weather.
     changes: watch::Sender<u64>,
+    /// Whether a request may come twice.
+    may_double: fn(&Call) -> bool,
 }
 
 struct State {
-    nodes: BTreeMap<u64, Groups>,
+    nodes: BTreeMap<u64, Arc<dyn Handler>>,
     links: BTreeMap<(u64, u64), Weather>,
+    /// Nodes that neither say nor hear anything, but for later.
+    paused: BTreeSet<u64>,
     random: Random,
     /// Calls that were delivered, by service.
     delivered: BTreeMap<u16, u64>,
+}
+
+impl std::fmt::Debug for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Net").field("links", &self.state().links).finish_non_exhaustive()
+    }
 }
 
 /// The network as one node sees it.
@@ -49,39 +62,53 @@ struct Port {
 }
 
 /// The member that a node is.
-pub(crate) fn member(node: u64) -> Member {
+pub fn member(node: u64) -> Member {
     Member { node: format!("node-{node}"), address: node.to_string() }
 }
 
 impl Net {
-    pub(crate) fn new(seed: u64) -> Self {
-        let state =
-            State { nodes: BTreeMap::new(), links: BTreeMap::new(), random: Random::new(seed), delivered: BTreeMap::new() };
-        Self(Arc::new(Inner { state: Mutex::new(state), changes: watch::Sender::new(0) }))
+    /// In good weather; what it becomes is drawn from this seed.
+    pub fn new(seed: u64) -> Self {
+        Self::doubling(seed, |_| true)
     }
 
-    pub(crate) fn transport(&self, from: u64) -> Arc<dyn Transport> {
+    /// The same, where only some requests may come twice: those that may be sent twice, or whose receiver looks.
+    pub fn doubling(seed: u64, may_double: fn(&Call) -> bool) -> Self {
+        let state = State {
+            nodes: BTreeMap::new(),
+            links: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            random: Random::new(seed),
+            delivered: BTreeMap::new(),
+        };
+        Self(Arc::new(Inner { state: Mutex::new(state), changes: watch::Sender::new(0), may_double }))
+    }
+
+    /// The network as this node sees it.
+    pub fn transport(&self, from: u64) -> Arc<dyn Transport> {
         Arc::new(Port { net: self.clone(), from })
     }
 
-    pub(crate) fn attach(&self, node: u64, groups: Groups) {
-        self.state().nodes.insert(node, groups);
+    /// From now on `handler` answers for a node, and the node is heard.
+    pub fn attach(&self, node: u64, handler: Arc<dyn Handler>) {
+        self.state().nodes.insert(node, handler);
         self.changed();
     }
 
-    /// Nothing reaches it any more, as if its process had ended.
-    pub(crate) fn detach(&self, node: u64) {
+    /// Nothing reaches it any more, nor comes from it, as if its process had ended.
+    pub fn detach(&self, node: u64) {
         self.state().nodes.remove(&node);
         self.changed();
     }
 
-    pub(crate) fn set(&self, from: u64, to: u64, weather: Weather) {
+    /// How it is from now on between two nodes, one way.
+    pub fn set(&self, from: u64, to: u64, weather: Weather) {
         self.state().links.insert((from, to), weather);
         self.changed();
     }
 
     /// Nothing passes between these two groups, either way.
-    pub(crate) fn part(&self, one: &[u64], other: &[u64]) {
+    pub fn part(&self, one: &[u64], other: &[u64]) {
         for from in one {
             for to in other {
                 self.cut(*from, *to);
@@ -91,19 +118,28 @@ impl Net {
     }
 
     /// Nothing passes this way.
-    pub(crate) fn cut(&self, from: u64, to: u64) {
+    pub fn cut(&self, from: u64, to: u64) {
         let weather = self.weather(from, to);
         self.set(from, to, Weather { is_cut: true, ..weather });
     }
 
+    /// A node neither says nor hears anything; all of it comes when the weather is good again, if somebody still waits then.
+    pub fn pause(&self, node: u64) {
+        self.state().paused.insert(node);
+        self.changed();
+    }
+
     /// Everything passes again.
-    pub(crate) fn heal(&self) {
-        self.state().links.clear();
+    pub fn heal(&self) {
+        let mut state = self.state();
+        state.links.clear();
+        state.paused.clear();
+        drop(state);
         self.changed();
     }
 
     /// How many calls of a service have arrived.
-    pub(crate) fn delivered(&self, service: u16) -> u64 {
+    pub fn delivered(&self, service: u16) -> u64 {
         self.state().delivered.get(&service).copied().unwrap_or(0)
     }
 
@@ -113,6 +149,11 @@ impl Net {
 
     fn weather(&self, from: u64, to: u64) -> Weather {
         self.state().links.get(&(from, to)).copied().unwrap_or_default()
+    }
+
+    fn is_paused(&self, one: u64, other: u64) -> bool {
+        let state = self.state();
+        state.paused.contains(&one) || state.paused.contains(&other)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,33 +176,46 @@ impl Net {
         }
         let mut changes = self.0.changes.subscribe();
         // What comes after all comes late.
-        while self.weather(from, to).is_cut {
+        while self.weather(from, to).is_cut || self.is_paused(from, to) {
             let _ = changes.changed().await;
         }
         true
     }
 
+    fn handler(&self, node: u64) -> Option<Arc<dyn Handler>> {
+        self.state().nodes.get(&node).cloned()
+    }
+
     async fn deliver(self, from: u64, to: u64, call: Call) -> Result<Bytes, CallError> {
         let unreachable = || CallError::Unreachable { address: to.to_string().into(), reason: "nobody listens".into() };
-        if !self.pass(from, to).await {
+        let is_over = from != OUTSIDE && self.handler(from).is_none();
+        if is_over || !self.pass(from, to).await {
             return std::future::pending().await;
         }
-        let Some(groups) = self.state().nodes.get(&to).cloned() else { return Err(unreachable()) };
+        let Some(handler) = self.handler(to) else { return Err(unreachable()) };
         *self.state().delivered.entry(call.service).or_default() += 1;
-        if self.chance(self.weather(from, to).doubled) {
-            let (net, groups, call) = (self.clone(), groups.clone(), call.clone());
+        let is_doubled = (self.0.may_double)(&call) && self.chance(self.weather(from, to).doubled);
+        let Call { class, service, group, payload, .. } = call;
+        let request = Request { from: format!("node-{from}").into(), class, service, group, payload };
+        if is_doubled {
+            let (net, request) = (self.clone(), request.clone());
             tokio::spawn(async move {
                 net.pass(from, to).await;
-                let _ = groups.handle(call.service, call.group, &call.payload).await;
+                // By now it may be another process.
+                if let Some(handler) = net.handler(to) {
+                    let _ = handler.handle(request).await;
+                }
             });
         }
         // Whoever asked may stop waiting: it is done all the same.
-        let handled = tokio::spawn(async move { groups.handle(call.service, call.group, &call.payload).await });
+        let answerer = Arc::clone(&handler);
+        let handled = tokio::spawn(async move { answerer.handle(request).await });
         let reply = handled.await.map_err(|_| unreachable())?;
-        if self.chance(self.weather(to, from).lost_replies) || !self.pass(to, from).await {
+        let is_same = self.handler(to).is_some_and(|now| Arc::ptr_eq(&now, &handler));
+        if !is_same || self.chance(self.weather(to, from).lost_replies) || !self.pass(to, from).await {
             return std::future::pending().await;
         }
-        reply.map_err(|reason| CallError::Refused { reason })
+        reply.map_err(|refusal| CallError::Refused { reason: refusal.reason().to_owned() })
     }
 }
 
