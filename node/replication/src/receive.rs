@@ -109,6 +109,8 @@ impl Receiving {
     }
 
     pub(crate) async fn offer(&self, offer: Offer) -> Result<Wanted, String> {
+        // In the order in which they come: one that waits here for long must not take the place of a later one.
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let held = self.machine.held().await?;
         let mut files = HashMap::new();
         for (at, file) in offer.files.iter().enumerate() {
@@ -122,11 +124,14 @@ impl Receiving {
                 self.inbox.disk().open(&path, Open::Create).map_err(|error| format!("make a file for a snapshot: {error}"))?;
             files.insert(at, Part { path, file: opened, received: HashMap::new(), bytes: file.bytes });
         }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut wanted: Vec<usize> = files.keys().copied().collect();
         wanted.sort_unstable();
         let transfer = Transfer { number, offer, files, inbox: self.inbox.clone() };
-        *self.current.lock().await = Some(Stage::Receiving(Box::new(transfer)));
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|stage| stage.number() > number) {
+            return Err("another snapshot has begun to come".into());
+        }
+        *current = Some(Stage::Receiving(Box::new(transfer)));
         Ok(Wanted { transfer: number, files: wanted })
     }
 
@@ -194,11 +199,15 @@ impl Receiving {
 }
 
 impl Stage {
-    fn is(&self, number: u64) -> bool {
+    fn number(&self) -> u64 {
         match self {
-            Self::Receiving(transfer) => transfer.number == number,
-            Self::Ending { number: ending, .. } => *ending == number,
+            Self::Receiving(transfer) => transfer.number,
+            Self::Ending { number, .. } => *number,
         }
+    }
+
+    fn is(&self, number: u64) -> bool {
+        self.number() == number
     }
 }
 

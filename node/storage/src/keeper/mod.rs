@@ -75,6 +75,8 @@ pub(crate) struct Keeper {
     strays: Vec<u64>,
     /// The consensus cuts the log of what was erased.
     cutting: Option<scrub::Cutting>,
+    /// The entry that was last waited for to be applied.
+    unreached: Option<sutra_protocol::command::LogIndex>,
 }
 
 /// Why the keeper could not do something. It is told to the operator and tried again.
@@ -124,6 +126,7 @@ impl Keeper {
             failures: 0,
             strays: Vec::new(),
             cutting: None,
+            unreached: None,
         }
     }
 

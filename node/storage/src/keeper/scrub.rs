@@ -92,11 +92,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// Waits a little until an entry that is in the log is applied: it may be on its way to a quorum, or its commitment not known yet.
-    fn reach(&self, index: LogIndex) {
+    /// Waits a little until an entry that is in the log is applied: it may be on its way to a quorum, or its commitment not known yet. One
+    /// that was waited for in vain may be applied only when another replica's checkpoint has come, for which the keeper has to be free.
+    fn reach(&mut self, index: LogIndex) {
+        let limit = if self.unreached.replace(index) == Some(index) { REACH / 100 } else { REACH };
         let (done, reached) = sync_channel(1);
         self.shared.write_log.control(Control::Reach { index, done });
-        if reached.recv_timeout(REACH).is_err() {
+        if reached.recv_timeout(limit).is_err() {
             tracing::debug!(index = index.0, group = %self.shared.group, "an entry that should leave the log is not applied yet");
         }
     }

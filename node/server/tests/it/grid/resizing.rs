@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sutra_protocol::founding::ResizeRequest;
 
-use super::fixture::{Grid, until};
+use super::fixture::{Grid, Shape, until};
 use crate::random::Random;
 
 /// How many write at once.
@@ -116,6 +116,57 @@ fn assert_known(exports: &[String], acknowledged: &BTreeSet<String>) {
     let all = exports.join("\n");
     let lost: Vec<&String> = acknowledged.iter().filter(|content| !all.contains(&format!("\"{content}\""))).collect();
     assert!(lost.is_empty(), "{} of {} acknowledged writes are lost: {lost:?}", lost.len(), acknowledged.len());
+}
+
+/// Reads what was taught before on every node in turn; answers how often it was there, and how often a node could not say. It is never gone.
+fn read_on(client: &reqwest::blocking::Client, urls: &[String], ids: &[String], is_over: &AtomicBool) -> (u64, u64) {
+    let (mut there, mut unsaid) = (0, 0);
+    for (at, id) in ids.iter().cycle().enumerate() {
+        if is_over.load(Ordering::Acquire) {
+            break;
+        }
+        let read = client.get(format!("{}/v1/concept/{id}", urls[at % urls.len()])).timeout(Duration::from_secs(15));
+        match read.send() {
+            Ok(reply) if reply.status().is_success() => there += 1,
+            Ok(reply) => {
+                assert!(reply.status().is_server_error(), "{id} is there: {}", reply.text().unwrap());
+                unsaid += 1;
+            }
+            Err(_) => unsaid += 1,
+        }
+    }
+    (there, unsaid)
+}
+
+#[test]
+fn the_only_replicas_of_shards_move_while_every_node_reads_and_writes_them() {
+    let mut grid = Grid::shaped(Shape { nodes: 3, shards: 4, replicas: 1 }, &[]);
+    let teach = |number: usize| {
+        let body = json!({"content": format!("remedy {number}: {}", "as it was written down ".repeat(2_000))});
+        let reply = grid.client().post(grid.url(number % 3, "/v1/learn")).json(&body).send().unwrap();
+        reply.json::<Value>().unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let ids: Vec<String> = (0..60).map(teach).collect();
+    let at = grid.another();
+    let is_over = AtomicBool::new(false);
+    let acknowledged = under_load(&mut grid, |grid| {
+        grid.resize(0, &grid.adding(at)).unwrap();
+        grid.ready(at);
+        let (client, urls) = (grid.client().clone(), grid.urls());
+        let (there, unsaid) = std::thread::scope(|scope| {
+            let reads = scope.spawn(|| read_on(&client, &urls, &ids, &is_over));
+            let is_even = |seen: &Value| {
+                let led = |shard: &Value| shard["replicas"].as_array().unwrap().iter().any(|one| one["node"] == name(at));
+                nodes(seen) == 4 && seen["shards"].as_array().unwrap().iter().any(led)
+            };
+            is_seen(grid, 1, "a replica on the new node", is_even);
+            is_over.store(true, Ordering::Release);
+            reads.join().unwrap()
+        });
+        println!("{there} reads were answered, and {unsaid} were not");
+        assert!(there > 10 * unsaid, "a shard was mostly away while it moved");
+    });
+    assert_known(&grid.exports(), &acknowledged);
 }
 
 #[test]
