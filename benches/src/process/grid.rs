@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use sutra_peer::{Class, Identity, Peer, PeerSecret};
+use sutra_protocol::ConceptId;
 use sutra_protocol::founding::{FOUND, FoundRequest, Plan, REPLACE, ReplaceRequest};
 use sutra_protocol::http::GridResponse;
 use tempfile::TempDir;
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Between two looks at it.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Shards, with a replica on every node; killed when this is dropped.
+/// Nodes and the shards that they keep; killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Grid {
     program: PathBuf,
@@ -46,6 +47,11 @@ impl Grid {
 
     /// The same with several shards.
     pub(crate) fn of(setting: &Setting, nodes: usize, shards: u32) -> anyhow::Result<Self> {
+        Self::placed(setting, nodes, Plan { shards, replicas: u32::try_from(nodes)? })
+    }
+
+    /// The same with replicas on only some of the nodes.
+    pub(crate) fn placed(setting: &Setting, nodes: usize, plan: Plan) -> anyhow::Result<Self> {
         let directory = setting.directory("grid")?;
         // Each at an address of its own, where no other process is given the same port meanwhile.
         let peer = |at: u8| TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2 + at), 0))?.local_addr();
@@ -63,7 +69,7 @@ impl Grid {
         };
         let mut starting = (0..nodes).map(|at| grid.spawn(at)).collect::<anyhow::Result<Vec<_>>>()?;
         starting.iter_mut().try_for_each(Starting::waits)?;
-        let request = FoundRequest { nodes: peers.clone(), plan: Plan { shards, replicas: u32::try_from(nodes)? } };
+        let request = FoundRequest { nodes: peers.clone(), plan };
         grid.call(|| Peer::founding(peers[0].clone(), None), Class::Founding, FOUND, &request).context("found the grid")?;
         for (place, starting) in grid.places.iter_mut().zip(starting) {
             place.node = Some(starting.ready()?);
@@ -150,6 +156,15 @@ impl Grid {
         let reply = self.client.get(&url).send().and_then(reqwest::blocking::Response::error_for_status);
         let text = reply.and_then(reqwest::blocking::Response::text).with_context(|| format!("ask {url}"))?;
         serde_json::from_str(&text).with_context(|| format!("understand {text}"))
+    }
+
+    /// Whether a node keeps a replica of the shard that a concept is in.
+    pub(crate) fn keeps(&self, grid: &GridResponse, at: usize, id: ConceptId) -> bool {
+        // Places are written as ids are, which makes their order that of the texts.
+        let place = id.to_string();
+        let holds = |end: &Option<String>| end.as_ref().is_none_or(|end| place < *end);
+        let shard = grid.shards.iter().find(|shard| shard.range_start <= place && holds(&shard.range_end));
+        shard.is_some_and(|shard| shard.replicas.iter().any(|replica| replica.node == self.places[at].name))
     }
 
     /// Which node leads the shard, as a node that runs sees it; waits until one does.

@@ -20,9 +20,6 @@ mod reads;
 mod rebuild;
 mod writes;
 
-/// Why a figure of fewer replicas is missing.
-const REPLICA_EVERYWHERE: &str = "this version keeps a replica of each shard on every node";
-
 /// The quick ones first.
 pub(super) const ALL: &[Measurement] = &[
     Measurement { name: "import", about: "WordNet through POST /v1/import into three replicas", run: import::run },

@@ -1,4 +1,4 @@
-//! Reads through every node of three, all of which hold a replica of WordNet.
+//! Reads through every node of three, all of which hold a replica of WordNet, and where each holds a third of it.
 //!
 //! Point reads are `QueryConcept` by id over TCP, one at a time, through the node that leads and one that does not, in blocks that take turns.
 //! Strong reads and paths are asked over HTTP: `GET /v1/concept/ID?consistency=strong`, and `POST /v1/path` between a synset and one that
@@ -11,8 +11,8 @@ use reqwest::blocking::{Client, RequestBuilder};
 use rmpv::Value;
 use serde_json::json;
 use sutra_protocol::ConceptId;
+use sutra_protocol::founding::Plan;
 
-use super::REPLICA_EVERYWHERE;
 use crate::frames::{Frames, Request};
 use crate::process::Grid;
 use crate::report::{Goal, Recorder, Row, Unit};
@@ -20,7 +20,7 @@ use crate::setting::Setting;
 use crate::statistics::Samples;
 use crate::wordnet::{self, Pairs};
 
-/// Shards of the second grid, which is asked for paths only.
+/// Shards of the second grid, which is asked for paths only, and of the third.
 const SHARDS: u32 = 8;
 /// Requests through one node that follow one another.
 const BLOCK: usize = 50;
@@ -37,15 +37,53 @@ pub(crate) fn run(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<
     point_reads(setting, recorder, &mut pairs, [&grid.node(leader)?.tcp, &grid.node(follows)?.tcp])?;
     strong_reads(setting, recorder, &mut pairs, [&grid.node(leader)?.http, &grid.node(follows)?.http])?;
     let every = (0..grid.size()).map(|at| Ok(grid.node(at)?.http.clone())).collect::<anyhow::Result<Vec<_>>>()?;
-    paths(setting, recorder, &mut pairs, &every, 1)?;
+    paths(setting, recorder, &mut pairs, &every, Plan { shards: 1, replicas: 3 })?;
     drop(grid);
-    let grid = Grid::of(setting, 3, SHARDS)?;
-    grid.node(grid.leader()?)?.import(setting.wordnet()?)?;
-    grid.whole()?;
-    let every = (0..grid.size()).map(|at| Ok(grid.node(at)?.http.clone())).collect::<anyhow::Result<Vec<_>>>()?;
-    paths(setting, recorder, &mut pairs, &every, SHARDS)?;
-    let what = format!("path on WordNet over HTTP, {SHARDS} shards × 1 replica on 3 nodes, p50");
-    recorder.row(Row::missing(what, Unit::Seconds, Goal::AtMost(0.005), REPLICA_EVERYWHERE));
+    for replicas in [3, 1] {
+        let plan = Plan { shards: SHARDS, replicas };
+        let grid = Grid::placed(setting, 3, plan)?;
+        grid.node(grid.leader()?)?.import(setting.wordnet()?)?;
+        grid.whole()?;
+        let every = (0..grid.size()).map(|at| Ok(grid.node(at)?.http.clone())).collect::<anyhow::Result<Vec<_>>>()?;
+        paths(setting, recorder, &mut pairs, &every, plan)?;
+        if replicas == 1 {
+            reads_elsewhere(setting, recorder, &mut pairs, &grid)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads over TCP of concepts that the asked node keeps, and of those that another does, through each node in turn.
+fn reads_elsewhere(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, grid: &Grid) -> anyhow::Result<()> {
+    let questions = setting.scale.of(500, 5_000);
+    let map = grid.seen_by(0)?;
+    let connections = (0..grid.size()).map(|at| Frames::connect(&grid.node(at)?.tcp)).collect::<anyhow::Result<Vec<_>>>();
+    let mut connections = connections?;
+    let mut times = [(); 2].map(|()| Samples::with_capacity(questions));
+    for question in 0..questions {
+        let (at, id) = (question % connections.len(), pairs.one());
+        let request = Request::new("QueryConcept", [("concept_id", Value::from(id.to_string()))])?;
+        let time = connections[at].time(&request)?;
+        anyhow::ensure!(connections[at].reply("QueryConcept")?["found"] == Value::from(true), "a synset was not found");
+        // The first ones warm up.
+        if question >= BLOCK {
+            times[usize::from(!grid.keeps(&map, at, id))].time(time);
+        }
+    }
+    let [kept, elsewhere] = [times[0].ordered()?, times[1].ordered()?];
+    let how = format!(
+        "{} against {} of what the node keeps; p99 {} and {}; {} and {} reads over TCP",
+        Unit::Seconds.write(elsewhere.median()),
+        Unit::Seconds.write(kept.median()),
+        Unit::Seconds.write(elsewhere.p99()),
+        Unit::Seconds.write(kept.p99()),
+        times[1].len(),
+        times[0].len(),
+    );
+    let what = "point read through a node without a replica, p50";
+    recorder.row(Row::new(what, Unit::Ratio, Goal::None, elsewhere.median() / kept.median(), how));
+    recorder.samples("point read, a node with a replica", &times[0]);
+    recorder.samples("point read, a node without", &times[1]);
     Ok(())
 }
 
@@ -78,7 +116,6 @@ fn point_reads(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, no
     );
     let what = "point read through a node that does not lead but holds a replica, p50";
     recorder.row(Row::new(what, Unit::Ratio, Goal::AtMost(1.3), follows.median() / leads.median(), how));
-    recorder.row(Row::missing("point read through a node without a replica", Unit::Ratio, Goal::None, REPLICA_EVERYWHERE));
     recorder.samples("point read, leader", &times[0]);
     recorder.samples("point read, follower", &times[1]);
     Ok(())
@@ -110,7 +147,7 @@ fn strong_reads(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, n
     Ok(())
 }
 
-fn paths(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, nodes: &[String], shards: u32) -> anyhow::Result<()> {
+fn paths(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, nodes: &[String], plan: Plan) -> anyhow::Result<()> {
     let questions = setting.scale.of(300, 3_000);
     let client = Client::builder().no_proxy().timeout(PATIENCE).build().context("make an HTTP client")?;
     let mut times = Samples::with_capacity(questions);
@@ -129,9 +166,11 @@ fn paths(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, nodes: &
         Unit::Seconds.write(sorted.p99()),
     );
     let goal = Goal::AtMost(0.005);
-    let what = format!("path on WordNet over HTTP, {shards} {} × 3 replicas, p50", if shards == 1 { "shard" } else { "shards" });
+    let Plan { shards, replicas } = plan;
+    let (of, copies) = (if shards == 1 { "shard" } else { "shards" }, if replicas == 1 { "replica" } else { "replicas" });
+    let what = format!("path on WordNet over HTTP, {shards} {of} × {replicas} {copies} on 3 nodes, p50");
     recorder.row(Row::new(what, Unit::Seconds, goal, sorted.median(), how));
-    recorder.samples(format!("path, HTTP, {shards} shards"), &times);
+    recorder.samples(format!("path, HTTP, {shards} shards × {replicas}"), &times);
     Ok(())
 }
 

@@ -72,7 +72,7 @@ fn a_grid_that_can_not_be_is_wrong_usage() {
         (&[a, ["--shards", "4"]], "4 shards were asked for on one node; a node alone keeps one"),
         (
             &[a, b, c, ["--replicas", "2"]],
-            "2 replicas of each shard were asked for on 3 nodes; this version keeps one on every node",
+            "2 replicas of each shard were asked for on 3 nodes; a shard has 1, 3 or 5, at most one on each node",
         ),
         (&[a, b, a], "two of the nodes have the peer address 127.0.0.1:1"),
     ] {
