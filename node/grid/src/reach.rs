@@ -1,7 +1,7 @@
 //! The shards as a node reaches them: here, where it keeps a replica, or on the nodes that do.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +67,8 @@ type Made = (Arc<GridMap>, Arc<[HostedShard]>, Arc<[KnownShard]>);
 struct Notes {
     /// The last entry of its log that this node has seen anything of: who asks here again sees no less.
     seen: AtomicU64,
+    /// Whether that is no less than what it had shown, or acknowledged, before its start.
+    is_settled: AtomicBool,
     /// Who was said to lead it, where no replica is here.
     leader: watch::Sender<Led>,
 }
@@ -127,6 +129,7 @@ impl Reach {
         for shard in before.iter().chain(hosted.iter()) {
             let notes = Arc::clone(lock(&self.0.notes).entry(shard.id()).or_default());
             notes.seen.fetch_max(shard.store().applied().0, Ordering::AcqRel);
+            notes.is_settled.fetch_or(!shard.is_behind(), Ordering::AcqRel);
         }
         let shards = map.shards.iter().map(|record| {
             let member = |replica: &ReplicaRecord| {
@@ -342,7 +345,7 @@ impl Reach {
 
 impl Default for Notes {
     fn default() -> Self {
-        Self { seen: AtomicU64::new(0), leader: watch::Sender::new(None) }
+        Self { seen: AtomicU64::new(0), is_settled: AtomicBool::new(false), leader: watch::Sender::new(None) }
     }
 }
 
@@ -390,9 +393,14 @@ impl KnownShard {
         self.0.here.as_ref().map_or(noted, |here| here.store().applied().max(noted))
     }
 
-    /// Whether anybody has seen anything of it since the node's start, as far as is known.
-    pub(crate) fn is_unseen(&self) -> bool {
-        self.0.notes.seen.load(Ordering::Acquire) == 0
+    /// Whether [`KnownShard::seen`] is no less than what this node had shown, or acknowledged, before its start. It does not remember.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.0.notes.is_settled.load(Ordering::Acquire) || self.0.here.as_ref().is_some_and(|here| !here.is_behind())
+    }
+
+    /// Notes that what it has seen is all that was acknowledged up to some time after its start.
+    pub(crate) fn note_settled(&self) {
+        self.0.notes.is_settled.store(true, Ordering::Release);
     }
 
     /// Notes that somebody has seen this entry.

@@ -187,7 +187,7 @@ impl Router {
             let seen = seen.chain([shard.seen()]).max().unwrap_or_default();
             let may_be_here = !reading.strong || reading.here.contains(&shard.id().0);
             // What this node had shown before its start, or acknowledged, it does not know any more.
-            let strong = reading.strong || shard.is_unseen();
+            let strong = reading.strong || !shard.is_settled();
             let part = match shard.readable().filter(|here| may_be_here && here.store().applied() >= seen) {
                 Some(here) => Part::Here(here.store().view(namespace, as_of)?),
                 None => {
@@ -416,7 +416,8 @@ async fn namespaces_of(grid: &Grid, shard: &KnownShard, reading: &Reading) -> Re
         return Ok(here.store().namespaces());
     }
     let until = reading.until.unwrap_or_else(|| Instant::now() + NAMESPACES_TIME);
-    let fresh = Fresh { applied: Some(seen), strong: reading.strong, ..strong(until) };
+    let is_strong = reading.strong || !shard.is_settled();
+    let fresh = Fresh { applied: Some(seen), strong: is_strong, ..strong(until) };
     let told = grid.reach().ask_any(shard, NAMESPACES, &fresh, until, NamespacesThere::is_known).await.and_then(Said::known);
     let (applied, namespaces) = told.ok_or(RouteError::Unreachable { shard: shard.id().0 })?;
     shard.note_seen(applied);

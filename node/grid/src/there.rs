@@ -261,7 +261,7 @@ impl There {
 
     /// Asks the replicas one after another, the next one as well where one takes long, until one answers.
     async fn open(&self, kind: Kind, question: Vec<u8>) -> Result<(Pinned, Vec<u8>, u64), Missing> {
-        // Half of the time, so that there is some left to say what is missing; and less where that is to be expected.
+        // Not all of the time, so that there is some left for later questions, and to say what is missing; and less where that is to be expected.
         let mut limit = self.limit() / 2;
         if self.0.reach.is_given_up(&self.0.shard) {
             limit = limit.min(reach::QUESTION);
@@ -319,6 +319,9 @@ impl There {
         match self.tell(&member, Class::Control, asked, left).await? {
             Told::NotHere | Told::NoPin => Err(format!("{} does not come to what is asked for", member.node)),
             told => Ok(self.told(told).map(|(answer, left)| {
+                if *strong {
+                    self.0.shard.note_settled();
+                }
                 held.keep();
                 (Pinned { member, pin }, answer, left)
             })),

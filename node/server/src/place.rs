@@ -13,7 +13,6 @@ use sutra_replication::Timing;
 use sutra_storage::{Directory, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -42,18 +41,8 @@ pub(crate) struct Member {
     _runtime: Background,
 }
 
-/// Threads that end when nobody needs them any more, and are not waited for.
+/// Threads that are not waited for when they are needed no more: what drops them may not wait.
 struct Background(Option<Runtime>);
-
-impl Background {
-    fn spawn<T: Send + 'static>(&self, what: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        match &self.0 {
-            Some(runtime) => runtime.spawn(what),
-            // It is there until it is dropped.
-            None => tokio::spawn(what),
-        }
-    }
-}
 
 impl Drop for Background {
     fn drop(&mut self) {
@@ -117,11 +106,11 @@ pub(crate) async fn take(config: &Config, listeners: &mut Listeners) -> anyhow::
         None => ServerIdentity::founding(required.clone()),
     };
     let runtime = Builder::new_multi_thread().thread_name("grid").enable_all().build().context("start the grid's threads")?;
-    let runtime = Background(Some(runtime));
+    let (grid_threads, runtime) = (runtime.handle().clone(), Background(Some(runtime)));
     let listener = listener.into_std().context("share the peer port")?;
     let server = Server::new(identity.clone(), Arc::new(door.clone()));
     let closed = port.clone();
-    runtime.spawn(async move {
+    grid_threads.spawn(async move {
         match TcpListener::from_std(listener) {
             Ok(listener) => server.serve(listener, closed).await,
             Err(error) => tracing::error!(%error, "the peer port can't be served"),
@@ -133,7 +122,7 @@ pub(crate) async fn take(config: &Config, listeners: &mut Listeners) -> anyhow::
     let secret = secret(config, required.as_ref())?;
     let setup =
         GridSetup { store: store_config(config), timing: Timing::default(), secret: secret.clone(), record, version: VERSION };
-    let started = runtime.spawn(async move { Grid::start(setup, &door).await }).await;
+    let started = grid_threads.spawn(async move { Grid::start(setup, &door).await }).await;
     let grid = started.context("start the grid")??;
     let map = grid.map().borrow().clone();
     identity.set(Identity::new(map.grid_id.as_str(), grid.node())?, secret);

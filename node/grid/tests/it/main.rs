@@ -10,6 +10,7 @@
 
 mod addressing;
 mod cluster;
+mod elsewhere;
 mod erasing;
 mod leading;
 mod resizing;
