@@ -131,10 +131,13 @@ impl Handler for Answers {
             SCRUB => {
                 let shard = self.addressed(&request);
                 reply(async move {
-                    let store = shard?.store().clone();
+                    let shard = shard?;
                     let index: LogIndex = words::decode(&request.payload)?;
-                    store.wait_applied(index).await;
-                    store.scrub(index).await;
+                    let scrubbed = async {
+                        shard.store().wait_applied(index).await;
+                        shard.store().scrub(index).await;
+                    };
+                    shard.while_open(scrubbed).await.ok_or("the replica is being closed")?;
                     words::encode(&())
                 })
             }
@@ -178,12 +181,19 @@ impl Handler for Answers {
                     if is_taker {
                         store.wait_taken(origin, number).await;
                     }
-                    (store.applied(), store.taken(&namespace, origin, number))
+                    let taken = store.taken(&namespace, origin, number);
+                    // Looked at last: it is of no state before the one that was told.
+                    (store.applied(), taken)
                 },
             ),
-            NAMESPACES => {
-                self.say(&request, |fresh: &Fresh| *fresh, |store, _: Fresh| async move { (store.applied(), store.namespaces()) })
-            }
+            NAMESPACES => self.say(
+                &request,
+                |fresh: &Fresh| *fresh,
+                |store, _: Fresh| async move {
+                    let namespaces = store.namespaces();
+                    (store.applied(), namespaces)
+                },
+            ),
             STATUS => {
                 let status = self.own.status();
                 reply(async move { words::encode(&status) })

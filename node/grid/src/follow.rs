@@ -32,8 +32,11 @@ impl Router {
         let mut performed = Performed::of(origin.id().0, applied);
         if let Some(sent) = sent {
             let following = self.follow(origin, namespace, sent, &mut performed, until);
-            // What has come so far is committed, whatever is in the way of the rest.
-            timeout_at(until, following).await.unwrap_or(Err(RouteError::Pending)).map_err(|_| RouteError::Pending)?;
+            if !matches!(timeout_at(until, following).await, Ok(Ok(()))) {
+                let is_forwarded = |done: &_| matches!(done, Ok(Done { outcome: Ok(Outcome::Forwarded(_)), .. }));
+                // What has come so far is committed, whatever is in the way of the rest; what another shard decides about may be refused.
+                return Err(if performed.done.iter().any(is_forwarded) { RouteError::Late } else { RouteError::Pending });
+            }
         }
         for done in &mut performed.done {
             if matches!(done, Ok(Done { outcome: Ok(Outcome::Forwarded(_)), .. })) {
@@ -130,7 +133,9 @@ async fn taken(
             }
         };
         if here.unless_it_leaves(waiting).await.is_some() {
-            return Ok((store.applied(), store.taken(namespace, origin, number)));
+            let taken = store.taken(namespace, origin, number);
+            // Looked at last: it is of no state before the one that was told.
+            return Ok((store.applied(), taken));
         }
     }
     let (namespace, mut fresh) = (namespace.clone(), strong(until));

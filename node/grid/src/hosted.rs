@@ -38,6 +38,8 @@ struct Inner {
     at_start: bool,
     /// Cancelled when it is about to be removed.
     leaves: CancellationToken,
+    /// Cancelled when it is closed.
+    closes: CancellationToken,
     /// What goes on in the background as long as it is open.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -56,6 +58,7 @@ impl HostedShard {
             watched: Watched::default(),
             at_start,
             leaves: CancellationToken::new(),
+            closes: CancellationToken::new(),
             tasks: Mutex::default(),
         }))
     }
@@ -84,6 +87,14 @@ impl HostedShard {
         tokio::select! {
             done = doing => Some(done),
             () = self.0.leaves.cancelled() => None,
+        }
+    }
+
+    /// Does something for another node, unless the replica leaves or is closed meanwhile: nobody here ends it, and it would hold the store.
+    pub(crate) async fn while_open<T>(&self, doing: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = self.unless_it_leaves(doing) => done,
+            () = self.0.closes.cancelled() => None,
         }
     }
 
@@ -156,6 +167,7 @@ impl HostedShard {
 
     /// Stops the replica and closes its store.
     pub(crate) async fn stop(&self) {
+        self.0.closes.cancel();
         // Dropped, they would hold what they use until the last clone is gone.
         self.tasks().drain(..).for_each(|task| task.abort());
         self.0.shard.stop().await;

@@ -118,9 +118,9 @@ impl Pins {
     }
 
     fn open(&self, id: (u64, u128), shard: &HostedShard, opening: &Opening) -> Result<(View, LogIndex), Told> {
-        // What is said to be seen is no more than what is.
-        let applied = shard.store().applied();
         let view = shard.store().view(&opening.namespace, opening.as_of).map_err(Told::NoView)?;
+        // Looked at last: whoever has seen the view has seen no more than that.
+        let applied = shard.store().applied();
         let mut held = self.lock();
         let is_full = held.len() >= MOST;
         match held.entry(id) {

@@ -34,6 +34,7 @@ pub(crate) async fn resize(
     request: ResizeRequest,
     version: &str,
 ) -> Result<Resized, String> {
+    expect_one_release(asking, version).await?;
     let change = match request {
         ResizeRequest::AddNode { address } => return add(asking, secret, &address, version).await,
         ResizeRequest::RemoveNode { name } => Change::RemoveNode { name },
@@ -44,11 +45,40 @@ pub(crate) async fn resize(
     Ok(Resized { name: None, epoch: epoch.0 })
 }
 
+/// A node of another release may not know a step of what follows, and would end at it. Who does not answer can't be asked; a dead node may have to be removed.
+async fn expect_one_release(asking: &Asking, version: &str) -> Result<(), String> {
+    let map = asking.machine.map().borrow().clone();
+    let asked = map.nodes.keys().map(|name| status_of(asking, &map, name));
+    let answers = join_all(asked).await;
+    answers.into_iter().flatten().try_for_each(|status| same_release(&status, version))
+}
+
+fn same_release(status: &NodeStatus, version: &str) -> Result<(), String> {
+    if status.version == version {
+        return Ok(());
+    }
+    Err(format!(
+        "node {} is of release {}, and the one that was asked of {version}: a grid is resized once all its nodes are of one release",
+        status.node, status.version
+    ))
+}
+
 /// A node that waits at `address` belongs to the grid from now on.
 async fn add(asking: &Asking, secret: &PeerSecret, address: &str, version: &str) -> Result<Resized, String> {
-    let described = found(address, secret, DESCRIBE, Bytes::new()).await;
-    let described = described
-        .map_err(|reason| format!("the node at {address} does not wait for a grid that has this one's secret: {reason}"))?;
+    let known = asking.machine.map().borrow().clone();
+    let described = match found(address, secret, DESCRIBE, Bytes::new()).await {
+        Ok(described) => described,
+        Err(reason) => {
+            // Whoever did not hear that it was added asks again, and it does not wait for anything any more.
+            let there = known.nodes.iter().find(|(_, record)| record.peer == address).map(|(name, _)| name);
+            return match there {
+                Some(name) if status_of(asking, &known, name).await.is_ok() => {
+                    Ok(Resized { name: Some(name.clone()), epoch: known.epoch.0 })
+                }
+                _ => Err(format!("the node at {address} does not wait for a grid that has this one's secret: {reason}")),
+            };
+        }
+    };
     let card: Card = words::decode(&described)?;
     if card.record.peer != address {
         return Err(format!("the node at {address} says that others find it at {}: give that address", card.record.peer));
@@ -57,7 +87,6 @@ async fn add(asking: &Asking, secret: &PeerSecret, address: &str, version: &str)
         return Err(format!("the node at {address} is of release {}, and the grid of {version}", card.version));
     }
     let name = Some(card.node.clone());
-    let known = asking.machine.map().borrow().clone();
     if is_under_way(&known, &card) {
         return Ok(Resized { name, epoch: known.epoch.0 });
     }
@@ -184,6 +213,17 @@ mod tests {
         };
         let replicas = replicas.iter().map(replica).collect();
         (name.into(), NodeStatus { node: name.into(), version: "0.1.0".into(), replicas, leaving })
+    }
+
+    #[test]
+    fn a_grid_of_two_releases_is_not_resized() {
+        let (_, status) = says("node-2", &[], false);
+        same_release(&status, "0.1.0").unwrap();
+        let refusal = same_release(&status, "0.2.0").unwrap_err();
+        assert_eq!(
+            refusal,
+            "node node-2 is of release 0.1.0, and the one that was asked of 0.2.0: a grid is resized once all its nodes are of one release"
+        );
     }
 
     #[test]

@@ -521,9 +521,9 @@ impl Store {
         self.0.shared.counters.installs.load(Ordering::Relaxed)
     }
 
-    /// Last entry that every new view sees.
+    /// Last entry that every new view sees, and the last that any view so far does.
     pub fn applied(&self) -> LogIndex {
-        *self.0.shared.applied.borrow()
+        self.0.shared.state.load().applied
     }
 
     /// Ends once `index` is applied: at once if it is, never if the store is closed before.

@@ -93,6 +93,10 @@ async fn a_grid_grows_to_five_nodes_and_shrinks_to_three_others() {
     all.push(teach(&cluster, "while they come").await);
     let is_grown = |map: &GridMap| map.nodes.len() == 5 && map.meta.len() == 5 && is_even(map);
     cluster.settled("a grid of five", is_grown).await;
+    // Whoever did not hear that it was done asks again.
+    let address = cluster.newest_map().nodes["node-4"].peer.clone();
+    cluster.resize(&ResizeRequest::AddNode { address }).await.unwrap();
+    assert!(is_grown(&cluster.newest_map()));
     all.push(teach(&cluster, "of five").await);
     for taught in &all {
         all_know(&cluster, taught).await;

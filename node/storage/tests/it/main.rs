@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use sutra_disk::RealDisk;
+use sutra_disk::{RealDisk, SimulatedDisk};
 use sutra_protocol::command::{Command, Learn, LogIndex, NewConcept, Operation, RequestKey};
 use sutra_protocol::{AsOf, ConceptId, Knowledge, Namespace, Timestamp};
 use sutra_storage::{OpenError, Store, StoreConfig, SubmitError, View, ViewError, WalError};
@@ -53,6 +53,38 @@ fn view(store: &Store) -> View {
 
 fn only_log(dir: &Path) -> std::path::PathBuf {
     dir.join("wal/0000000000000001.log")
+}
+
+/// What was seen is where a token says that it is: a reader's next read would else show less.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_view_shows_what_is_not_said_to_be_applied() {
+    const WRITES: usize = 2_000;
+    let config = StoreConfig { disk: Arc::new(SimulatedDisk::new(7)), ..StoreConfig::at("/data") };
+    let store = tokio::task::spawn_blocking(|| Store::open(config).unwrap()).await.unwrap();
+    let contents: Vec<String> = (0..WRITES).map(|at| format!("finding {at}")).collect();
+    let reader = {
+        let (store, ids) = (store.clone(), contents.iter().map(|content| id(content)).collect::<Vec<_>>());
+        tokio::task::spawn_blocking(move || {
+            let mut shown = Vec::new();
+            for id in &ids {
+                while view(&store).concept(*id).is_none() {}
+                shown.push(store.applied());
+            }
+            shown
+        })
+    };
+    let mut written = Vec::new();
+    for content in &contents {
+        written.push(store.submit(learn(content)).await.unwrap().index);
+    }
+    let shown = reader.await.unwrap();
+    for (at, (written, applied)) in written.iter().zip(&shown).enumerate() {
+        assert!(
+            applied >= written,
+            "{} is of entry {written:?}, and was shown when {applied:?} was said to be applied",
+            contents[at]
+        );
+    }
 }
 
 #[tokio::test]

@@ -127,8 +127,11 @@ impl Nodes {
     pub(super) async fn start_node(&mut self, node: u64) {
         let end = Instant::now() + LIMIT / 2;
         // Of a process that has just ended something may still be held.
+        let mut errors: Vec<String> = Vec::new();
         while let Err(error) = self.try_start(node).await {
-            assert!(Instant::now() < end, "node {node} does not start: {error}");
+            errors.push(error);
+            errors.dedup();
+            assert!(Instant::now() < end, "node {node} does not start: {errors:?}");
             sleep(Duration::from_millis(20)).await;
         }
     }
