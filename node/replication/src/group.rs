@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use openraft::error::{ClientWriteError, Fatal, RaftError};
@@ -203,6 +203,7 @@ impl Group {
         log.follow(applied).await.map_err(|error| format!("cut the log behind the checkpoint: {error}"))?;
         let (silence, contact, patience) = (Silence::default(), Contact::default(), Patience::new());
         let snapshots_sent = Arc::new(AtomicU64::new(0));
+        let itself = Arc::new(OnceLock::new());
         let network = Network {
             group: setup.group.0,
             id: setup.replica.0,
@@ -212,6 +213,7 @@ impl Group {
             contact: contact.clone(),
             patience: patience.clone(),
             sent: Arc::clone(&snapshots_sent),
+            own: Arc::clone(&itself),
         };
         let config = node.timing.config(setup.group.0).validate().map_err(|error| error.to_string())?;
         let speaking = network.clone();
@@ -224,6 +226,8 @@ impl Group {
             // It need not wait for others.
             raft.trigger().elect().await.map_err(|error| error.to_string())?;
         }
+        // It is this one until it is stopped; nobody else sets it.
+        let _ = itself.set(raft.clone());
         let receiving = Arc::new(Receiving::new(machine, inbox, patience.clone()));
         node.groups.insert(
             setup.group.0,
@@ -272,6 +276,11 @@ impl Group {
             Ok(()) | Err(Fatal::Stopped) => None,
             Err(fatal) => Some(fatal.to_string()),
         }
+    }
+
+    /// Whether it has failed, or is stopped.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.raft.metrics().borrow().running_state.is_err()
     }
 
     /// Snapshots that other replicas have taken in from this one, since its start.

@@ -92,6 +92,10 @@ impl Group {
                     return true;
                 }
             }
+            if self.has_ended() {
+                // It hears of no leader any more, and waits for none.
+                return false;
+            }
             pause *= 2;
         }
     }

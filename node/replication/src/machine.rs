@@ -9,7 +9,7 @@ use std::time::Duration;
 use openraft::storage::{RaftStateMachine, Snapshot};
 use openraft::{AnyError, OptionalSend, RaftSnapshotBuilder, SnapshotMeta, StorageIOError};
 use sutra_disk::{Disk, Open};
-use sutra_storage::{Checkpoint, Committed, Incoming, IncomingFile, Progress};
+use sutra_storage::{Checkpoint, Committed, HeldSegments, Incoming, IncomingFile, Progress};
 use sutra_wal::LogPoint;
 
 use crate::files::SnapshotFiles;
@@ -40,8 +40,8 @@ pub trait Machine: Send + Sync + 'static {
     /// Makes a checkpoint of all that is applied. It is tried again.
     fn checkpoint(&self) -> Doing<'_, ()>;
 
-    /// The signatures of the files that it holds.
-    fn held(&self) -> Doing<'_, Vec<[u8; 16]>>;
+    /// The files that it holds, which it does for as long as the answer lives.
+    fn hold(&self) -> Doing<'_, HeldSegments>;
 
     /// Puts a checkpoint of another replica in the place of everything. After an error everything is as it was.
     fn install(&self, incoming: Incoming) -> Doing<'_, ()>;
@@ -139,7 +139,7 @@ impl Driven {
             Ok(IncomingFile { signature: file.signature, received: Some(path) })
         };
         let files = checkpoint.files.iter().map(copy).collect::<std::io::Result<_>>()?;
-        Ok(Incoming { manifest: checkpoint.manifest.clone(), files })
+        Ok(Incoming { manifest: checkpoint.manifest.clone(), files, held: HeldSegments::default() })
     }
 
     /// Puts a snapshot in the place of everything, and answers which entry is its last.
@@ -186,7 +186,7 @@ impl RaftStateMachine<TypeConfig> for Driven {
     }
 
     async fn begin_receiving_snapshot(&mut self) -> Result<Box<SnapshotFiles>, StorageError> {
-        Ok(Box::new(SnapshotFiles::Incoming(Incoming { manifest: Vec::new(), files: Vec::new() })))
+        Ok(Box::new(SnapshotFiles::Incoming(Incoming { manifest: Vec::new(), files: Vec::new(), held: HeldSegments::default() })))
     }
 
     async fn install_snapshot(

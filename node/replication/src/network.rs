@@ -1,8 +1,8 @@
 //! How openraft reaches the other replicas of a group.
 
 use std::iter::repeat;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use openraft::error::{Fatal, NetworkError, RPCError, RaftError, ReplicationClose
 use openraft::network::{Backoff, RPCOption, RPCTypes, RaftNetwork, RaftNetworkFactory};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
 use openraft::storage::Snapshot;
-use openraft::{AnyError, OptionalSend};
+use openraft::{AnyError, CommittedLeaderId, OptionalSend};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sutra_peer::{CallError, Class};
@@ -24,7 +24,7 @@ use crate::signs::Contact;
 use crate::silence::Silence;
 use crate::timing::Timing;
 use crate::transport::{Call, Transport};
-use crate::types::{LogId, Member, TypeConfig, Vote};
+use crate::types::{LogId, Member, Raft, TypeConfig, Vote};
 use crate::words::{decode, request};
 
 /// How many heartbeats entries may be on their way before they are sent again. Openraft stops waiting after one; a disk that syncs may
@@ -55,6 +55,8 @@ pub(crate) struct Network {
     pub(crate) patience: Patience,
     /// Snapshots that another replica has taken in.
     pub(crate) sent: Arc<AtomicU64>,
+    /// This replica, once it runs.
+    pub(crate) own: Arc<OnceLock<Raft>>,
 }
 
 /// The way to one replica.
@@ -95,6 +97,64 @@ impl Link {
             // After any other error openraft would send the same again at once, thousands of times a second: a node that starts or
             // stops refuses everything.
             error => RPCError::Unreachable(Unreachable::new(&error)),
+        }
+    }
+
+    /// Has this replica follow a higher vote before openraft's stream to the target hears of it. The stream ends at that, and a leader that
+    /// did not know yet why would fail for good on having a snapshot sent by it: openraft 0.9.25 takes that for a fault of the storage.
+    async fn yield_to(&self, higher: Vote) {
+        let Some(raft) = self.network.own.get() else { return };
+        // No log reaches that far: it is refused for that, once the vote is followed, and changes nothing else.
+        let before = LogId::new(CommittedLeaderId::new(higher.leader_id.term, 0), u64::MAX / 2);
+        let nothing = AppendEntriesRequest { vote: higher, prev_log_id: Some(before), entries: Vec::new(), leader_commit: None };
+        // It fails once the replica has, or is stopped.
+        let _ = raft.append_entries(nothing).await;
+    }
+
+    async fn append(&mut self, rpc: AppendEntriesRequest<TypeConfig>) -> Result<AppendEntriesResponse<u64>, RpcError> {
+        let lost = |reason: String| RPCError::Network(NetworkError::new(&AnyError::error(reason)));
+        if self.network.silence.is_kept() {
+            return Err(RPCError::Unreachable(Unreachable::new(&AnyError::error(
+                "no quorum answers, and others may elect a leader",
+            ))));
+        }
+        let asked = self.network.contact.asked(self.target);
+        let answered = |response: &AppendEntriesResponse<u64>| {
+            if !matches!(response, AppendEntriesResponse::HigherVote(_)) {
+                self.network.contact.answered(self.target, asked);
+            }
+        };
+        if rpc.entries.is_empty() {
+            // A sign of life. It leaves alone what is on its way, and nothing may wait for a reply to it that was lost.
+            let reply = self
+                .call(
+                    Class::Append,
+                    APPEND,
+                    request(self.target, &rpc).map_err(lost)?,
+                    self.network.timing.heartbeat * APPEND_HEARTBEATS,
+                )
+                .await;
+            let reply = reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?;
+            return decode(&reply).map_err(lost).inspect(answered);
+        }
+        let last = rpc.entries.last().map(|entry| entry.log_id);
+        let is_it = |sent: &InFlight| sent.vote == rpc.vote && sent.before == rpc.prev_log_id && sent.last <= last;
+        if !self.in_flight.as_ref().is_some_and(is_it) {
+            let payload = request(self.target, &rpc).map_err(lost)?;
+            let reply =
+                tokio::spawn(self.call(Class::Append, APPEND, payload, self.network.timing.heartbeat * APPEND_HEARTBEATS));
+            self.in_flight = Some(InFlight { vote: rpc.vote, before: rpc.prev_log_id, last, reply });
+        }
+        let Some(sent) = &mut self.in_flight else { return Err(lost("nothing was sent".into())) };
+        // If openraft stops waiting here, the next identical request goes on.
+        let reply = (&mut sent.reply).await;
+        let covered = sent.last;
+        self.in_flight = None;
+        let reply = reply.map_err(|error| lost(error.to_string()))?;
+        let reply = reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?;
+        match decode(&reply).map_err(lost).inspect(answered)? {
+            AppendEntriesResponse::Success if covered < last => Ok(AppendEntriesResponse::PartialSuccess(covered)),
+            response => Ok(response),
         }
     }
 
@@ -164,50 +224,11 @@ impl RaftNetwork<TypeConfig> for Link {
         rpc: AppendEntriesRequest<TypeConfig>,
         _: RPCOption,
     ) -> Result<AppendEntriesResponse<u64>, RpcError> {
-        let lost = |reason: String| RPCError::Network(NetworkError::new(&AnyError::error(reason)));
-        if self.network.silence.is_kept() {
-            return Err(RPCError::Unreachable(Unreachable::new(&AnyError::error(
-                "no quorum answers, and others may elect a leader",
-            ))));
+        let response = self.append(rpc).await?;
+        if let AppendEntriesResponse::HigherVote(higher) = response {
+            self.yield_to(higher).await;
         }
-        let asked = self.network.contact.asked(self.target);
-        let answered = |response: &AppendEntriesResponse<u64>| {
-            if !matches!(response, AppendEntriesResponse::HigherVote(_)) {
-                self.network.contact.answered(self.target, asked);
-            }
-        };
-        if rpc.entries.is_empty() {
-            // A sign of life. It leaves alone what is on its way, and nothing may wait for a reply to it that was lost.
-            let reply = self
-                .call(
-                    Class::Append,
-                    APPEND,
-                    request(self.target, &rpc).map_err(lost)?,
-                    self.network.timing.heartbeat * APPEND_HEARTBEATS,
-                )
-                .await;
-            let reply = reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?;
-            return decode(&reply).map_err(lost).inspect(answered);
-        }
-        let last = rpc.entries.last().map(|entry| entry.log_id);
-        let is_it = |sent: &InFlight| sent.vote == rpc.vote && sent.before == rpc.prev_log_id && sent.last <= last;
-        if !self.in_flight.as_ref().is_some_and(is_it) {
-            let payload = request(self.target, &rpc).map_err(lost)?;
-            let reply =
-                tokio::spawn(self.call(Class::Append, APPEND, payload, self.network.timing.heartbeat * APPEND_HEARTBEATS));
-            self.in_flight = Some(InFlight { vote: rpc.vote, before: rpc.prev_log_id, last, reply });
-        }
-        let Some(sent) = &mut self.in_flight else { return Err(lost("nothing was sent".into())) };
-        // If openraft stops waiting here, the next identical request goes on.
-        let reply = (&mut sent.reply).await;
-        let covered = sent.last;
-        self.in_flight = None;
-        let reply = reply.map_err(|error| lost(error.to_string()))?;
-        let reply = reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?;
-        match decode(&reply).map_err(lost).inspect(answered)? {
-            AppendEntriesResponse::Success if covered < last => Ok(AppendEntriesResponse::PartialSuccess(covered)),
-            response => Ok(response),
-        }
+        Ok(response)
     }
 
     async fn vote(&mut self, rpc: VoteRequest<u64>, option: RPCOption) -> Result<VoteResponse<u64>, RpcError> {
@@ -230,15 +251,19 @@ impl RaftNetwork<TypeConfig> for Link {
         _: RPCOption,
     ) -> Result<SnapshotResponse<u64>, StreamingError<TypeConfig, Fatal<u64>>> {
         let contact = self.network.contact.clone();
-        tokio::select! {
+        let taken = tokio::select! {
             sent = self.send_files(vote, snapshot) => sent.map_err(|reason| {
                 tracing::warn!(group = self.network.group, to = %self.to, reason, "a snapshot could not be sent; it is tried again");
                 StreamingError::Unreachable(Unreachable::new(&AnyError::error(reason)))
-            }),
+            })?,
             // The rest of it would be sent in vain, and openraft would not learn before that the office is over.
-            higher = contact.outvoted(self.target, vote) => Ok(SnapshotResponse::new(higher)),
-            closed = cancel => Err(closed.into()),
+            higher = contact.outvoted(self.target, vote) => SnapshotResponse::new(higher),
+            closed = cancel => return Err(closed.into()),
+        };
+        if taken.vote > vote {
+            self.yield_to(taken.vote).await;
         }
+        Ok(taken)
     }
 
     fn backoff(&self) -> Backoff {

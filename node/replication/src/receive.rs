@@ -111,7 +111,8 @@ impl Receiving {
     pub(crate) async fn offer(&self, offer: Offer) -> Result<Wanted, String> {
         // In the order in which they come: one that waits here for long must not take the place of a later one.
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let held = self.machine.held().await?;
+        // They need not stay until all has come: who sends it begins anew then.
+        let held = self.machine.hold().await?.signatures;
         let mut files = HashMap::new();
         for (at, file) in offer.files.iter().enumerate() {
             // Of two equal files only one can be taken from what is here.
@@ -179,8 +180,9 @@ impl Receiving {
             }
             part.file.sync().map_err(|error| format!("sync a file of a snapshot: {error}"))?;
         }
-        let held = self.machine.held().await?;
-        let is_here = |at: &usize| held.iter().any(|held| held[..] == transfer.offer.files[*at].signature[..]);
+        // They stay until it is in place: a replica whose consensus is refused a snapshot has failed.
+        let held = self.machine.hold().await?;
+        let is_here = |at: &usize| held.signatures.iter().any(|held| held[..] == transfer.offer.files[*at].signature[..]);
         if !(0..transfer.offer.files.len()).all(|at| transfer.files.contains_key(&at) || is_here(&at)) {
             return Err("a file that was here has gone meanwhile".into());
         }
@@ -189,7 +191,7 @@ impl Receiving {
             Ok(IncomingFile { signature, received: transfer.files.get(&at).map(|part| part.path.clone()) })
         });
         let files = files.collect::<Result<Vec<_>, &str>>()?;
-        let incoming = Incoming { manifest: std::mem::take(&mut transfer.offer.manifest), files };
+        let incoming = Incoming { manifest: std::mem::take(&mut transfer.offer.manifest), files, held };
         let snapshot = Snapshot { meta: transfer.offer.meta.clone(), snapshot: Box::new(SnapshotFiles::Incoming(incoming)) };
         // Until it is in place openraft answers nobody, and asks nobody for a vote.
         let _hold = self.patience.hold();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sutra_protocol::command::LogIndex;
 use sutra_storage::{
-    Checkpoint, Committed, Consensus, Cut, Directory, Fate, Incoming, OpenError, Placement, Progress, Proposal, Store,
-    StoreConfig, checkpoint_of,
+    Checkpoint, Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, OpenError, Placement, Progress, Proposal,
+    Store, StoreConfig, checkpoint_of,
 };
 use sutra_wal::{GroupId, LogPoint};
 use tokio::sync::mpsc;
@@ -207,8 +207,8 @@ impl Machine for Store {
         Box::pin(async move { self.checkpoint().await.map_err(|error| error.to_string()) })
     }
 
-    fn held(&self) -> Doing<'_, Vec<[u8; 16]>> {
-        Box::pin(async move { self.held().await.map_err(|error| error.to_string()) })
+    fn hold(&self) -> Doing<'_, HeldSegments> {
+        Box::pin(async move { self.hold().await.map_err(|error| error.to_string()) })
     }
 
     fn install(&self, incoming: Incoming) -> Doing<'_, ()> {

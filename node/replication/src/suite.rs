@@ -7,8 +7,8 @@ use openraft::testing::{StoreBuilder, Suite};
 use sutra_disk::RealDisk;
 use sutra_protocol::command::LogIndex;
 use sutra_storage::{
-    Checkpoint, Committed, Consensus, Cut, Directory, Fate, Incoming, Placement, Progress, Proposal, Store, StoreConfig,
-    blank_entry,
+    Checkpoint, Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, Placement, Progress, Proposal, Store,
+    StoreConfig, blank_entry,
 };
 use sutra_wal::{GroupId, LogPoint};
 
@@ -77,8 +77,8 @@ impl Machine for Lenient {
         Machine::checkpoint(&self.0)
     }
 
-    fn held(&self) -> Doing<'_, Vec<[u8; 16]>> {
-        Machine::held(&self.0)
+    fn hold(&self) -> Doing<'_, HeldSegments> {
+        Machine::hold(&self.0)
     }
 
     fn install(&self, incoming: Incoming) -> Doing<'_, ()> {

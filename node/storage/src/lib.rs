@@ -66,8 +66,8 @@ pub use manifest::{Configuration, ManifestError};
 pub use memory::{Hit, NearestError, Page, View};
 pub use placement::Placement;
 pub use replica::{
-    Checkpoint, CheckpointFile, Committed, Consensus, Cut, Fate, Incoming, IncomingFile, Progress, Proposal, blank_entry,
-    checkpoint_of, configuration_entry, configuration_of,
+    Checkpoint, CheckpointFile, Committed, Consensus, Cut, Fate, HeldSegments, Incoming, IncomingFile, Progress, Proposal,
+    blank_entry, checkpoint_of, configuration_entry, configuration_of,
 };
 pub use store::{COMMAND_BYTES, OnFatal, SHARD, Store, StoreConfig, StoreStats};
 pub use sutra_keyword::{Query as WordQuery, QueryError, Statistics as WordStatistics};

@@ -198,6 +198,15 @@ impl std::fmt::Debug for Checkpoint {
     }
 }
 
+/// Segments that the store has, whatever takes their place, for as long as this lives.
+#[derive(Debug, Default)]
+pub struct HeldSegments {
+    /// See [`CheckpointFile::signature`].
+    pub signatures: Vec<[u8; 16]>,
+    /// The keeper has the other end.
+    pub(crate) _hold: Arc<()>,
+}
+
 /// A checkpoint of another replica that was received.
 #[derive(Debug)]
 pub struct Incoming {
@@ -205,6 +214,8 @@ pub struct Incoming {
     pub manifest: Vec<u8>,
     /// One for each of the checkpoint's files, in order: where it was received, or `None` if this store holds the same already.
     pub files: Vec<IncomingFile>,
+    /// The segments that it takes over.
+    pub held: HeldSegments,
 }
 
 /// A file of it.
@@ -275,12 +286,12 @@ impl Store {
         self.keep(Work::Pin).await
     }
 
-    /// What segments the store holds, by their signatures.
+    /// What segments the store holds, which it does for as long as the answer lives.
     ///
     /// # Errors
     /// The store is closed.
-    pub async fn held(&self) -> Result<Vec<[u8; 16]>, KeepFailure> {
-        self.keep(Work::Held).await
+    pub async fn hold(&self) -> Result<HeldSegments, KeepFailure> {
+        self.keep(Work::Hold).await
     }
 
     /// Puts another replica's checkpoint in the place of everything that this one holds. It is durable then, and every new view

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sutra_disk::Disk;
 use sutra_replication::{Doing, Machine};
-use sutra_storage::{Checkpoint, Committed, Configuration, Incoming, Progress, blank_entry, configuration_of};
+use sutra_storage::{Checkpoint, Committed, Configuration, HeldSegments, Incoming, Progress, blank_entry, configuration_of};
 use sutra_wal::LogPoint;
 use tokio::sync::watch;
 
@@ -110,8 +110,8 @@ impl Machine for MetaMachine {
         Box::pin(async { Ok(()) })
     }
 
-    fn held(&self) -> Doing<'_, Vec<[u8; 16]>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn hold(&self) -> Doing<'_, HeldSegments> {
+        Box::pin(async { Ok(HeldSegments::default()) })
     }
 
     fn install(&self, incoming: Incoming) -> Doing<'_, ()> {

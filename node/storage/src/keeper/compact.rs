@@ -369,15 +369,19 @@ impl Keeper {
     /// Removes the files of segments that the manifest does not name any more, and of their graphs. Readers that still map them keep
     /// what they see.
     pub(super) fn forget(&mut self, ids: &[u64]) {
+        self.held.retain(|(hold, _)| hold.strong_count() > 0);
         if ids.is_empty() {
             return;
         }
         self.segments.retain(|segment| !ids.contains(&segment.id().0));
         ids.iter().for_each(|id| self.indexer.forget(*id));
-        let removed = remove_segments(self.disk(), &self.home.segments(), ids).map_err(|error| error.to_string());
+        let (held, ids): (Vec<u64>, Vec<u64>) = ids.iter().partition(|id| self.is_held(**id));
+        // They go with a later manifest.
+        self.strays.extend(held);
+        let removed = remove_segments(self.disk(), &self.home.segments(), &ids).map_err(|error| error.to_string());
         let removed = removed.and_then(|()| self.sync_segments().map_err(|error| error.to_string()));
         if let Err(error) = removed {
-            self.strays.extend(ids);
+            self.strays.extend(&ids);
             tracing::warn!(%error, segments = ?ids, "segments that are not needed any more could not be removed");
         }
     }

@@ -27,9 +27,9 @@ mod tiers;
 mod transfer;
 mod work;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sutra_disk::Disk;
@@ -73,6 +73,8 @@ pub(crate) struct Keeper {
     failures: u32,
     /// Segments that no manifest names for certain: they may go once a later manifest is certain.
     strays: Vec<u64>,
+    /// Segments that somebody uses to put a checkpoint together, replaced or not: as long as the other end of it is there.
+    held: Vec<(Weak<()>, Vec<Arc<Segment>>)>,
     /// The consensus cuts the log of what was erased.
     cutting: Option<scrub::Cutting>,
     /// The entry that was last waited for to be applied.
@@ -125,6 +127,7 @@ impl Keeper {
             asked: Vec::new(),
             failures: 0,
             strays: Vec::new(),
+            held: Vec::new(),
             cutting: None,
             unreached: None,
         }
@@ -233,12 +236,12 @@ impl Keeper {
                 let _ = done.send(self.pin().map_err(|error| told(&error)));
                 Ok(())
             }
-            Work::Held(done) => {
-                let _ = done.send(Ok(self.segments.iter().map(|segment| segment.signature()).collect()));
+            Work::Hold(done) => {
+                let _ = done.send(Ok(self.hold()));
                 Ok(())
             }
             Work::Install(incoming, done) => {
-                let installed = self.install_checkpoint(&incoming);
+                let installed = self.install_checkpoint(*incoming);
                 let _ = done.send(installed.as_ref().copied().map_err(told));
                 // Whoever sent it tries again; what is here is as it was.
                 match installed {

@@ -11,7 +11,7 @@ use super::{KeepError, Keeper, Work, segment_path};
 use crate::control::Control;
 use crate::manifest::{FileEntry, Manifest, NamespaceEntry};
 use crate::opening;
-use crate::replica::{Checkpoint, CheckpointFile, Incoming};
+use crate::replica::{Checkpoint, CheckpointFile, HeldSegments, Incoming};
 
 impl Keeper {
     /// The files of the newest checkpoint, open; `None`: there never was one.
@@ -30,8 +30,21 @@ impl Keeper {
         Ok(Some(Checkpoint { applied, configuration: self.manifest.configuration.clone(), manifest, files }))
     }
 
+    /// What segments are here. As long as the answer lives their files stay, whatever takes their place.
+    pub(super) fn hold(&mut self) -> HeldSegments {
+        let hold = Arc::new(());
+        self.held.retain(|(hold, _)| hold.strong_count() > 0);
+        self.held.push((Arc::downgrade(&hold), self.segments.clone()));
+        HeldSegments { signatures: self.segments.iter().map(|segment| segment.signature()).collect(), _hold: hold }
+    }
+
+    /// Whether somebody uses the segment of this number.
+    pub(super) fn is_held(&self, id: u64) -> bool {
+        self.held.iter().flat_map(|(_, segments)| segments).any(|segment| segment.id().0 == id)
+    }
+
     /// Puts the checkpoint of another replica in the place of everything.
-    pub(super) fn install_checkpoint(&mut self, incoming: &Incoming) -> Result<(), KeepError> {
+    pub(super) fn install_checkpoint(&mut self, incoming: Incoming) -> Result<(), KeepError> {
         let unusable = |reason: &str| KeepError::Incoming(reason.into());
         let file = self.home.folder().join("incoming");
         let theirs = Manifest::decode(&file, &incoming.manifest)?;
@@ -43,7 +56,7 @@ impl Keeper {
         }
         // They stand on segments that are about to go.
         self.give_up_merges();
-        let segments = self.take_in(incoming)?;
+        let segments = self.take_in(&incoming)?;
         let renamed =
             |id: u64| theirs.files.iter().position(|file| file.id == id).and_then(|at| segments.get(at)).map(|one| one.id().0);
         let namespaces = theirs.namespaces.iter().map(|entry| {
@@ -67,6 +80,8 @@ impl Keeper {
             ..theirs
         };
         let state = opening::restored(self.home.folder(), &manifest, &segments).map_err(|error| unusable(&error.to_string()))?;
+        // What it does not take over goes below.
+        drop(incoming);
         self.adopt(manifest)?;
         self.segments = segments;
         // It was of what is gone now.
@@ -92,7 +107,8 @@ impl Keeper {
         for file in &incoming.files {
             let Some(received) = &file.received else {
                 let is_it = |segment: &&Arc<Segment>| segment.signature() == file.signature;
-                let held = self.segments.iter().find(is_it).filter(|held| segments.iter().all(|other| other.id() != held.id()));
+                let here = self.segments.iter().chain(self.held.iter().flat_map(|(_, segments)| segments));
+                let held = here.filter(is_it).find(|held| segments.iter().all(|other| other.id() != held.id()));
                 let held = held.ok_or_else(|| KeepError::Incoming("a segment that was here has gone meanwhile".into()))?;
                 segments.push(Arc::clone(held));
                 continue;

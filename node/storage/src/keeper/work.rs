@@ -7,7 +7,7 @@ use sutra_protocol::command::LogIndex;
 use tokio::sync::oneshot;
 
 use crate::manifest::GraphEntry;
-use crate::replica::{Checkpoint, Cut, Incoming};
+use crate::replica::{Checkpoint, Cut, HeldSegments, Incoming};
 
 /// Where somebody waits for what comes of it.
 pub(crate) type Asker = oneshot::Sender<Result<(), String>>;
@@ -30,8 +30,8 @@ pub(crate) enum Work {
     Built(Box<Built>),
     /// Somebody wants the files of the newest checkpoint, to give them to another replica.
     Pin(oneshot::Sender<Result<Option<Checkpoint>, String>>),
-    /// Somebody wants to know which segments are here.
-    Held(oneshot::Sender<Result<Vec<[u8; 16]>, String>>),
+    /// Somebody wants to know which segments are here, and to use them.
+    Hold(oneshot::Sender<Result<HeldSegments, String>>),
     /// Another replica's checkpoint has come.
     Install(Box<Incoming>, Asker),
     /// The consensus has cut the log, or could not yet.

@@ -9,8 +9,8 @@ use sutra_protocol::command::{LogIndex, Operation};
 use sutra_protocol::{KeyRange, Knowledge, PlacementKey};
 use sutra_storage::offline::{self, Holds, OfflineError};
 use sutra_storage::{
-    Committed, Consensus, Cut, Directory, Fate, Incoming, IncomingFile, OpenError, Placement, Proposal, Store, StoreConfig,
-    StoreStats,
+    Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, IncomingFile, OpenError, Placement, Proposal, Store,
+    StoreConfig, StoreStats,
 };
 use sutra_wal::{GroupId, Log, LogPoint, Record};
 
@@ -214,9 +214,39 @@ async fn the_checkpoint_of_another_shard_is_refused() {
     replicas[0].store.checkpoint().await.unwrap();
     let other = replicas[0].store.newest_checkpoint().await.unwrap().unwrap();
     let files = other.files.iter().map(|file| IncomingFile { signature: file.signature, received: None }).collect();
-    let refused = replicas[1].store.install(Incoming { manifest: other.manifest, files }).await.unwrap_err();
+    let refused =
+        replicas[1].store.install(Incoming { manifest: other.manifest, files, held: HeldSegments::default() }).await.unwrap_err();
     assert_eq!(refused.reason, "the checkpoint of another replica can't be used: it is of another grid or shard");
     assert!(replicas[1].knows("heparin"));
+    close(directory, replicas).await;
+}
+
+#[tokio::test]
+async fn a_segment_that_a_checkpoint_from_elsewhere_needs_stays_while_it_is_put_together() {
+    let disk = disk();
+    let (directory, replicas) = open(&disk, &[2]);
+    let store = &replicas[0].store;
+    for content in ["aspirin", "warfarin"] {
+        replicas[0].teach(content).await;
+        store.checkpoint().await.unwrap();
+    }
+    let checkpoint = store.newest_checkpoint().await.unwrap().unwrap();
+    let incoming = |held| {
+        let files = checkpoint.files.iter().map(|file| IncomingFile { signature: file.signature, received: None });
+        Incoming { manifest: checkpoint.manifest.clone(), files: files.collect(), held }
+    };
+    let files = || disk.list(Path::new("/node/shards/2/segments")).unwrap().len();
+    let held = store.hold().await.unwrap();
+    store.compact().await.unwrap();
+    assert_eq!((store.stats().segments, files()), (1, 3), "one of both, and those that are held");
+    store.install(incoming(held)).await.unwrap();
+    assert!(replicas[0].knows("aspirin") && replicas[0].knows("warfarin"));
+    assert_eq!((store.stats().segments, files()), (2, 2), "what they were merged into has gone");
+
+    store.compact().await.unwrap();
+    let refused = store.install(incoming(HeldSegments::default())).await.unwrap_err().reason;
+    assert_eq!(refused, "the checkpoint of another replica can't be used: a segment that was here has gone meanwhile");
+    assert_eq!((store.stats().segments, files()), (1, 1));
     close(directory, replicas).await;
 }
 
