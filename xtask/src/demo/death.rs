@@ -1,10 +1,10 @@
-//! The node that leads dies; the others answer as it did, and learn; it comes back and knows what it missed.
+//! A node that leads dies; the others answer as it did, and learn; it comes back and knows what it missed.
 
 use serde_json::Value;
 
 use super::answer::Answer;
 use super::client::{Client, Expect};
-use super::grid::Grid;
+use super::grid::{Grid, SHARDS};
 use super::state::State;
 use super::story::{self, RELATED, UNKNOWN, heading};
 use crate::console;
@@ -12,14 +12,14 @@ use crate::failure::{Failure, Result};
 
 /// Tells all of it; the failure says which step went otherwise than it should.
 pub(super) fn tell(grid: &mut Grid) -> Result<()> {
-    heading("Half-way, a node dies: the one that leads, through which every write goes");
+    heading("Half-way, a node dies: the one that leads most shards, through which their writes go");
     let whole = grid.until("every node has everything", State::is_whole)?;
-    let dead = whole.leader.ok_or_else(|| Failure::new("the grid is healthy, but nobody leads it"))?;
-    let its = grid.client(&dead)?;
+    let (dead, led) = whole.leads_most().ok_or_else(|| Failure::new("the grid is healthy, but nobody leads it"))?;
+    let its = grid.client(dead)?;
     let (answer, held) = (Answer::ask(&its, RELATED)?, Held::ask(&its)?);
-    println!("  {dead} leads. It ends now, and hands nothing over.");
+    println!("  {dead} leads {led} of {SHARDS} shards. It ends now, and hands nothing over.");
     let phase = console::phase(format!("ending {dead}"));
-    grid.kill(&dead)?;
+    grid.kill(dead)?;
     phase.done();
 
     heading("The same question, to another node: the same answer, on the same chain");
@@ -32,7 +32,7 @@ pub(super) fn tell(grid: &mut Grid) -> Result<()> {
         println!("{}", console::green(&format!("✓ {name} answers as {dead} did, and has {}", held.told())));
     }
 
-    heading("Teach it something new while the node is dead: the write waits until the others have a new leader");
+    heading("Teach it something new while the node is dead: a write waits until the others have a new leader of its shards");
     story::learn(
         &other,
         "Ticagrelor: a drug that reversibly blocks the P2Y12 receptor of platelets",
@@ -45,7 +45,7 @@ pub(super) fn tell(grid: &mut Grid) -> Result<()> {
 
     heading("The node starts again, and knows what was taught in its absence");
     let phase = console::phase(format!("starting {dead} and waiting until it has caught up"));
-    grid.revive(&dead)?;
+    grid.revive(dead)?;
     grid.until("every node has everything again", State::is_whole)?;
     phase.done();
     its.run(&["ask", UNKNOWN], Expect::Answer("P2Y12"))?;

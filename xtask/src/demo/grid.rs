@@ -14,6 +14,8 @@ use crate::node::{self, Process};
 
 /// Nodes of the grid.
 pub(crate) const NODES: u16 = 3;
+/// Shards that it divides what it is taught among; each node has a replica of every one.
+pub(crate) const SHARDS: u16 = 4;
 /// The first of the ports that documents name.
 const HTTP: u16 = 8000;
 const TCP: u16 = 50051;
@@ -54,7 +56,7 @@ impl Grid {
     /// Starts one and waits until all its nodes serve.
     pub(crate) fn start(binaries: &Path) -> Result<Self> {
         let mut command = node::command(&binaries.join("sutra-node"));
-        command.args(["dev", "--quiet", "--nodes", &NODES.to_string(), "--peer", "127.0.0.1:0"]);
+        command.args(["dev", "--quiet", "--nodes", &NODES.to_string(), "--shards", &SHARDS.to_string(), "--peer", "127.0.0.1:0"]);
         command.args(["--http", &node::address(HTTP, NODES), "--tcp", &node::address(TCP, NODES)]).stdout(Stdio::piped());
         let (mut process, stdout) = Process::start(&mut command)?;
         let replies = listen(stdout.ok_or_else(|| Failure::new("the grid's replies cannot be read"))?);

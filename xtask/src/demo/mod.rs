@@ -20,7 +20,7 @@ use crate::tools;
 use crate::wordnet::download;
 use crate::workspace;
 use client::Client;
-use grid::{Grid, NODES};
+use grid::{Grid, NODES, SHARDS};
 
 mod answer;
 mod client;
@@ -30,9 +30,9 @@ mod state;
 mod story;
 
 pub(crate) const HELP: &str = "\
-Starts a grid of three nodes in one process, teaches it part of WordNet and some sentences, asks six questions, ends the node
-that leads as its death would, gets the same answer from another, teaches on without it, starts it again, retracts a sentence,
-asks again, and looks back to before the retraction. The crates apart, it needs no network.
+Starts a grid of three nodes and four shards in one process, teaches it part of WordNet and some sentences, asks six questions,
+ends a node that leads as its death would, gets the same answer from another, teaches on without it, starts it again, retracts a
+sentence, asks again, and looks back to before the retraction. The crates apart, it needs no network.
 
 Usage: cargo xtask demo [--once] [--full]
 
@@ -52,7 +52,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
     let binaries = build()?;
     let corpus = if full { download::full_corpus()? } else { workspace::root().join("demo/corpus.ndjson.zst") };
 
-    let phase = console::phase(format!("starting a grid: sutra-node dev --nodes {NODES}"));
+    let phase = console::phase(format!("starting a grid: sutra-node dev --nodes {NODES} --shards {SHARDS}"));
     let mut grid = Grid::start(&binaries)?;
     phase.done();
     let client = grid.first()?;
@@ -96,5 +96,5 @@ fn invite(client: &Client) {
     println!("  stop node-2        it ends as its death would; the other two answer and learn on");
     println!("  start node-2       it serves again, and catches up");
     println!("  status             who leads, and where each node serves");
-    println!("An empty grid of your own: sutra-node dev --nodes {NODES}");
+    println!("An empty grid of your own: sutra-node dev --nodes {NODES} --shards {SHARDS}");
 }

@@ -10,8 +10,8 @@ use crate::failure::{Failure, Result};
 pub(crate) struct State {
     /// By name.
     pub(crate) nodes: Vec<Place>,
-    /// The node that leads the shard, if one does.
-    pub(crate) leader: Option<String>,
+    /// The node that leads each shard, if one does.
+    leaders: Vec<Option<String>>,
     /// What is wrong, as sentences.
     pub(crate) problems: Vec<String>,
     health: Health,
@@ -48,6 +48,13 @@ impl State {
         self.health == Health::Whole
     }
 
+    /// The node that leads most shards, and how many.
+    pub(crate) fn leads_most(&self) -> Option<(&str, usize)> {
+        let led = |name: &str| self.leaders.iter().flatten().filter(|leader| *leader == name).count();
+        let all = self.nodes.iter().map(|node| (node.name.as_str(), led(&node.name)));
+        all.rev().max_by_key(|(_, shards)| *shards).filter(|(_, shards)| *shards > 0)
+    }
+
     /// What is amiss, in a sentence.
     pub(crate) fn told(&self) -> String {
         match self.health {
@@ -65,7 +72,7 @@ impl State {
         let lag = replicas().map(|replica| replica["lag"].as_u64()).try_fold(0, |most, lag| Some(lag?.max(most)));
         Some(Self {
             nodes: reply["nodes"].as_array()?.iter().map(place).collect::<Option<_>>()?,
-            leader: word(&shards.first()?["leader"]),
+            leaders: shards.iter().map(|shard| word(&shard["leader"])).collect(),
             problems: reply["problems"].as_array()?.iter().filter_map(word).collect(),
             health: match (reply["healthy"].as_bool()?, lag) {
                 (true, Some(0)) => Health::Whole,
@@ -104,10 +111,27 @@ mod tests {
     }
 
     #[test]
-    fn the_leader_and_the_addresses_are_read() {
+    fn the_leaders_and_the_addresses_are_read() {
         let state = State::read(&reply(true, [Some(0), Some(0)])).unwrap();
-        assert_eq!(state.leader.as_deref(), Some("node-1"));
+        assert_eq!(state.leads_most(), Some(("node-1", 1)));
         assert_eq!(state.nodes, [Place { name: "node-1".into(), http: "127.0.0.1:8000".into() }]);
         assert_eq!(State::read(&json!({"error": {"code": "unavailable"}})), None);
+    }
+
+    #[test]
+    fn who_leads_most_shards_is_found() {
+        let place = |name: &str| Place { name: name.into(), http: String::new() };
+        let leaders = |of: [Option<&str>; 4]| {
+            let state = State::read(&reply(true, [Some(0), Some(0)])).unwrap();
+            State {
+                nodes: ["node-1", "node-2", "node-3"].map(place).into(),
+                leaders: of.map(|name| name.map(str::to_owned)).into(),
+                ..state
+            }
+        };
+        let most = |of| leaders(of).leads_most().map(|(name, shards)| (name.to_owned(), shards));
+        assert_eq!(most([Some("node-2"), Some("node-1"), Some("node-3"), Some("node-2")]), Some(("node-2".into(), 2)));
+        assert_eq!(most([Some("node-3"), None, Some("node-1"), None]), Some(("node-1".into(), 1)));
+        assert_eq!(most([None; 4]), None);
     }
 }
