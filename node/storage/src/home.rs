@@ -90,6 +90,11 @@ impl Home {
                 disk.sync_dir(&self.folder)?;
             }
         }
+        let marker = self.quarantine_file();
+        match disk.remove(&marker) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
         let names = names(&**disk, &segments)?;
         if names.is_empty() {
             return Ok(());
@@ -106,6 +111,11 @@ impl Home {
     /// The disk that it is on.
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
         self.dir.disk()
+    }
+
+    /// What is there while nobody reads the replica.
+    pub(crate) fn quarantine_file(&self) -> PathBuf {
+        self.folder.join("QUARANTINE")
     }
 
     /// The folder of its manifest.
