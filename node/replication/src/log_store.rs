@@ -55,11 +55,21 @@ impl LogStore {
     /// replica was put in place and before the log was cut, or had applied what its own log had not made durable.
     pub(crate) async fn follow(&self, applied: Option<LogPoint>) -> io::Result<()> {
         let Some(applied) = applied else { return Ok(()) };
-        let last = self.entries.state().and_then(|state| state.last);
-        if last.is_none_or(|last| last.index < applied.index) {
-            self.entries.purge(applied).await?;
+        let Some(state) = self.entries.state() else { return self.entries.purge(applied).await };
+        let is_held = state.last.is_some_and(|last| last.index >= applied.index);
+        if is_held && state.purged.is_some_and(|purged| purged.index >= applied.index) {
+            return Ok(());
         }
-        Ok(())
+        if is_held {
+            let entries = self.entries.read(applied.index.0, applied.index.0 + 1).map_err(io::Error::other)?;
+            if entries.first().is_some_and(|entry| entry.log_id.leader_id.term == applied.term) {
+                return Ok(());
+            }
+            // Where the checkpoint came in the place of a replica that was behind: what follows an entry that was never committed was not
+            // committed either, and must not seem to follow what was.
+            self.entries.append_durably(Record::Truncate { group: self.entries.group, from: applied.index }).await?;
+        }
+        self.entries.purge(applied).await
     }
 
     /// Ends when nothing is owed any more.

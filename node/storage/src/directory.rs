@@ -10,7 +10,7 @@ use sutra_wal::{AppendError, GroupId, Log, LogConfig, Record};
 use crate::datadir::{DataDir, Identity};
 use crate::error::OpenError;
 use crate::home::{self, Home};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, ManifestError};
 use crate::opening::log_config;
 use crate::placement::Placement;
 use crate::store::StoreConfig;
@@ -75,18 +75,24 @@ impl Directory {
     }
 
     /// The replicas that the directory has, ascending by shard, whatever any map says. What is left of one that was being given up when the
-    /// process ended is removed, and so is one that nothing was ever told. Nothing of the directory is open yet. Blocking.
+    /// process ended is removed, and so is one that nothing was ever told. Nothing of the directory is open yet. `is_wanted` says whether a
+    /// map gives the directory that replica of a shard, or, where its manifest is damaged and does not tell which one it is, any: then it
+    /// is left out here, and its opening says what is wrong. Blocking.
     ///
     /// # Errors
     /// An [`OpenError`] whose text is a sentence for the operator.
-    pub fn replicas(&self, is_wanted: impl Fn(u64, u64) -> bool) -> Result<Vec<Placement>, OpenError> {
+    pub fn replicas(&self, is_wanted: impl Fn(u64, Option<u64>) -> bool) -> Result<Vec<Placement>, OpenError> {
         let (disk, dir) = (self.disk(), self.path());
         let shards = home::shards(&**disk, dir).map_err(OpenError::io("list the shards of", dir))?;
         let mut replicas = Vec::new();
         for shard in shards {
             let home = Home::of(Arc::clone(&self.dir), shard);
             let is_logged = self.log.group(shard).is_some();
-            let Some(manifest) = Manifest::read(&**disk, home.folder())? else {
+            let manifest = match Manifest::read(&**disk, home.folder()) {
+                Err(ManifestError::Damaged { .. }) if is_wanted(shard.0, None) => continue,
+                read => read?,
+            };
+            let Some(manifest) = manifest else {
                 // Of a group that is in the log its opening says what is missing.
                 if !is_logged {
                     home.clear().map_err(OpenError::io("clear", home.folder()))?;
@@ -94,7 +100,7 @@ impl Directory {
                 continue;
             };
             // A replica is in the log from its first vote on, until it is given up.
-            if !is_logged && (manifest.applied > LogIndex(0) || !is_wanted(shard.0, manifest.replica)) {
+            if !is_logged && (manifest.applied > LogIndex(0) || !is_wanted(shard.0, Some(manifest.replica))) {
                 home.clear().map_err(OpenError::io("clear", home.folder()))?;
                 continue;
             }

@@ -30,13 +30,14 @@ pub(crate) struct Setup {
     timing: Timing,
     log_file_bytes: u64,
     log_bytes: u64,
+    check_interval: Duration,
 }
 
 impl Setup {
     /// Of three nodes.
     pub(crate) fn of(shards: u32, replicas: u32) -> Self {
         let timing = Timing { heartbeat: Duration::from_millis(60), election: [200, 350].map(Duration::from_millis) };
-        Self { nodes: 3, plan: Plan { shards, replicas }, timing, log_file_bytes: 256 << 10, log_bytes: 1 << 30 }
+        Self { nodes: 3, plan: Plan { shards, replicas }, timing, log_file_bytes: 256 << 10, log_bytes: 1 << 30, check_interval: Duration::ZERO }
     }
 
     /// With so many nodes.
@@ -151,7 +152,7 @@ impl Cluster {
             ..StoreConfig::at(&host.dir)
         };
         let secret = self.secret.clone();
-        let setup = GridSetup { store, timing: setup.timing, secret, record: host.record.clone(), version: VERSION };
+        let setup = GridSetup { store, timing: setup.timing, secret, record: host.record.clone(), version: VERSION, check_interval: setup.check_interval };
         let grid = Grid::start(setup, door).await.unwrap_or_else(|error| panic!("{name} does not start: {error:?}"));
         host.running = Some(Running { grid, port });
     }
