@@ -41,6 +41,9 @@ pub(crate) async fn check(
     if !status.leads_fully(shard.group().timing().lease()) {
         return Err(format!("the shard {} is not led here", shard.id()));
     }
+    if status.voters.len() < 2 {
+        return Err(format!("shard {} has one replica: there is none to compare it with", shard.id()));
+    }
     let own = shard.group().replica();
     let marking = Marking { mark: uuid::Uuid::new_v4().as_u64_pair().0, version: DIGEST_VERSION };
     let voters: Vec<(ReplicaId, Member)> =

@@ -71,7 +71,9 @@ pub(crate) async fn keep(checks: Checks, hosting: Hosting, pool: Arc<dyn Transpo
     loop {
         tokio::time::sleep(LOOK.min(interval)).await;
         let now = Instant::now();
-        let led: Vec<HostedShard> = hosting.shards().iter().filter(|shard| shard.group().leads()).cloned().collect();
+        // What is there once can't be compared.
+        let is_due = |shard: &&HostedShard| shard.group().leads() && shard.group().status().voters.len() > 1;
+        let led: Vec<HostedShard> = hosting.shards().iter().filter(is_due).cloned().collect();
         due.retain(|key, _| led.iter().any(|shard| (shard.id(), shard.group().replica()) == *key));
         for shard in led {
             let next = due.entry((shard.id(), shard.group().replica())).or_insert(now + interval / FIRST);

@@ -50,6 +50,11 @@ impl Setup {
         Self { log_bytes, ..self }
     }
 
+    /// With replicas that are compared by themselves.
+    pub(crate) fn with_check_interval(self, check_interval: Duration) -> Self {
+        Self { check_interval, ..self }
+    }
+
     /// Founded, with a leader of every shard and of meta.
     pub(crate) async fn start(self) -> Cluster {
         let mut cluster = self.found().await;
