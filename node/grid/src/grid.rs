@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sutra_disk::Disk;
-use sutra_peer::{Class, Identity, PeerSecret};
+use sutra_peer::{Class, Identity, PeerSecret, ServerIdentity};
 use sutra_protocol::Timestamp;
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::founding::{CheckReport, NodeRecord};
@@ -32,6 +32,7 @@ use crate::meta::{self, MetaFile, MetaFileError, MetaMachine};
 use crate::numbers::NodeNumbers;
 use crate::pins::Pins;
 use crate::reach::{KnownShard, Reach};
+use crate::rejoin;
 use crate::replace;
 use crate::resize;
 use crate::spread;
@@ -136,11 +137,35 @@ impl Grid {
     /// # Errors
     /// A [`GridError`] whose text is a sentence for the operator.
     pub async fn start(setup: GridSetup, door: &Door) -> Result<Self, GridError> {
+        let (disk, dir) = (Arc::clone(&setup.store.disk), setup.store.dir.clone());
+        let finished = tokio::task::spawn_blocking(move || rejoin::finish(&disk, &dir)).await;
+        finished.map_err(|error| GridError::System(error.to_string()))??;
         let file = MetaFile::read(&*setup.store.disk, &setup.store.dir)?.ok_or(GridError::NoGrid)?;
         let identity = Identity::new(file.map.grid_id.as_str(), file.node.as_str());
         let identity = identity.map_err(|error| GridError::System(error.to_string()))?;
         let pool = Arc::new(PeerPool::new(identity, setup.secret.clone()));
         Self::run(file, setup, door, pool).await
+    }
+
+    /// The same, and where the node's log is damaged, and the others have all that it had, the node comes to its grid anew: its replicas are
+    /// removed, deleted, and made again under other numbers. `identity` is that of the peer port.
+    ///
+    /// # Errors
+    /// As [`Grid::start`]'s.
+    pub async fn start_or_rejoin(setup: GridSetup, door: &Door, identity: &ServerIdentity) -> Result<Self, GridError> {
+        let damage = match Self::start(setup.clone(), door).await {
+            Err(error) if rejoin::is_of_its_log(&error) => error,
+            started => return started,
+        };
+        let secret = setup.secret.clone();
+        let own = identity.get();
+        identity.wait(Some(secret.clone()));
+        let rejoined = rejoin::rejoin(&setup, door, damage).await;
+        if let Some(own) = own {
+            identity.set(own, secret);
+        }
+        rejoined?;
+        Self::start(setup, door).await
     }
 
     /// The same over another network than the peer connections: one that a test makes.

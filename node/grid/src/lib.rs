@@ -27,6 +27,7 @@
 //! | `converge`, `replace` | groups become what the map says; a node takes the place of a lost one |
 //! | `check` | that the replicas of a shard know the same |
 //! | `heal` | a replica that does not is made anew from the others |
+//! | `rejoin` | a node whose log is damaged comes anew |
 //! | `resize` | nodes come and go; what is under way |
 //! | `spread` | each shard is led by whom the map prefers |
 //! | `numbers` | what an operator watches |
@@ -58,6 +59,7 @@ mod perform;
 mod pins;
 mod questions;
 mod reach;
+mod rejoin;
 mod replace;
 mod resize;
 mod route;

@@ -128,7 +128,8 @@ pub(crate) async fn take(config: &Config, listeners: &mut Listeners) -> anyhow::
         version: VERSION,
         check_interval: config.check_interval,
     };
-    let started = grid_threads.spawn(async move { Grid::start(setup, &door).await }).await;
+    let port_identity = identity.clone();
+    let started = grid_threads.spawn(async move { Grid::start_or_rejoin(setup, &door, &port_identity).await }).await;
     let grid = started.context("start the grid")??;
     let map = grid.map().borrow().clone();
     identity.set(Identity::new(map.grid_id.as_str(), grid.node())?, secret);

@@ -1,5 +1,6 @@
 //! A data directory that a grid's node has open: its files, and the log that all its replicas share.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
 use sutra_wal::{AppendError, GroupId, Log, LogConfig, Record};
 
-use crate::datadir::{DataDir, Identity};
+use crate::datadir::{DataDir, Identity, identity_file, lock};
 use crate::error::OpenError;
 use crate::home::{self, Home};
 use crate::manifest::{Manifest, ManifestError};
@@ -47,6 +48,29 @@ impl Directory {
     /// An [`OpenError`]: it can't be told.
     pub fn grid_of(disk: &dyn Disk, dir: &Path) -> Result<Option<String>, OpenError> {
         Ok(Identity::read(disk, dir)?.map(|identity| identity.grid_id().to_owned()))
+    }
+
+    /// Removes all that a directory holds of its grid's shards, their log first of all, and which directory it was: it is an empty one
+    /// then, whose node has none of the numbers that it had. Nobody has it open. It may be tried again after any error, and any crash.
+    /// Blocking.
+    ///
+    /// # Errors
+    /// An [`OpenError`]: another process has it, or the disk's.
+    pub fn forget_all(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), OpenError> {
+        let _lock = lock(&**disk, dir)?;
+        let wal = dir.join("wal");
+        let identity = identity_file(dir);
+        // What is in it means nothing without the identity.
+        match disk.remove(&identity) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.map_err(OpenError::io("remove", &identity))?,
+        }
+        empty(&**disk, &wal)?;
+        for shard in home::shards(&**disk, dir).map_err(OpenError::io("list the shards of", dir))? {
+            let folder = home::folder(dir, shard);
+            home::remove(&**disk, &folder).map_err(OpenError::io("clear", folder))?;
+        }
+        disk.sync_dir(dir).map_err(OpenError::io("sync", dir))
     }
 
     /// Where it is.
@@ -139,4 +163,14 @@ impl Directory {
     pub fn close(self) -> Result<(), AppendError> {
         self.log.close()
     }
+}
+
+/// Removes the files of a folder, if it is there, durably.
+fn empty(disk: &dyn Disk, folder: &Path) -> Result<(), OpenError> {
+    let names = match disk.list(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names.map_err(OpenError::io("list", folder))?,
+    };
+    let removed = names.iter().try_for_each(|name| disk.remove(&folder.join(name)));
+    removed.and_then(|()| disk.sync_dir(folder)).map_err(OpenError::io("clear", folder))
 }

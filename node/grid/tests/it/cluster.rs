@@ -142,11 +142,11 @@ impl Cluster {
         let identity = Identity::new(self.map.grid_id.as_str(), name).unwrap();
         let identity = ServerIdentity::of(identity, self.secret.clone());
         let door = Door::default();
-        let port = Port::open(listener, identity, &door);
-        self.open(name, &door, port).await;
+        let port = Port::open(listener, identity.clone(), &door);
+        self.open(name, &door, port, &identity).await;
     }
 
-    async fn open(&mut self, name: &str, door: &Door, port: Port) {
+    async fn open(&mut self, name: &str, door: &Door, port: Port, identity: &ServerIdentity) {
         let setup = self.setup;
         let host = self.hosts.get_mut(name).unwrap();
         let fatal = Arc::clone(&host.fatal);
@@ -158,7 +158,7 @@ impl Cluster {
         };
         let secret = self.secret.clone();
         let setup = GridSetup { store, timing: setup.timing, secret, record: host.record.clone(), version: VERSION, check_interval: setup.check_interval };
-        let grid = Grid::start(setup, door).await.unwrap_or_else(|error| panic!("{name} does not start: {error:?}"));
+        let grid = Grid::start_or_rejoin(setup, door, identity).await.unwrap_or_else(|error| panic!("{name} does not start: {error:?}"));
         host.running = Some(Running { grid, port });
     }
 
@@ -196,7 +196,7 @@ impl Cluster {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         timeout(LIMIT, waiting.joined()).await.expect("the new node is not invited");
-        self.open(name, &door, port).await;
+        self.open(name, &door, port, &identity).await;
         identity.set(Identity::new(self.map.grid_id.as_str(), name).unwrap(), self.secret.clone());
     }
 
@@ -212,7 +212,7 @@ impl Cluster {
         self.resize(&ResizeRequest::AddNode { address: record.peer.clone() }).await.unwrap();
         self.hosts.insert(name.into(), Host { dir, record, running: None, fatal: Arc::default() });
         timeout(LIMIT, waiting.joined()).await.expect("the new node is not invited");
-        self.open(name, &door, port).await;
+        self.open(name, &door, port, &identity).await;
         identity.set(Identity::new(self.map.grid_id.as_str(), name).unwrap(), self.secret.clone());
     }
 

@@ -357,3 +357,41 @@ async fn shards_are_compared_by_themselves_now_and_then() {
     load.end().await;
     cluster.close().await;
 }
+
+/// The oldest file of a node's log that has a successor, so that damage in it can't be a torn tail.
+fn log_file(dir: &Path) -> PathBuf {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir.join("wal")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort_unstable();
+    assert!(files.len() > 1, "{files:?}");
+    files.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_log_is_damaged_comes_anew_under_other_numbers() {
+    let mut cluster = Setup::of(2, 3).start().await;
+    let all = taught(&cluster).await;
+    let node = follower(&cluster, all[0].0).await;
+    // Enough for several files of the log.
+    for (shard, _) in &all {
+        cluster.write(*shard, &learn(&"of which nobody has heard ".repeat(16 << 10))).await;
+    }
+    let before: Vec<u64> = all.iter().map(|(shard, _)| placement(&cluster, *shard, &node).replica).collect();
+    cluster.stop(&node).await;
+    flip(&log_file(cluster.dir(&node)), |bytes| bytes / 2);
+    let load = Load::begin(&cluster);
+    timeout(LIMIT, cluster.start(&node)).await.expect("it does not come");
+    for ((shard, contents), before) in all.iter().zip(before) {
+        until("it gets no replica", || cluster.grid(&node).shard(*shard).is_some()).await;
+        let replica = cluster.grid(&node).shard(*shard).unwrap();
+        assert_ne!(replica.group().replica().0, before, "it has the number whose votes it does not know");
+        let own = replica.group().replica();
+        until("it does not get its vote", || replica.group().status().voters.contains(&own)).await;
+        until("it does not know everything", || missing(replica.store(), contents).is_empty()).await;
+    }
+    load.end().await;
+    cluster.settled("the old replicas have left", |_| true).await;
+    for (shard, _) in &all {
+        until_checked(&cluster, *shard, CheckOutcome::Equal).await;
+    }
+    cluster.close().await;
+}
