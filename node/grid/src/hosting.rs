@@ -389,8 +389,9 @@ impl Hosting {
         self.0.node.incoming.join(shard.to_string())
     }
 
-    pub(crate) fn is_closing(&self) -> bool {
-        self.0.closing.is_cancelled()
+    /// Ends when the node stops.
+    pub(crate) async fn closing(&self) {
+        self.0.closing.cancelled().await;
     }
 
     /// Closes all replicas.

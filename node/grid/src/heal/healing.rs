@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sutra_peer::Class;
 use sutra_replication::{Call, Member, StartError};
-use sutra_storage::{ManifestError, OpenError, Placement, Quarantined, SegmentError};
+use sutra_storage::{Incoming, ManifestError, OpenError, Placement, Quarantined, SegmentError};
 use tokio::time::sleep;
 
 use super::fetch::Fetch;
@@ -47,7 +47,8 @@ impl Hosting {
         }
         let (hosting, shard) = (self.clone(), shard.clone());
         tokio::spawn(async move {
-            if !hosting.quarantine(&shard, reason).await {
+            if !hosting.clone().quarantine(shard.clone(), reason).await {
+                hosting.unless_closing(sleep(PAUSES[1])).await;
                 shard.heals_later();
             }
         });
@@ -58,16 +59,29 @@ impl Hosting {
         shard.store().damage().is_some() && can_do_without_one(&self.map(), shard.id().0)
     }
 
-    async fn quarantine(&self, shard: &HostedShard, reason: String) -> bool {
+    /// Does something, unless the node stops meanwhile.
+    async fn unless_closing<T>(&self, doing: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = doing => Some(done),
+            () = self.closing() => None,
+        }
+    }
+
+    async fn quarantine(self, shard: HostedShard, reason: String) -> bool {
+        let shard = &shard;
         let (id, replica) = (shard.id(), shard.group().replica());
         if shard.group().failure().is_none() {
             // As long as it votes the others may need it, however little it is good for otherwise.
-            if !self.others_hold_quorum(shard).await {
-                tracing::warn!(shard = %id, reason, "a replica is not sound, and its shard has no quorum without it: it is not healed yet");
-                sleep(PAUSES[1]).await;
-                return false;
+            match self.unless_closing(self.others_hold_quorum(shard)).await {
+                None => return false,
+                Some(false) => {
+                    tracing::warn!(shard = %id, reason, "a replica is not sound, and its shard has no quorum without it: it is not healed yet");
+                    return false;
+                }
+                Some(true) => {
+                    self.unless_closing(shard.group().hand_over(HAND_OVER)).await;
+                }
             }
-            shard.group().hand_over(HAND_OVER).await;
         }
         let placement =
             Placement { shard: id.0, replica: replica.0, range: shard.store().range(), epoch: self.map().epoch.0 };
@@ -95,7 +109,6 @@ impl Hosting {
             }
             Err(error) => {
                 tracing::error!(shard = %id, error, "a replica could not be put into quarantine yet");
-                sleep(PAUSES[1]).await;
                 false
             }
         }
@@ -125,30 +138,39 @@ impl Hosting {
     pub(crate) async fn heal(self, shard: u64) {
         let (mut pause, mut told) = (PAUSES[0], String::new());
         while let Some(ward) = self.wards().get(shard) {
-            if self.is_closing() {
-                return;
-            }
             let map = self.map();
             let is_it = |one: &Placement| (one.shard, one.replica) == (shard, ward.placement.replica);
             let outcome = if placements(&map, self.name()).iter().any(is_it) {
-                self.try_to_heal(&ward, &map).await
-            } else if self.may_be_removed(&map, ShardId(shard), ward.placement.replica).await {
-                self.discharge(shard).await;
-                return;
+                match self.unless_closing(self.fetch(&ward, &map)).await {
+                    None => return,
+                    Some(Ok(incoming)) => {
+                        // To its end, whatever becomes of who waits for it.
+                        let put = tokio::spawn(self.clone().put_in_place(ward.placement, incoming, map)).await;
+                        put.unwrap_or_else(|error| Err(error.to_string()))
+                    }
+                    Some(Err(reason)) => Err(reason),
+                }
             } else {
-                Err("the map has taken it away, and its group has not said yet that it may go".into())
+                match self.unless_closing(self.may_be_removed(&map, ShardId(shard), ward.placement.replica)).await {
+                    None => return,
+                    Some(true) => return self.discharge(shard).await,
+                    Some(false) => Err("the map has taken it away, and its group has not said yet that it may go".into()),
+                }
             };
             let Err(reason) = outcome else { return };
             if reason != told {
                 tracing::warn!(shard, reason, "a replica in quarantine is not healed yet; it is tried again");
                 told = reason;
             }
-            sleep(pause).await;
+            if self.unless_closing(sleep(pause)).await.is_none() {
+                return;
+            }
             pause = (pause * 2).min(PAUSES[1]);
         }
     }
 
-    async fn try_to_heal(&self, ward: &Ward, map: &Arc<GridMap>) -> Result<(), String> {
+    /// A checkpoint of whoever leads the shard.
+    async fn fetch(&self, ward: &Ward, map: &GridMap) -> Result<Incoming, String> {
         let shard = ward.placement.shard;
         let fetch = Fetch {
             pool: self.pool(),
@@ -158,25 +180,25 @@ impl Hosting {
         };
         let mut why = String::from("no other node leads its shard");
         let members = map.members(map.replicas(ShardId(shard)));
-        let mut incoming = None;
         for member in members.values().filter(|member| member.node != self.name()) {
             match fetch.from(member).await {
-                Ok(Some(fetched)) => {
-                    incoming = Some(fetched);
-                    break;
-                }
+                Ok(Some(fetched)) => return Ok(fetched),
                 Ok(None) => {}
                 Err(reason) => why = format!("{member}: {reason}"),
             }
         }
-        let incoming = incoming.ok_or(why)?;
+        Err(why)
+    }
+
+    async fn put_in_place(self, placement: Placement, incoming: Incoming, map: Arc<GridMap>) -> Result<(), String> {
+        let Placement { shard, replica, .. } = placement;
         let Some(_changing) = self.changing_ward(shard).await else { return Err("the node is stopping".into()) };
-        let (directory, placement) = (self.directory().clone(), ward.placement);
+        let directory = self.directory().clone();
         let healed = blocking(move || directory.heal(&placement, &incoming)).await?;
         let at = healed.map_err(|error| words::told(&error))?;
-        self.open_again(ward.placement, map).await.map_err(|error| words::told(&error))?;
+        self.open_again(placement, &map).await.map_err(|error| words::told(&error))?;
         self.wards().heal(shard);
-        tracing::info!(shard, replica = ward.placement.replica, index = at.index.0, "a replica is what its group knows again");
+        tracing::info!(shard, replica, index = at.index.0, "a replica is what its group knows again");
         Ok(())
     }
 }
