@@ -25,7 +25,8 @@ use crate::hosting::Hosting;
 use crate::map::{GridMap, ShardId};
 use crate::messages::{
     ASK, AUDIENCES, BELONGS, Belonging, Belongs, DIGEST, FOLLOW, Follow, Fresh, GIFT_PIECE, GIVE, HEAL, Heal, Index, LEADER,
-    Leads, Led, MAP, MARK, Marking, NAMESPACES, NodeStatus, PINS, PROPOSE, READ_INDEX, REMEMBERED, Repeated, ReplicaStatus, SCRUB, STATUS, SUBMIT, Said, SubmitRefusal, Submitted,
+    Leads, Led, MAP, MARK, Marking, NAMESPACES, NodeStatus, PINS, PROPOSE, READ_INDEX, REMEMBERED, Repeated, ReplicaStatus,
+    SCRUB, STATUS, SUBMIT, Said, SubmitRefusal, Submitted,
 };
 use crate::pins::{self, Pins};
 use crate::reach::Reach;

@@ -161,7 +161,8 @@ impl Hosting {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
-        let is_given = placements(map, &self.0.name).iter().any(|one| (one.shard, one.replica) == (placement.shard, placement.replica));
+        let is_given =
+            placements(map, &self.0.name).iter().any(|one| (one.shard, one.replica) == (placement.shard, placement.replica));
         if !(is_given && heal::can_do_without_one(map, placement.shard) && heal::is_of_its_state(&error)) {
             return Err(error);
         }

@@ -65,7 +65,11 @@ pub(crate) async fn rejoin(setup: &GridSetup, door: &Door, damage: GridError) ->
         );
         return Err(damage);
     }
-    tracing::error!(error = words::told(&damage), node = file.node, "the log is damaged: this node comes to its grid anew, with empty hands");
+    tracing::error!(
+        error = words::told(&damage),
+        node = file.node,
+        "the log is damaged: this node comes to its grid anew, with empty hands"
+    );
     let card = Card { node: file.node.clone(), record: setup.record.clone(), version: setup.version.into() };
     let request = ReplaceRequest { name: file.node.clone(), address: card.record.peer.clone() };
     let identity = Identity::new(file.map.grid_id.as_str(), file.node.as_str());
@@ -141,7 +145,8 @@ impl Handler for Anew {
                     return Box::pin(async move {
                         // It goes on to its end whatever becomes of the connection.
                         let begun = tokio::task::spawn_blocking(move || begin(&disk, &dir, &file)).await;
-                        let begun = begun.map_err(|error| error.to_string()).and_then(|begun| begun.map_err(|error| words::told(&error)));
+                        let begun =
+                            begun.map_err(|error| error.to_string()).and_then(|begun| begun.map_err(|error| words::told(&error)));
                         begun.map_err(Refusal::new)?;
                         came.send_replace(true);
                         words::encode(&()).map(Bytes::from).map_err(Refusal::new)

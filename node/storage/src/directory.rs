@@ -58,14 +58,13 @@ impl Directory {
     /// An [`OpenError`]: another process has it, or the disk's.
     pub fn forget_all(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), OpenError> {
         let _lock = lock(&**disk, dir)?;
-        let wal = dir.join("wal");
         let identity = identity_file(dir);
         // What is in it means nothing without the identity.
         match disk.remove(&identity) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             removed => removed.map_err(OpenError::io("remove", &identity))?,
         }
-        empty(&**disk, &wal)?;
+        sutra_wal::remove(&**disk, dir).map_err(OpenError::io("remove the log of", dir))?;
         for shard in home::shards(&**disk, dir).map_err(OpenError::io("list the shards of", dir))? {
             let folder = home::folder(dir, shard);
             home::remove(&**disk, &folder).map_err(OpenError::io("clear", folder))?;
@@ -163,14 +162,4 @@ impl Directory {
     pub fn close(self) -> Result<(), AppendError> {
         self.log.close()
     }
-}
-
-/// Removes the files of a folder, if it is there, durably.
-fn empty(disk: &dyn Disk, folder: &Path) -> Result<(), OpenError> {
-    let names = match disk.list(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        names => names.map_err(OpenError::io("list", folder))?,
-    };
-    let removed = names.iter().try_for_each(|name| disk.remove(&folder.join(name)));
-    removed.and_then(|()| disk.sync_dir(folder)).map_err(OpenError::io("clear", folder))
 }

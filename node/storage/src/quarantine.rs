@@ -179,7 +179,8 @@ impl Directory {
     /// The replica's manifest, or, where it can't be read, one that names nothing, and whose files have other numbers than those there.
     fn begun(&self, home: &Home, placement: &Placement) -> Result<Manifest, HealError> {
         let read = Manifest::read(&**home.disk(), home.folder());
-        let is_mine = |manifest: &Manifest| (manifest.store_id.as_str(), manifest.replica) == (home.store_id(), placement.replica);
+        let is_mine =
+            |manifest: &Manifest| (manifest.store_id.as_str(), manifest.replica) == (home.store_id(), placement.replica);
         let mut manifest = match read {
             Ok(Some(manifest)) if is_mine(&manifest) => manifest,
             Err(error @ (ManifestError::Io { .. } | ManifestError::Newer { .. })) => return Err(error.into()),

@@ -59,7 +59,15 @@ struct Batch {
 
 impl Reconciler {
     pub(crate) fn new(shared: Arc<Shared>, log: Log, clock: Clock) -> Self {
-        Self { shared, log, clock, seen: (0, Instant::now()), proposals: Proposals::new(), awaited: Vec::new(), marks: Vec::new() }
+        Self {
+            shared,
+            log,
+            clock,
+            seen: (0, Instant::now()),
+            proposals: Proposals::new(),
+            awaited: Vec::new(),
+            marks: Vec::new(),
+        }
     }
 
     /// Writes until the write log is closed and empty.

@@ -63,7 +63,8 @@ pub(crate) async fn check(
     }
     for (id, member) in &voters {
         if !said.contains_key(id) {
-            let digested = if *id == own { awaited_here(shard, taken, marking.mark).await } else { ask.awaited(member, marking).await };
+            let digested =
+                if *id == own { awaited_here(shard, taken, marking.mark).await } else { ask.awaited(member, marking).await };
             said.insert(*id, digested);
         }
     }
@@ -169,8 +170,12 @@ fn report(
 fn tell(shard: &HostedShard, report: &CheckReport, verdict: &Verdict) {
     let shard = shard.id().0;
     match verdict.outcome {
-        Outcome::Equal | Outcome::Incomplete => tracing::info!(shard, outcome = report.outcome, "the replicas of a shard were compared"),
-        Outcome::Diverged => tracing::error!(shard, ?report, "replicas of a shard are not what most of them are; they are healed"),
+        Outcome::Equal | Outcome::Incomplete => {
+            tracing::info!(shard, outcome = report.outcome, "the replicas of a shard were compared")
+        }
+        Outcome::Diverged => {
+            tracing::error!(shard, ?report, "replicas of a shard are not what most of them are; they are healed")
+        }
         Outcome::Undecided => {
             tracing::error!(shard, ?report, "replicas of a shard differ, and nobody can say who is right: none is touched");
         }

@@ -13,7 +13,7 @@ use crate::messages::{Digested, Marking};
 
 /// How long a digest is kept, or worked on, that nobody asks for.
 const KEPT: Duration = Duration::from_secs(120);
-/// Most that are taken at once, or kept: a state that is pinned keeps what was replaced since.
+/// Most that are taken at once: a state that is pinned keeps what was replaced since.
 const MOST: usize = 8;
 
 /// Digests by shard and mark. Cheap to clone; all clones are the same.
@@ -39,12 +39,16 @@ impl Taken {
     /// A sentence for the asker.
     pub(crate) fn begin(&self, shard: &HostedShard, marking: Marking) -> Result<(), String> {
         if marking.version != DIGEST_VERSION {
-            return Err(format!("digests of version {} are asked for, and this node has version {DIGEST_VERSION}", marking.version));
+            return Err(format!(
+                "digests of version {} are asked for, and this node has version {DIGEST_VERSION}",
+                marking.version
+            ));
         }
         let mut all = lock(&self.0);
         let now = Instant::now();
         all.retain(|_, one| one.asked + KEPT > now);
-        if all.len() >= MOST {
+        let at_work = all.values().filter(|one| !one.taking.is_finished()).count();
+        if at_work >= MOST {
             return Err(format!("{MOST} digests are being taken here, and no more at once"));
         }
         let coming = shard.store().digest_at(marking.mark);

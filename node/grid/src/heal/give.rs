@@ -78,7 +78,8 @@ impl Giving {
             let mut all = self.lock();
             let one = all.get_mut(&of.number).ok_or("that checkpoint is not given any more")?;
             one.asked = Instant::now();
-            let file = usize::try_from(of.file).ok().and_then(|at| one.checkpoint.files.get(at)).ok_or("there is no such file")?;
+            let file =
+                usize::try_from(of.file).ok().and_then(|at| one.checkpoint.files.get(at)).ok_or("there is no such file")?;
             (Arc::clone(&file.content), file.bytes)
         };
         let read = move || {

@@ -83,8 +83,7 @@ impl Hosting {
                 }
             }
         }
-        let placement =
-            Placement { shard: id.0, replica: replica.0, range: shard.store().range(), epoch: self.map().epoch.0 };
+        let placement = Placement { shard: id.0, replica: replica.0, range: shard.store().range(), epoch: self.map().epoch.0 };
         let marked = {
             let Some(_changing) = self.changing(shard).await else { return false };
             tracing::error!(shard = %id, %replica, reason, "a replica is not what its group knows: nobody reads it until it is healed");
@@ -172,12 +171,7 @@ impl Hosting {
     /// A checkpoint of whoever leads the shard.
     async fn fetch(&self, ward: &Ward, map: &GridMap) -> Result<Incoming, String> {
         let shard = ward.placement.shard;
-        let fetch = Fetch {
-            pool: self.pool(),
-            disk: Arc::clone(self.directory().disk()),
-            folder: self.incoming(shard),
-            shard,
-        };
+        let fetch = Fetch { pool: self.pool(), disk: Arc::clone(self.directory().disk()), folder: self.incoming(shard), shard };
         let mut why = String::from("no other node leads its shard");
         let members = map.members(map.replicas(ShardId(shard)));
         for member in members.values().filter(|member| member.node != self.name()) {

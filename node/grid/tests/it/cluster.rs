@@ -37,7 +37,14 @@ impl Setup {
     /// Of three nodes.
     pub(crate) fn of(shards: u32, replicas: u32) -> Self {
         let timing = Timing { heartbeat: Duration::from_millis(60), election: [200, 350].map(Duration::from_millis) };
-        Self { nodes: 3, plan: Plan { shards, replicas }, timing, log_file_bytes: 256 << 10, log_bytes: 1 << 30, check_interval: Duration::ZERO }
+        Self {
+            nodes: 3,
+            plan: Plan { shards, replicas },
+            timing,
+            log_file_bytes: 256 << 10,
+            log_bytes: 1 << 30,
+            check_interval: Duration::ZERO,
+        }
     }
 
     /// With so many nodes.
@@ -157,8 +164,16 @@ impl Cluster {
             ..StoreConfig::at(&host.dir)
         };
         let secret = self.secret.clone();
-        let setup = GridSetup { store, timing: setup.timing, secret, record: host.record.clone(), version: VERSION, check_interval: setup.check_interval };
-        let grid = Grid::start_or_rejoin(setup, door, identity).await.unwrap_or_else(|error| panic!("{name} does not start: {error:?}"));
+        let setup = GridSetup {
+            store,
+            timing: setup.timing,
+            secret,
+            record: host.record.clone(),
+            version: VERSION,
+            check_interval: setup.check_interval,
+        };
+        let grid =
+            Grid::start_or_rejoin(setup, door, identity).await.unwrap_or_else(|error| panic!("{name} does not start: {error:?}"));
         host.running = Some(Running { grid, port });
     }
 

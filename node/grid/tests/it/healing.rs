@@ -107,11 +107,6 @@ fn segment(dir: &Path, shard: ShardId) -> PathBuf {
     segments.max_by_key(|file| file.metadata().unwrap().len()).expect("it has a segment").path()
 }
 
-/// Among the rows: what comes first in a segment.
-fn middle(_: usize) -> usize {
-    4096 + 512
-}
-
 fn flip(file: &Path, at: impl FnOnce(usize) -> usize) {
     let mut bytes = std::fs::read(file).unwrap();
     let at = at(bytes.len());
@@ -132,7 +127,9 @@ async fn healed(cluster: &Cluster, node: &str, shard: ShardId, contents: &[Strin
 async fn taught(cluster: &Cluster) -> Vec<(ShardId, Vec<String>)> {
     let mut all = Vec::new();
     for shard in cluster.shards() {
-        let contents = cluster.contents(shard, "before", 40);
+        // One is so long that it is in blocks of its own, in the middle of a segment.
+        let long = cluster.contents(shard, &"On and on. ".repeat(16 << 10), 1);
+        let contents = [cluster.contents(shard, "before", 40), long].concat();
         cluster.teach(shard, &contents).await;
         for replica in cluster.replicas(shard).values() {
             replica.store().checkpoint().await.unwrap();
@@ -150,7 +147,7 @@ async fn a_replica_whose_files_are_damaged_is_healed_while_the_others_serve() {
     assert_eq!(check(&cluster, *shard).await.outcome, "equal");
     let node = follower(&cluster, *shard).await;
     let damages: [(&str, &dyn Fn(&Path)); 4] = [
-        ("in the middle of a segment", &|dir| flip(&segment(dir, *shard), middle)),
+        ("in the middle of a segment", &|dir| flip(&segment(dir, *shard), |bytes| bytes / 2)),
         ("in the head of a segment", &|dir| flip(&segment(dir, *shard), |_| 20)),
         ("a segment is gone", &|dir| std::fs::remove_file(segment(dir, *shard)).unwrap()),
         ("in the manifest", &|dir| flip(&folder(dir, *shard).join("MANIFEST"), |bytes| bytes / 2)),
@@ -320,7 +317,7 @@ async fn the_only_replica_of_a_shard_is_never_given_up_however_damaged_it_is() {
         segment(dir, *shard)
     };
     cluster.stop(&node).await;
-    flip(&file, middle);
+    flip(&file, |bytes| bytes / 2);
     let damaged = std::fs::read(&file).unwrap();
     cluster.start(&node).await;
     cluster.leader(*shard).await;

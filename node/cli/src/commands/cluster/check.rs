@@ -73,9 +73,11 @@ mod tests {
 
     #[test]
     fn what_each_replica_said_is_shown_and_who_is_healed() {
-        let replica = |replica, wrong| CheckedReplica { replica, node: format!("node-{replica}"), said: "ab over 3 rows".into(), wrong };
+        let replica =
+            |replica, wrong| CheckedReplica { replica, node: format!("node-{replica}"), said: "ab over 3 rows".into(), wrong };
         let report = CheckReport { shard: 4, outcome: "diverged".into(), replicas: vec![replica(1, false), replica(2, true)] };
-        let lines = "shard 4: diverged\n  replica 1 on node-1: ab over 3 rows\n  replica 2 on node-2: ab over 3 rows; it is healed\n";
+        let lines =
+            "shard 4: diverged\n  replica 1 on node-1: ab over 3 rows\n  replica 2 on node-2: ab over 3 rows; it is healed\n";
         assert_eq!(told(&report), lines);
     }
 }
