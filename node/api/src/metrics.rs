@@ -161,7 +161,7 @@ impl Metrics {
                 &node.replicas_moving,
             );
             replicas(&mut text, &node.replicas);
-            checks(&mut text, &node);
+            checks(&mut text, node);
             let mut of_node = |name: &str, help: &str, value: u64| {
                 let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
             };

@@ -354,6 +354,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_log_follows_a_checkpoint_and_keeps_nothing_that_was_never_committed() {
+        let at = |index, term| Some(LogPoint { index: LogIndex(index), term });
+        // Entries 1 to 5 of term 1, with checkpoints of other replicas: what is left of the log.
+        let cases = [
+            (at(3, 1), None, at(5, 1), "the log has it"),
+            (at(5, 1), None, at(5, 1), "to the last entry"),
+            (at(9, 4), at(9, 4), at(9, 4), "it is beyond the log"),
+            (at(3, 2), at(3, 2), at(3, 2), "another entry was committed there: this one, and what follows it, were not"),
+            (at(5, 2), at(5, 2), at(5, 2), "the last one was not"),
+        ];
+        for (applied, purged, last, why) in cases {
+            let disk = SimulatedDisk::new(3);
+            let (log, store) = open(&disk);
+            log.append(&[entry(1), entry(2), entry(3), entry(4), entry(5)]).unwrap();
+            log.make_durable().unwrap();
+            store.follow(applied).await.unwrap();
+            let (log, store) = open(&disk.crash());
+            let group = log.group(GROUP).unwrap();
+            assert_eq!((group.purged, group.last), (purged, last), "{why}");
+            store.follow(applied).await.unwrap();
+            assert_eq!(log.group(GROUP).unwrap().last, last, "{why}: once is enough");
+        }
+    }
+
+    #[tokio::test]
     async fn what_a_checkpoint_does_not_hold_yet_is_purged_when_it_does_and_nothing_is_appended_before() {
         let disk = SimulatedDisk::new(1);
         let (log, mut store) = open(&disk);

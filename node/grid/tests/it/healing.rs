@@ -139,6 +139,9 @@ async fn taught(cluster: &Cluster) -> Vec<(ShardId, Vec<String>)> {
     all
 }
 
+/// What is done to a node's directory.
+type Damage<'a> = (&'static str, &'a dyn Fn(&Path));
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_whose_files_are_damaged_is_healed_while_the_others_serve() {
     let mut cluster = Setup::of(2, 3).start().await;
@@ -146,7 +149,7 @@ async fn a_replica_whose_files_are_damaged_is_healed_while_the_others_serve() {
     let (shard, contents) = &all[0];
     assert_eq!(check(&cluster, *shard).await.outcome, "equal");
     let node = follower(&cluster, *shard).await;
-    let damages: [(&str, &dyn Fn(&Path)); 4] = [
+    let damages: [Damage<'_>; 4] = [
         ("in the middle of a segment", &|dir| flip(&segment(dir, *shard), |bytes| bytes / 2)),
         ("in the head of a segment", &|dir| flip(&segment(dir, *shard), |_| 20)),
         ("a segment is gone", &|dir| std::fs::remove_file(segment(dir, *shard)).unwrap()),
