@@ -67,8 +67,11 @@ impl Own {
     pub(crate) fn status(&self) -> NodeStatus {
         let map = Arc::clone(&self.map.borrow());
         let shards = self.hosting.shards();
-        let groups = std::iter::once(&self.meta).chain(shards.iter().map(HostedShard::group));
-        let replicas = groups.map(|group| replica_status(group, &map));
+        let of_shard = |shard: &HostedShard| ReplicaStatus {
+            damaged: shard.store().damage().is_some(),
+            ..replica_status(shard.group(), &map)
+        };
+        let replicas = std::iter::once(replica_status(&self.meta, &map)).chain(shards.iter().map(of_shard));
         let wards = self.hosting.wards().all().into_iter().map(|(shard, ward)| ReplicaStatus {
             shard: ShardId(shard),
             replica: ward.replica,
@@ -77,6 +80,7 @@ impl Own {
             last: LogIndex(0),
             applied: LogIndex(0),
             settled: None,
+            damaged: false,
         });
         NodeStatus {
             node: self.node.as_ref().into(),
@@ -100,6 +104,7 @@ fn replica_status(group: &Group, map: &GridMap) -> ReplicaStatus {
         last: status.last.unwrap_or_default(),
         applied: status.applied.map(|at| at.index).unwrap_or_default(),
         settled: is_settled.then_some(map.epoch),
+        damaged: false,
     }
 }
 
@@ -277,7 +282,10 @@ impl Handler for Answers {
             }
             GIVE => {
                 let (shard, giving) = (self.addressed(&request), self.giving.clone());
-                reply(async move { words::encode(&giving.begin(&shard?).await?) })
+                reply(async move {
+                    let wish = words::decode(&request.payload)?;
+                    words::encode(&giving.begin(&shard?, wish).await?)
+                })
             }
             GIFT_PIECE => {
                 let giving = self.giving.clone();

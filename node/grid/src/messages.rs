@@ -50,7 +50,7 @@ pub(crate) const MARK: u16 = FIRST_OTHER + 16;
 pub(crate) const DIGEST: u16 = FIRST_OTHER + 17;
 /// That the replica there is not what most of its group are: [`Heal`] → nothing.
 pub(crate) const HEAL: u16 = FIRST_OTHER + 18;
-/// A checkpoint of that shard, for a replica in quarantine: nothing → [`Given`].
+/// A checkpoint of that shard, for a replica in quarantine: [`Wish`] → [`Given`].
 pub(crate) const GIVE: u16 = FIRST_OTHER + 19;
 /// A piece of one of its files: [`PieceOf`] → its bytes.
 pub(crate) const GIFT_PIECE: u16 = FIRST_OTHER + 20;
@@ -291,6 +291,9 @@ pub struct ReplicaStatus {
     /// Of a leader: the newest map that its group is in accord with, all who vote keeping up.
     #[serde(default)]
     pub settled: Option<Epoch>,
+    /// Whether one of its files was found damaged.
+    #[serde(default)]
+    pub damaged: bool,
 }
 
 /// A replica that the map takes away from the node that asks.
@@ -333,7 +336,16 @@ pub(crate) struct Heal {
     pub(crate) reason: String,
 }
 
-/// The answer to [`GIVE`]; `None`: the asked node does not lead the shard.
+/// Whose checkpoint is wished for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Wish {
+    /// That of who leads the shard.
+    OfLeader,
+    /// That of any: nobody leads it, and may not before this replica is there.
+    OfAny,
+}
+
+/// The answer to [`GIVE`]; `None`: the asked node does not lead the shard, or its replica is not sound itself.
 pub(crate) type Given = Option<Gift>;
 
 /// A checkpoint whose files can be asked for.

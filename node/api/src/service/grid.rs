@@ -214,6 +214,7 @@ fn shard(
     let shown: Vec<GridReplica> = shown.collect();
     problems.extend(shown.iter().filter_map(|replica| match replica.role.as_str() {
         "stopped" => Some(format!("{name} is stopped on node {}", replica.node)),
+        "quarantined" => Some(format!("{name} is in quarantine on node {} until it is healed", replica.node)),
         "learner" => Some(format!("{name} is still catching up on node {}", replica.node)),
         _ => None,
     }));

@@ -11,7 +11,7 @@ use sutra_replication::{Call, Member, Transport};
 use sutra_storage::{Incoming, IncomingFile};
 
 use super::give::PIECE_BYTES;
-use crate::messages::{GIFT_PIECE, GIVE, Gift, Given, PieceOf};
+use crate::messages::{GIFT_PIECE, GIVE, Gift, Given, PieceOf, Wish};
 use crate::words;
 
 /// How long a node has to make a checkpoint.
@@ -31,9 +31,10 @@ pub(super) struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    /// Fetches a checkpoint from a node, whole and synced; `None`: the node does not lead the shard.
-    pub(super) async fn from(&self, member: &Member) -> Result<Option<Incoming>, String> {
-        let given = self.ask(member, GIVE, &(), CHECKPOINT).await?;
+    /// Fetches a checkpoint from a node, whole and synced; `None`: the node does not lead the shard, if that is wished for, or its replica
+    /// is not sound.
+    pub(super) async fn from(&self, member: &Member, wish: Wish) -> Result<Option<Incoming>, String> {
+        let given = self.ask(member, GIVE, &wish, CHECKPOINT).await?;
         let Some(Gift { number, manifest, files }) = words::decode::<Given>(&given)? else { return Ok(None) };
         self.clear()?;
         let mut incoming = Incoming { manifest, files: Vec::with_capacity(files.len()) };

@@ -8,7 +8,7 @@ use sutra_storage::Checkpoint;
 use tokio::time::Instant;
 
 use crate::hosted::HostedShard;
-use crate::messages::{Gift, GiftFile, Given, PieceOf};
+use crate::messages::{Gift, GiftFile, Given, PieceOf, Wish};
 
 /// How long files are kept open that nobody reads.
 const KEPT: Duration = Duration::from_secs(60);
@@ -27,14 +27,15 @@ struct One {
 }
 
 impl Giving {
-    /// A new checkpoint of a replica that leads, whose files stay until they are read, or nobody does; `None`: it does not lead, or is not
-    /// sound itself.
+    /// A new checkpoint of a replica, whose files stay until they are read, or nobody does; `None`: it does not lead, and whose leads was
+    /// wished for, or it is not sound itself.
     ///
     /// # Errors
     /// It can't be made now: a sentence.
-    pub(crate) async fn begin(&self, shard: &HostedShard) -> Result<Given, String> {
+    pub(crate) async fn begin(&self, shard: &HostedShard, wish: Wish) -> Result<Given, String> {
         let group = shard.group();
-        if !group.status().leads_fully(group.timing().lease()) || shard.store().damage().is_some() {
+        let is_it = wish == Wish::OfAny || group.status().leads_fully(group.timing().lease());
+        if !is_it || shard.store().damage().is_some() {
             return Ok(None);
         }
         shard.store().checkpoint().await.map_err(|error| error.to_string())?;

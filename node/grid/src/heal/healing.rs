@@ -13,13 +13,15 @@ use super::wards::Ward;
 use crate::hosted::HostedShard;
 use crate::hosting::{Hosting, blocking, placements};
 use crate::map::{GridMap, ShardId};
-use crate::messages::{NodeStatus, STATUS};
+use crate::messages::{NodeStatus, STATUS, Wish};
 use crate::words;
 
 /// How long another node has for a question.
 const QUESTION: Duration = Duration::from_secs(2);
 /// How long to wait before what failed is tried again: first and last.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
+/// How long a shard may take to find a leader, before its leader is asked for again, and then anybody.
+const ELECTION: Duration = Duration::from_secs(2);
 /// How long a leader looks for another before it is stopped.
 const HAND_OVER: Duration = Duration::from_secs(3);
 
@@ -113,7 +115,7 @@ impl Hosting {
         }
     }
 
-    /// Whether most of those who vote are there without this replica.
+    /// Whether most of those who vote are there without this replica, and sound as far as they know.
     async fn others_hold_quorum(&self, shard: &HostedShard) -> bool {
         let status = shard.group().status();
         let own = shard.group().replica();
@@ -130,7 +132,7 @@ impl Hosting {
         let Ok(reply) = self.pool().call(member, call).await else { return false };
         let Ok(status) = words::decode::<NodeStatus>(&reply) else { return false };
         let is_it = |one: &crate::messages::ReplicaStatus| one.shard == shard && one.replica == replica;
-        status.replicas.iter().any(|one| is_it(one) && !["stopped", "quarantined"].contains(&one.role.as_str()))
+        status.replicas.iter().any(|one| is_it(one) && !one.damaged && !["stopped", "quarantined"].contains(&one.role.as_str()))
     }
 
     /// Heals a replica in quarantine, however often it takes, or removes it once it belongs to its group no more.
@@ -168,18 +170,22 @@ impl Hosting {
         }
     }
 
-    /// A checkpoint of whoever leads the shard.
+    /// A checkpoint of whoever leads the shard, or, where nobody does for a while, of any replica that is sound: what it holds is committed,
+    /// and it may be that nobody can lead before this one is there.
     async fn fetch(&self, ward: &Ward, map: &GridMap) -> Result<Incoming, String> {
         let shard = ward.placement.shard;
         let fetch = Fetch { pool: self.pool(), disk: Arc::clone(self.directory().disk()), folder: self.incoming(shard), shard };
         let mut why = String::from("no other node leads its shard");
         let members = map.members(map.replicas(ShardId(shard)));
-        for member in members.values().filter(|member| member.node != self.name()) {
-            match fetch.from(member).await {
-                Ok(Some(fetched)) => return Ok(fetched),
-                Ok(None) => {}
-                Err(reason) => why = format!("{member}: {reason}"),
+        for wish in [Wish::OfLeader, Wish::OfLeader, Wish::OfAny] {
+            for member in members.values().filter(|member| member.node != self.name()) {
+                match fetch.from(member, wish).await {
+                    Ok(Some(fetched)) => return Ok(fetched),
+                    Ok(None) => {}
+                    Err(reason) => why = format!("{member}: {reason}"),
+                }
             }
+            sleep(ELECTION).await;
         }
         Err(why)
     }

@@ -396,3 +396,27 @@ async fn a_node_whose_log_is_damaged_comes_anew_under_other_numbers() {
     }
     cluster.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn most_replicas_of_a_shard_may_be_in_quarantine_at_once_if_one_is_sound() {
+    let mut cluster = Setup::of(2, 3).start().await;
+    let all = taught(&cluster).await;
+    let (shard, contents) = &all[0];
+    for name in ["node-1", "node-2", "node-3"] {
+        cluster.stop(name).await;
+    }
+    for name in ["node-1", "node-3"] {
+        std::fs::remove_file(segment(cluster.dir(name), *shard)).unwrap();
+    }
+    for name in ["node-1", "node-2", "node-3"] {
+        cluster.start(name).await;
+    }
+    for name in ["node-1", "node-3"] {
+        healed(&cluster, name, *shard, contents).await;
+    }
+    assert_eq!(cluster.grid("node-2").numbers().replicas_quarantined, 0);
+    for (shard, contents) in &all {
+        cluster.teach(*shard, contents).await;
+    }
+    cluster.close().await;
+}
