@@ -59,7 +59,8 @@ fn told(report: &CheckReport) -> String {
     let mut told = text::line(&format!("shard {}: {}", report.shard, report.outcome)) + "\n";
     for replica in &report.replicas {
         let wrong = if replica.wrong { "; it is healed" } else { "" };
-        told += &text::line(&format!("  replica {} on {}: {}{wrong}", replica.replica, replica.node, replica.said));
+        told.push_str("  ");
+        told += &text::line(&format!("replica {} on {}: {}{wrong}", replica.replica, replica.node, replica.said));
         told.push('\n');
     }
     told
