@@ -161,9 +161,20 @@ impl Metrics {
                 &node.replicas_moving,
             );
             replicas(&mut text, &node.replicas);
+            checks(&mut text, node);
             let mut of_node = |name: &str, help: &str, value: u64| {
                 let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
             };
+            of_node(
+                "sutra_replicas_quarantined_total",
+                "Replicas of this node that were not what their groups knew, or were damaged, since its start.",
+                node.replicas_quarantined,
+            );
+            of_node(
+                "sutra_replicas_healed_total",
+                "Those of them that were made anew from the others, and are what their groups know again.",
+                node.replicas_healed,
+            );
             of_node("sutra_replicas_opened_total", "Replicas that this node was given since its start.", node.replicas_opened);
             of_node(
                 "sutra_replicas_given_up_total",
@@ -227,6 +238,28 @@ const OF_REPLICA: [(&str, &str, &str, OfReplica); 8] = [
     ),
 ];
 
+/// Which replicas are in quarantine, and how often replicas were compared.
+fn checks(text: &mut String, node: &NodeNumbers) {
+    // Writing into a string can't fail.
+    let _ = writeln!(
+        text,
+        "# HELP sutra_replica_quarantined 1 for a replica that nobody reads until it is healed.\n# TYPE sutra_replica_quarantined gauge"
+    );
+    let sound = node.replicas.iter().map(|replica| (replica.shard, 0));
+    let mut all: Vec<(u64, u8)> = sound.chain(node.quarantined.iter().map(|shard| (*shard, 1))).collect();
+    all.sort_unstable();
+    for (shard, is_it) in all {
+        let _ = writeln!(text, "sutra_replica_quarantined{{shard=\"{shard}\"}} {is_it}");
+    }
+    let _ = writeln!(
+        text,
+        "# HELP sutra_digest_checks_total How often this node compared the replicas of a shard.\n# TYPE sutra_digest_checks_total counter"
+    );
+    for (shard, outcome, count) in &node.checks {
+        let _ = writeln!(text, "sutra_digest_checks_total{{shard=\"{shard}\",outcome=\"{}\"}} {count}", outcome.as_str());
+    }
+}
+
 /// The numbers of a node's replicas, family by family.
 fn replicas(text: &mut String, replicas: &[ReplicaNumbers]) {
     for (name, kind, help, value) in OF_REPLICA {
@@ -276,6 +309,8 @@ impl Inner {
 mod tests {
     use sutra_protocol::http::WriteLogStats;
 
+    use sutra_grid::CheckOutcome;
+
     use super::*;
 
     #[test]
@@ -308,6 +343,10 @@ mod tests {
             replicas_opened: 2,
             replicas_given_up: 1,
             replicas_moving: 5,
+            quarantined: vec![3],
+            replicas_quarantined: 2,
+            replicas_healed: 1,
+            checks: vec![(7, CheckOutcome::Equal, 4), (7, CheckOutcome::Diverged, 1)],
             retries: 8,
             hedges: 2,
             pinned: 6,
@@ -326,6 +365,12 @@ mod tests {
             r#"sutra_replica_term{shard="7"} 9"#,
             r#"sutra_replica_role{shard="7",role="leader"} 1"#,
             r#"sutra_replication_lag_seconds{shard="1"} 0.5"#,
+            r#"sutra_replica_quarantined{shard="1"} 0"#,
+            r#"sutra_replica_quarantined{shard="3"} 1"#,
+            r#"sutra_digest_checks_total{shard="7",outcome="equal"} 4"#,
+            r#"sutra_digest_checks_total{shard="7",outcome="diverged"} 1"#,
+            "sutra_replicas_quarantined_total 2",
+            "sutra_replicas_healed_total 1",
             "sutra_replicas_opened_total 2",
             "sutra_replicas_given_up_total 1",
             "sutra_replicas_moving 5",

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sutra_peer::{Answer, Handler, PeerSecret, Refusal, Request};
 use sutra_protocol::command::{Command, LogIndex};
-use sutra_protocol::founding::{REPLACE, RESIZE, ReplaceRequest, ResizeRequest};
+use sutra_protocol::founding::{CHECK, CheckReport, CheckRequest, REPLACE, RESIZE, ReplaceRequest, ResizeRequest};
 use sutra_replication::{Group, Groups};
 use sutra_storage::Store;
 use tokio::sync::watch;
@@ -17,18 +17,25 @@ use tokio::time::timeout;
 
 use crate::asking::{Asking, propose_here};
 use crate::change::ProposedChange;
+use crate::check::Checks;
 use crate::converge::{self, Wanted};
+use crate::heal::Giving;
 use crate::hosted::HostedShard;
 use crate::hosting::Hosting;
 use crate::map::{GridMap, ShardId};
 use crate::messages::{
-    ASK, AUDIENCES, BELONGS, Belonging, Belongs, FOLLOW, Follow, Fresh, Index, LEADER, Leads, Led, MAP, NAMESPACES, NodeStatus,
-    PINS, PROPOSE, READ_INDEX, REMEMBERED, Repeated, ReplicaStatus, SCRUB, STATUS, SUBMIT, Said, SubmitRefusal, Submitted,
+    ASK, AUDIENCES, BELONGS, Belonging, Belongs, DIGEST, FOLLOW, Follow, Fresh, GIFT_PIECE, GIVE, HEAL, Heal, Index, LEADER,
+    Leads, Led, MAP, MARK, Marking, NAMESPACES, NodeStatus, PINS, PROPOSE, READ_INDEX, REMEMBERED, Repeated, ReplicaStatus,
+    SCRUB, STATUS, SUBMIT, Said, SubmitRefusal, Submitted,
 };
 use crate::pins::{self, Pins};
+use crate::reach::Reach;
 use crate::replace;
 use crate::resize;
 use crate::words;
+
+/// How long a shard's replicas may take to be compared before whoever asked for that learns no more of it.
+const CHECKED: Duration = Duration::from_secs(600);
 
 /// Answers the other nodes.
 pub(crate) struct Answers {
@@ -36,8 +43,11 @@ pub(crate) struct Answers {
     pub(crate) secret: PeerSecret,
     pub(crate) own: Own,
     pub(crate) groups: Groups,
+    pub(crate) reach: Reach,
     /// What others have pinned here.
     pub(crate) pins: Pins,
+    pub(crate) checks: Checks,
+    pub(crate) giving: Giving,
 }
 
 /// What a node says of itself. Cheap to clone.
@@ -57,11 +67,25 @@ impl Own {
     pub(crate) fn status(&self) -> NodeStatus {
         let map = Arc::clone(&self.map.borrow());
         let shards = self.hosting.shards();
-        let groups = std::iter::once(&self.meta).chain(shards.iter().map(HostedShard::group));
+        let of_shard = |shard: &HostedShard| ReplicaStatus {
+            damaged: shard.store().damage().is_some(),
+            ..replica_status(shard.group(), &map)
+        };
+        let replicas = std::iter::once(replica_status(&self.meta, &map)).chain(shards.iter().map(of_shard));
+        let wards = self.hosting.wards().all().into_iter().map(|(shard, ward)| ReplicaStatus {
+            shard: ShardId(shard),
+            replica: ward.replica,
+            role: "quarantined".into(),
+            term: 0,
+            last: LogIndex(0),
+            applied: LogIndex(0),
+            settled: None,
+            damaged: false,
+        });
         NodeStatus {
             node: self.node.as_ref().into(),
             version: self.version.into(),
-            replicas: groups.map(|group| replica_status(group, &map)).collect(),
+            replicas: replicas.chain(wards).collect(),
             leaving: self.leaving.load(Ordering::Acquire),
         }
     }
@@ -80,6 +104,7 @@ fn replica_status(group: &Group, map: &GridMap) -> ReplicaStatus {
         last: status.last.unwrap_or_default(),
         applied: status.applied.map(|at| at.index).unwrap_or_default(),
         settled: is_settled.then_some(map.epoch),
+        damaged: false,
     }
 }
 
@@ -114,6 +139,31 @@ impl Answers {
     }
 }
 
+impl Answers {
+    /// Has a shard's leader compare its replicas.
+    fn check(&self, request: Request) -> Answer {
+        let shard = self.addressed(&request).ok().filter(|shard| shard.group().leads());
+        let (checks, hosting, reach) = (self.checks.clone(), self.own.hosting.clone(), self.reach.clone());
+        let pool = Arc::clone(&self.asking.pool);
+        reply(async move {
+            let asked: CheckRequest = words::decode(&request.payload)?;
+            if let Some(shard) = shard {
+                return words::encode(&checks.check(&shard, &hosting, &pool).await?);
+            }
+            let nobody = || format!("nobody is known here who leads shard {}", request.group);
+            if asked.passed_on {
+                return Err(nobody());
+            }
+            let known = reach.shard(ShardId(request.group)).ok_or_else(nobody)?;
+            reach.look_for_leader(&known).await;
+            let (_, leader, _) = known.leader().ok_or_else(nobody)?;
+            let question = CheckRequest { passed_on: true };
+            let report: CheckReport = reach.ask_for(&leader, (CHECK, request.group), &question, CHECKED).await?;
+            words::encode(&report)
+        })
+    }
+}
+
 impl Handler for Answers {
     fn handle(&self, request: Request) -> Answer {
         match request.service {
@@ -142,6 +192,10 @@ impl Handler for Answers {
                 })
             }
             ASK => {
+                if self.own.hosting.wards().has(request.group) {
+                    // What it had is not what its group knows, and what others saw of it they see no more.
+                    self.pins.forget(request.group);
+                }
                 let (shard, pins, pool) = (self.addressed(&request), self.pins.clone(), Arc::clone(&self.asking.pool));
                 reply(async move {
                     let asked = words::decode(&request.payload)?;
@@ -211,6 +265,43 @@ impl Handler for Answers {
                     words::encode(&belonging)
                 })
             }
+            MARK => {
+                let (shard, taken) = (self.addressed(&request), self.checks.taken().clone());
+                reply(async move {
+                    let marking: Marking = words::decode(&request.payload)?;
+                    words::encode(&taken.begin(&shard?, marking)?)
+                })
+            }
+            DIGEST => {
+                let taken = self.checks.taken().clone();
+                reply(async move {
+                    let mark: u64 = words::decode(&request.payload)?;
+                    words::encode(&taken.ask(request.group, mark))
+                })
+            }
+            HEAL => {
+                let (shard, hosting) = (self.addressed(&request), self.own.hosting.clone());
+                reply(async move {
+                    let (heal, shard) = (words::decode::<Heal>(&request.payload)?, shard?);
+                    if shard.group().replica() != heal.replica {
+                        return Err(format!("replica {} of shard {} is not here", heal.replica, shard.id()));
+                    }
+                    hosting.send_to_quarantine(&shard, heal.reason);
+                    words::encode(&())
+                })
+            }
+            GIVE => {
+                let (shard, giving) = (self.addressed(&request), self.giving.clone());
+                reply(async move {
+                    let wish = words::decode(&request.payload)?;
+                    words::encode(&giving.begin(&shard?, wish).await?)
+                })
+            }
+            GIFT_PIECE => {
+                let giving = self.giving.clone();
+                reply(async move { giving.piece(words::decode(&request.payload)?).await })
+            }
+            CHECK => self.check(request),
             RESIZE => {
                 let (asking, secret, version) = (Arc::clone(&self.asking), self.secret.clone(), self.own.version);
                 reply(async move {

@@ -1,17 +1,18 @@
 //! A node of a grid: its replicas, and its part in meta.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sutra_disk::Disk;
-use sutra_peer::{Class, Identity, PeerSecret};
+use sutra_peer::{Class, Identity, PeerSecret, ServerIdentity};
 use sutra_protocol::Timestamp;
 use sutra_protocol::command::LogIndex;
-use sutra_protocol::founding::NodeRecord;
+use sutra_protocol::founding::{CheckReport, NodeRecord};
 use sutra_replication::{Call, Group, GroupSetup, Groups, Member, Node, PeerPool, StartError, Syncer, Timing, Transport};
-use sutra_storage::{Directory, OpenError, StoreConfig, WallClock};
+use sutra_storage::{Directory, OpenError, Quarantined, StoreConfig, WallClock};
 use sutra_wal::GroupId;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -19,8 +20,10 @@ use tokio::time::Instant;
 use crate::answers::{Answers, Own};
 use crate::asking::{Asking, announce};
 use crate::beginning;
+use crate::check::{self, Checks};
 use crate::converge;
 use crate::door::Door;
+use crate::heal::Giving;
 use crate::hosted::{self, HostedShard};
 use crate::hosting::{Hosting, Means};
 use crate::map::{GridMap, ShardId};
@@ -29,6 +32,7 @@ use crate::meta::{self, MetaFile, MetaFileError, MetaMachine};
 use crate::numbers::NodeNumbers;
 use crate::pins::Pins;
 use crate::reach::{KnownShard, Reach};
+use crate::rejoin;
 use crate::replace;
 use crate::resize;
 use crate::spread;
@@ -48,6 +52,8 @@ pub struct GridSetup {
     pub record: NodeRecord,
     /// Its release.
     pub version: &'static str,
+    /// How often the replicas of each shard are compared that the node leads; never, if that is nothing.
+    pub check_interval: Duration,
 }
 
 /// A node of a grid. Cheap to clone; all clones are the same node.
@@ -66,6 +72,7 @@ struct Inner {
     to: ToLeader,
     /// What other nodes have pinned here.
     pins: Pins,
+    checks: Checks,
     wall_clock: WallClock,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -130,11 +137,35 @@ impl Grid {
     /// # Errors
     /// A [`GridError`] whose text is a sentence for the operator.
     pub async fn start(setup: GridSetup, door: &Door) -> Result<Self, GridError> {
+        let (disk, dir) = (Arc::clone(&setup.store.disk), setup.store.dir.clone());
+        let finished = tokio::task::spawn_blocking(move || rejoin::finish(&disk, &dir)).await;
+        finished.map_err(|error| GridError::System(error.to_string()))??;
         let file = MetaFile::read(&*setup.store.disk, &setup.store.dir)?.ok_or(GridError::NoGrid)?;
         let identity = Identity::new(file.map.grid_id.as_str(), file.node.as_str());
         let identity = identity.map_err(|error| GridError::System(error.to_string()))?;
         let pool = Arc::new(PeerPool::new(identity, setup.secret.clone()));
         Self::run(file, setup, door, pool).await
+    }
+
+    /// The same, and where the node's log is damaged, and the others have all that it had, the node comes to its grid anew: its replicas are
+    /// removed, deleted, and made again under other numbers. `identity` is that of the peer port.
+    ///
+    /// # Errors
+    /// As [`Grid::start`]'s.
+    pub async fn start_or_rejoin(setup: GridSetup, door: &Door, identity: &ServerIdentity) -> Result<Self, GridError> {
+        let damage = match Self::start(setup.clone(), door).await {
+            Err(error) if rejoin::is_of_its_log(&error) => error,
+            started => return started,
+        };
+        let secret = setup.secret.clone();
+        let own = identity.get();
+        identity.wait(Some(secret.clone()));
+        let rejoined = rejoin::rejoin(&setup, door, damage).await;
+        if let Some(own) = own {
+            identity.set(own, secret);
+        }
+        rejoined?;
+        Self::start(setup, door).await
     }
 
     /// The same over another network than the peer connections: one that a test makes.
@@ -183,6 +214,7 @@ impl Grid {
             config: setup.store,
             pool: Arc::clone(&pool),
             to: to.clone(),
+            map: machine.map(),
             shelf,
         };
         let hosting = match Hosting::open(means, &map).await {
@@ -202,12 +234,16 @@ impl Grid {
         };
         let asking = Arc::new(Asking { meta: meta.clone(), machine: Arc::clone(&machine), pool: Arc::clone(&pool) });
         let pins = Pins::default();
+        let checks = Checks::default();
         let handler = Answers {
             asking: Arc::clone(&asking),
             secret: setup.secret.clone(),
             own: own.clone(),
             groups: shared.groups.clone(),
+            reach: reach.clone(),
             pins: pins.clone(),
+            checks: checks.clone(),
+            giving: Giving::default(),
         };
         door.open(Arc::new(handler));
         let replaced = replace::notice_replacement(Arc::clone(&asking), node.clone());
@@ -222,6 +258,7 @@ impl Grid {
             tokio::spawn(spread::keep(asking, hosting.clone())),
             tokio::spawn(async move { fatal(&replaced.await) }),
             tokio::spawn(hosted::watch(meta.clone(), hosting.clone(), on_fatal)),
+            tokio::spawn(check::keep(checks.clone(), hosting.clone(), Arc::clone(&pool), setup.check_interval)),
             tokio::spawn(hosting.follow(machine.map())),
             tokio::spawn(pins.clone().sweep()),
             tokio::spawn(reach.pins().clone().tell(reach.clone())),
@@ -238,6 +275,7 @@ impl Grid {
             door,
             to,
             pins,
+            checks,
             wall_clock,
             tasks,
         })))
@@ -271,6 +309,20 @@ impl Grid {
     /// Its replica of a shard, if it keeps one.
     pub fn shard(&self, id: ShardId) -> Option<HostedShard> {
         self.0.own.hosting.shard(id)
+    }
+
+    /// Its replicas that are not what their groups know, by shard: nobody reads them until they are healed.
+    pub fn quarantined(&self) -> BTreeMap<u64, Quarantined> {
+        self.0.own.hosting.wards().all()
+    }
+
+    /// Compares the replicas of a shard that this node leads, now, and has those healed that are wrong.
+    ///
+    /// # Errors
+    /// It could not be done: a sentence.
+    pub async fn check(&self, id: ShardId) -> Result<CheckReport, String> {
+        let shard = self.shard(id).ok_or_else(|| format!("there is no replica of shard {id} here"))?;
+        self.0.checks.check(&shard, &self.0.own.hosting, &self.0.pool).await
     }
 
     /// Its replica of meta.
@@ -369,11 +421,18 @@ impl Grid {
             !is_given || !shard.group().status().voters.contains(&own)
         };
         let replicas_moving = self.shards().iter().filter(is_moving).count() as u64;
-        let (replicas_opened, replicas_given_up) = self.0.own.hosting.moved();
+        let hosting = &self.0.own.hosting;
+        let (replicas_opened, replicas_given_up) = hosting.moved();
+        let (replicas_quarantined, replicas_healed) = hosting.wards().counts();
+        let quarantined = self.quarantined();
         NodeNumbers {
             replicas_opened,
             replicas_given_up,
             replicas_moving,
+            quarantined: quarantined.into_keys().collect(),
+            replicas_quarantined,
+            replicas_healed,
+            checks: self.0.checks.counts(),
             replicas: self.shards().iter().map(HostedShard::numbers).collect(),
             retries: self.0.to.retries(),
             hedges: self.reach().hedges(),

@@ -40,6 +40,8 @@ struct Inner {
     leaves: CancellationToken,
     /// Cancelled when it is closed.
     closes: CancellationToken,
+    /// Whether it is on its way into quarantine.
+    heals: AtomicBool,
     /// What goes on in the background as long as it is open.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -59,6 +61,7 @@ impl HostedShard {
             at_start,
             leaves: CancellationToken::new(),
             closes: CancellationToken::new(),
+            heals: AtomicBool::new(false),
             tasks: Mutex::default(),
         }))
     }
@@ -75,6 +78,16 @@ impl HostedShard {
     /// From now on it is no failure when the replica stops.
     pub(crate) fn leave(&self) {
         self.0.leaves.cancel();
+    }
+
+    /// From now on it is on its way into quarantine; `false`: it was before.
+    pub(crate) fn begins_to_heal(&self) -> bool {
+        !self.0.heals.swap(true, Ordering::AcqRel)
+    }
+
+    /// It is not, after all.
+    pub(crate) fn heals_later(&self) {
+        self.0.heals.store(false, Ordering::Release);
     }
 
     /// Whether it is about to be removed.
@@ -186,15 +199,19 @@ pub(crate) async fn catch_up(shard: HostedShard, pool: Arc<dyn Transport>) {
     shard.0.caught_up.store(true, Ordering::Release);
 }
 
-/// Notices what changes of the replicas, and ends the process once one has failed: what it knows is on the disk, and the next start goes on
-/// from there.
+/// Notices what changes of the replicas. One whose files are damaged is healed, where others have them; once another has failed, the process
+/// ends: what it knows is on the disk, and the next start goes on from there.
 pub(crate) async fn watch(meta: Group, hosting: Hosting, on_fatal: OnFatal) {
     loop {
         let shards = hosting.shards();
         let failed = shards.iter().find(|shard| {
             let status = shard.group().status();
             shard.0.watched.note(&status, Instant::now());
-            status.role == Role::Stopped && !shard.0.leaves.is_cancelled()
+            let heals = hosting.heals(shard);
+            if heals {
+                hosting.send_to_quarantine(shard, shard.store().damage().unwrap_or_default());
+            }
+            status.role == Role::Stopped && !shard.0.leaves.is_cancelled() && !heals
         });
         let meta_failed = (meta.status().role == Role::Stopped).then_some(&meta);
         if let Some(group) = failed.map(HostedShard::group).or(meta_failed) {

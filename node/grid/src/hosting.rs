@@ -10,18 +10,20 @@
 //! Whatever is found of a replica at a start is opened, and goes the same way.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sutra_peer::Class;
-use sutra_replication::{Call, Node, Shard, StartError, Transport};
-use sutra_storage::{Directory, OpenError, Placement, StoreConfig};
-use tokio::sync::{Mutex, watch};
+use sutra_replication::{Call, Node, ReplicaId, Shard, StartError, Transport};
+use sutra_storage::{Directory, OpenError, Placement, Quarantined, StoreConfig};
+use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver;
+use crate::heal::{self, Wards};
 use crate::hosted::{self, HostedShard};
 use crate::map::{GridMap, ShardId};
 use crate::messages::{BELONGS, Belonging, Belongs};
@@ -51,6 +53,9 @@ struct Inner {
     shards: watch::Sender<Arc<[HostedShard]>>,
     /// Held while a replica is opened or given up: the shards of those that are closed and not removed yet.
     owed: Mutex<BTreeSet<u64>>,
+    /// Those that are in quarantine.
+    wards: Wards,
+    map: watch::Receiver<Arc<GridMap>>,
     closing: CancellationToken,
     opened: AtomicU64,
     given_up: AtomicU64,
@@ -64,6 +69,7 @@ pub(crate) struct Means {
     pub(crate) config: StoreConfig,
     pub(crate) pool: Arc<dyn Transport>,
     pub(crate) to: ToLeader,
+    pub(crate) map: watch::Receiver<Arc<GridMap>>,
     /// Where the replicas are shown.
     pub(crate) shelf: watch::Sender<Arc<[HostedShard]>>,
 }
@@ -88,12 +94,14 @@ fn share(map: &GridMap, own: usize) -> usize {
 impl Hosting {
     /// Opens what the directory has, and what the map gives to this node beside.
     pub(crate) async fn open(means: Means, map: &GridMap) -> Result<Self, StartError> {
-        let Means { name, node, directory, config, pool, to, shelf } = means;
+        let Means { name, node, directory, config, pool, to, map: maps, shelf } = means;
         let wanted = placements(map, &name);
         let found = {
             let (directory, wanted) = (directory.clone(), wanted.clone());
             let look = move || {
-                directory.replicas(|shard, replica| wanted.iter().any(|one| (one.shard, one.replica) == (shard, replica)))
+                directory.replicas(|shard, replica| {
+                    wanted.iter().any(|one| one.shard == shard && replica.is_none_or(|replica| one.replica == replica))
+                })
             };
             blocking(look).await.map_err(StartError::Group)??
         };
@@ -109,16 +117,19 @@ impl Hosting {
             to,
             shards: shelf,
             owed: Mutex::default(),
+            wards: Wards::default(),
+            map: maps,
             closing: CancellationToken::new(),
             opened: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
         }));
         for placement in all {
-            if let Err(error) = hosting.start(placement, map, true).await {
+            if let Err(error) = hosting.begin(placement, map).await {
                 hosting.stop().await;
                 return Err(error);
             }
         }
+        heal::begin(&hosting);
         Ok(hosting)
     }
 
@@ -135,6 +146,33 @@ impl Hosting {
     /// Replicas that were opened, and given up, because the map changed: since the start.
     pub(crate) fn moved(&self) -> (u64, u64) {
         (self.0.opened.load(Ordering::Relaxed), self.0.given_up.load(Ordering::Relaxed))
+    }
+
+    /// Opens a replica that the node has at its start, unless it is in quarantine, or comes there because it can't be opened.
+    async fn begin(&self, placement: Placement, map: &GridMap) -> Result<(), StartError> {
+        let directory = self.0.directory.clone();
+        let marked = blocking(move || directory.quarantined(placement.shard)).await.map_err(StartError::Group)??;
+        if let Some(marked) = marked {
+            tracing::warn!(shard = placement.shard, reason = marked.reason, "a replica is in quarantine, and is healed");
+            self.0.wards.admit(placement, marked.reason);
+            return Ok(());
+        }
+        let error = match self.start(placement, map, true).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let is_given =
+            placements(map, &self.0.name).iter().any(|one| (one.shard, one.replica) == (placement.shard, placement.replica));
+        if !(is_given && heal::can_do_without_one(map, placement.shard) && heal::is_of_its_state(&error)) {
+            return Err(error);
+        }
+        let reason = words::told(&error);
+        tracing::error!(shard = placement.shard, reason, "a replica can't be opened, and is healed from the others");
+        let marker = Quarantined { replica: placement.replica, reason: reason.clone() };
+        let directory = self.0.directory.clone();
+        blocking(move || directory.quarantine(placement.shard, marker)).await.map_err(StartError::Group)??;
+        self.0.wards.admit(placement, reason);
+        Ok(())
     }
 
     /// Opens a replica and has it do its part.
@@ -180,14 +218,15 @@ impl Hosting {
             |shard: &HostedShard| wanted.iter().any(|one| (one.shard, one.replica) == (shard.id().0, shard.group().replica().0));
         let mut is_done = true;
         for shard in self.shards().iter().filter(|shard| !is_wanted(shard)) {
-            is_done &= self.may_go(map, shard).await && self.whole(self.clone().give_up(shard.clone())).await;
+            let may_go = self.may_be_removed(map, shard.id(), shard.group().replica().0).await;
+            is_done &= may_go && self.whole(self.clone().give_up(shard.clone())).await;
         }
         let owed = self.0.owed.lock().await.clone();
         for shard in owed {
             is_done &= self.whole(self.clone().remove(shard)).await;
         }
         for placement in wanted {
-            if self.shard(ShardId(placement.shard)).is_none() {
+            if self.shard(ShardId(placement.shard)).is_none() && !self.0.wards.has(placement.shard) {
                 is_done &= self.whole(self.clone().take_in(placement, Arc::clone(map))).await;
             }
         }
@@ -200,12 +239,12 @@ impl Hosting {
     }
 
     /// Whether the leader of the group says that the replica belongs to it no more.
-    async fn may_go(&self, map: &GridMap, shard: &HostedShard) -> bool {
-        let question = Belongs { replica: shard.group().replica(), epoch: map.epoch };
+    pub(crate) async fn may_be_removed(&self, map: &GridMap, shard: ShardId, replica: u64) -> bool {
+        let question = Belongs { replica: ReplicaId(replica), epoch: map.epoch };
         let Ok(payload) = words::encode(&question) else { return false };
-        let members = map.members(map.replicas(shard.id()));
+        let members = map.members(map.replicas(shard));
         for member in members.values().filter(|member| member.node != self.0.name) {
-            let (group, payload) = (shard.id().0, payload.clone().into());
+            let (group, payload) = (shard.0, payload.clone().into());
             let call = Call { class: Class::Control, service: BELONGS, group, payload, timeout: QUESTION };
             let Ok(reply) = self.0.pool.call(member, call).await else { continue };
             // Otherwise it does not lead.
@@ -225,7 +264,7 @@ impl Hosting {
             }
             owed.insert(id);
             shard.leave();
-            self.0.shards.send_modify(|shards| *shards = shards.iter().filter(|other| other.id().0 != id).cloned().collect());
+            self.take_off(&shard);
             shard.stop().await;
         }
         tracing::info!(shard = id, replica = %shard.group().replica(), "a replica has left its group, and is removed from this node");
@@ -240,7 +279,7 @@ impl Hosting {
             return false;
         }
         let directory = self.0.directory.clone();
-        let incoming = self.0.node.incoming.join(shard.to_string());
+        let incoming = self.incoming(shard);
         let removed = blocking(move || {
             directory.give_up(shard)?;
             // What was received, and never put in place.
@@ -269,7 +308,8 @@ impl Hosting {
 
     async fn take_in(self, placement: Placement, map: Arc<GridMap>) -> bool {
         let owed = self.0.owed.lock().await;
-        if self.0.closing.is_cancelled() || owed.contains(&placement.shard) || self.shard(ShardId(placement.shard)).is_some() {
+        let is_there = self.shard(ShardId(placement.shard)).is_some() || self.0.wards.has(placement.shard);
+        if self.0.closing.is_cancelled() || owed.contains(&placement.shard) || is_there {
             return false;
         }
         match self.start(placement, &map, false).await {
@@ -291,6 +331,70 @@ impl Hosting {
         }
     }
 
+    /// Shows a replica no more.
+    pub(crate) fn take_off(&self, shard: &HostedShard) {
+        let is_other = |other: &&HostedShard| other.id() != shard.id();
+        self.0.shards.send_modify(|shards| *shards = shards.iter().filter(is_other).cloned().collect());
+    }
+
+    /// The right to close a replica; `None`: the node is stopping, or the replica is another by now.
+    pub(crate) async fn changing(&self, shard: &HostedShard) -> Option<MutexGuard<'_, BTreeSet<u64>>> {
+        let changing = self.0.owed.lock().await;
+        let is_it = self.shard(shard.id()).is_some_and(|here| here.group().replica() == shard.group().replica());
+        (is_it && !self.0.closing.is_cancelled() && !shard.is_leaving()).then_some(changing)
+    }
+
+    /// The same of one in quarantine.
+    pub(crate) async fn changing_ward(&self, shard: u64) -> Option<MutexGuard<'_, BTreeSet<u64>>> {
+        let changing = self.0.owed.lock().await;
+        (self.0.wards.has(shard) && !self.0.closing.is_cancelled()).then_some(changing)
+    }
+
+    /// Opens a replica that was healed.
+    pub(crate) async fn open_again(&self, placement: Placement, map: &GridMap) -> Result<(), StartError> {
+        // What it answers with is what the leader knows: it asks first.
+        self.start(placement, map, false).await
+    }
+
+    /// Removes a replica in quarantine that belongs to its group no more.
+    pub(crate) async fn discharge(&self, shard: u64) {
+        self.0.owed.lock().await.insert(shard);
+        self.0.wards.release(shard);
+        // Where it fails it is owed, and tried again.
+        self.clone().remove(shard).await;
+    }
+
+    /// The replicas that are in quarantine.
+    pub(crate) fn wards(&self) -> &Wards {
+        &self.0.wards
+    }
+
+    pub(crate) fn map(&self) -> Arc<GridMap> {
+        Arc::clone(&self.0.map.borrow())
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    pub(crate) fn pool(&self) -> &dyn Transport {
+        &*self.0.pool
+    }
+
+    /// Where what others send of a shard lies until it is put in place.
+    pub(crate) fn incoming(&self, shard: u64) -> PathBuf {
+        self.0.node.incoming.join(shard.to_string())
+    }
+
+    /// Ends when the node stops.
+    pub(crate) async fn closing(&self) {
+        self.0.closing.cancelled().await;
+    }
+
     /// Closes all replicas.
     pub(crate) async fn stop(&self) {
         self.0.closing.cancel();
@@ -300,6 +404,6 @@ impl Hosting {
     }
 }
 
-async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+pub(crate) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     tokio::task::spawn_blocking(act).await.map_err(|error| error.to_string())
 }

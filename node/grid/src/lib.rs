@@ -25,6 +25,9 @@
 //! | `deliver` | what a shard's commands change on others, to those |
 //! | `founding`, `beginning` | how nodes become a grid, and its groups begin |
 //! | `converge`, `replace` | groups become what the map says; a node takes the place of a lost one |
+//! | `check` | that the replicas of a shard know the same |
+//! | `heal` | a replica that does not is made anew from the others |
+//! | `rejoin` | a node whose log is damaged comes anew |
 //! | `resize` | nodes come and go; what is under way |
 //! | `spread` | each shard is led by whom the map prefers |
 //! | `numbers` | what an operator watches |
@@ -38,12 +41,14 @@ mod asking;
 mod balance;
 mod beginning;
 mod change;
+mod check;
 mod converge;
 mod deliver;
 mod door;
 mod follow;
 mod founding;
 mod grid;
+mod heal;
 mod hosted;
 mod hosting;
 mod map;
@@ -54,6 +59,7 @@ mod perform;
 mod pins;
 mod questions;
 mod reach;
+mod rejoin;
 mod replace;
 mod resize;
 mod route;
@@ -64,6 +70,7 @@ mod view;
 mod words;
 
 pub use change::{Change, ChangeRefusal, ProposedChange};
+pub use check::Outcome as CheckOutcome;
 pub use door::Door;
 pub use founding::{FoundingError, Waiting, found_here, secret_of};
 pub use grid::{Grid, GridError, GridSetup};

@@ -8,7 +8,7 @@ use sutra_protocol::effects::{Audience, Taken};
 use sutra_protocol::http::NamespaceView;
 use sutra_protocol::{AsOf, Namespace};
 use sutra_replication::{FIRST_OTHER, Member, ReplicaId};
-use sutra_storage::{SubmitError, ViewError};
+use sutra_storage::{Digest, SubmitError, ViewError};
 
 use crate::map::{Epoch, GridMap, ShardId};
 use crate::questions::Kind;
@@ -43,6 +43,17 @@ pub(crate) const NAMESPACES: u16 = FIRST_OTHER + 13;
 
 /// Whether a replica belongs to the request's group, for the group's leader: [`Belongs`] → [`Belonging`].
 pub(crate) const BELONGS: u16 = FIRST_OTHER + 14;
+
+/// To take a digest of that shard's replica at a mark that is not proposed yet: [`Marking`] → nothing.
+pub(crate) const MARK: u16 = FIRST_OTHER + 16;
+/// What came of it: the mark → [`Digested`].
+pub(crate) const DIGEST: u16 = FIRST_OTHER + 17;
+/// That the replica there is not what most of its group are: [`Heal`] → nothing.
+pub(crate) const HEAL: u16 = FIRST_OTHER + 18;
+/// A checkpoint of that shard, for a replica in quarantine: [`Wish`] → [`Given`].
+pub(crate) const GIVE: u16 = FIRST_OTHER + 19;
+/// A piece of one of its files: [`PieceOf`] → its bytes.
+pub(crate) const GIFT_PIECE: u16 = FIRST_OTHER + 20;
 
 /// To belong to a grid from now on: [`Invitation`] → nothing.
 pub(crate) const JOIN: u16 = 202;
@@ -269,7 +280,7 @@ pub struct ReplicaStatus {
     pub shard: ShardId,
     /// Its number.
     pub replica: u64,
-    /// `leader`, `follower`, `candidate`, `learner` or `stopped`.
+    /// `leader`, `follower`, `candidate`, `learner`, `stopped` or `quarantined`.
     pub role: String,
     /// Raft's term.
     pub term: u64,
@@ -280,6 +291,9 @@ pub struct ReplicaStatus {
     /// Of a leader: the newest map that its group is in accord with, all who vote keeping up.
     #[serde(default)]
     pub settled: Option<Epoch>,
+    /// Whether one of its files was found damaged.
+    #[serde(default)]
+    pub damaged: bool,
 }
 
 /// A replica that the map takes away from the node that asks.
@@ -292,6 +306,75 @@ pub(crate) struct Belongs {
 
 /// The answer; `None`: the asked node does not lead, or knows an older map.
 pub(crate) type Belonging = Option<bool>;
+
+/// A digest that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Marking {
+    /// The number of the entry, which the asker has drawn at random.
+    pub(crate) mark: u64,
+    /// See [`sutra_storage::DIGEST_VERSION`].
+    pub(crate) version: u32,
+}
+
+/// The answer to [`DIGEST`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Digested {
+    /// It has not come to the mark, or is at work.
+    NotYet,
+    Digest(Digest),
+    /// One of its files is damaged.
+    Damaged(String),
+    /// It has not applied the mark, or does not know of it any more.
+    Unmarked,
+    Failed(String),
+}
+
+/// A replica that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Heal {
+    pub(crate) replica: ReplicaId,
+    pub(crate) reason: String,
+}
+
+/// Whose checkpoint is wished for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Wish {
+    /// That of who leads the shard.
+    OfLeader,
+    /// That of any: nobody leads it, and may not before this replica is there.
+    OfAny,
+}
+
+/// The answer to [`GIVE`]; `None`: the asked node does not lead the shard, or its replica is not sound itself.
+pub(crate) type Given = Option<Gift>;
+
+/// A checkpoint whose files can be asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Gift {
+    pub(crate) number: u64,
+    #[serde(with = "serde_bytes")]
+    pub(crate) manifest: Vec<u8>,
+    /// In the manifest's order.
+    pub(crate) files: Vec<GiftFile>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct GiftFile {
+    pub(crate) bytes: u64,
+    #[serde(with = "serde_bytes")]
+    pub(crate) signature: Vec<u8>,
+}
+
+/// Where a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PieceOf {
+    /// Of the checkpoint.
+    pub(crate) number: u64,
+    /// The place of its file.
+    pub(crate) file: u64,
+    pub(crate) offset: u64,
+}
 
 /// What a node is told that becomes one of a grid.
 #[derive(Clone, Serialize, Deserialize)]

@@ -7,6 +7,8 @@ use std::time::Duration;
 use sutra_replication::{GroupStatus, ReplicaId, Role};
 use tokio::time::Instant;
 
+use crate::check::Outcome;
+
 /// Numbers about a node: its replicas, and the connections that they live by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeNumbers {
@@ -18,6 +20,14 @@ pub struct NodeNumbers {
     pub replicas_opened: u64,
     /// Replicas that were removed since the start because the map took them away.
     pub replicas_given_up: u64,
+    /// The shards whose replica here is in quarantine.
+    pub quarantined: Vec<u64>,
+    /// How many came there since the start.
+    pub replicas_quarantined: u64,
+    /// How many of them are what their groups know again.
+    pub replicas_healed: u64,
+    /// How often the replicas of a shard were compared by this node, by shard and outcome.
+    pub checks: Vec<(u64, Outcome, u64)>,
     /// How often a command was given to a leader again.
     pub retries: u64,
     /// How often another replica was asked because the first took long.

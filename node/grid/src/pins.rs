@@ -103,6 +103,11 @@ impl Pins {
         }
     }
 
+    /// Forgets all views of a shard.
+    pub(crate) fn forget(&self, shard: u64) {
+        self.lock().retain(|(of, _), _| *of != shard);
+    }
+
     /// How many views are pinned.
     pub(crate) fn count(&self) -> usize {
         self.lock().len()

@@ -210,6 +210,7 @@ mod tests {
             last: LogIndex(9),
             applied: LogIndex(9),
             settled: settled.map(Epoch),
+            damaged: false,
         };
         let replicas = replicas.iter().map(replica).collect();
         (name.into(), NodeStatus { node: name.into(), version: "0.1.0".into(), replicas, leaving })

@@ -183,6 +183,7 @@ mod tests {
             last: LogIndex(9),
             applied: LogIndex(9),
             settled: None,
+            damaged: false,
         };
         let says = |replica: ReplicaStatus, leaving: bool| NodeStatus {
             node: "node-2".into(),

@@ -16,6 +16,43 @@ pub const REPLACE: u16 = 105;
 /// [`ResizeRequest`] → [`Resized`].
 pub const RESIZE: u16 = 107;
 
+/// That the replicas of the request's group are compared now, asked of any node by who knows the grid's secret: [`CheckRequest`] →
+/// [`CheckReport`].
+pub const CHECK: u16 = 121;
+
+/// What is to be compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRequest {
+    /// Whether another node has passed it on: the shard's leader answers it, or nobody.
+    #[serde(default)]
+    pub passed_on: bool,
+}
+
+/// What came of comparing the replicas of a shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// The shard.
+    pub shard: u64,
+    /// `equal`; `diverged`: most agree, and those who don't are healed; `incomplete`: somebody did not answer; `undecided`: no digest is
+    /// that of most.
+    pub outcome: String,
+    /// Those that vote.
+    pub replicas: Vec<CheckedReplica>,
+}
+
+/// What a replica said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckedReplica {
+    /// Its number.
+    pub replica: u64,
+    /// Its node.
+    pub node: String,
+    /// Its digest, or why there is none.
+    pub said: String,
+    /// Whether it is healed because of that.
+    pub wrong: bool,
+}
+
 /// What should be different.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResizeRequest {

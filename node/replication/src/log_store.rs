@@ -55,11 +55,21 @@ impl LogStore {
     /// replica was put in place and before the log was cut, or had applied what its own log had not made durable.
     pub(crate) async fn follow(&self, applied: Option<LogPoint>) -> io::Result<()> {
         let Some(applied) = applied else { return Ok(()) };
-        let last = self.entries.state().and_then(|state| state.last);
-        if last.is_none_or(|last| last.index < applied.index) {
-            self.entries.purge(applied).await?;
+        let Some(state) = self.entries.state() else { return self.entries.purge(applied).await };
+        let is_held = state.last.is_some_and(|last| last.index >= applied.index);
+        if is_held && state.purged.is_some_and(|purged| purged.index >= applied.index) {
+            return Ok(());
         }
-        Ok(())
+        if is_held {
+            let entries = self.entries.read(applied.index.0, applied.index.0 + 1).map_err(io::Error::other)?;
+            if entries.first().is_some_and(|entry| entry.log_id.leader_id.term == applied.term) {
+                return Ok(());
+            }
+            // Where the checkpoint came in the place of a replica that was behind: what follows an entry that was never committed was not
+            // committed either, and must not seem to follow what was.
+            self.entries.append_durably(Record::Truncate { group: self.entries.group, from: applied.index }).await?;
+        }
+        self.entries.purge(applied).await
     }
 
     /// Ends when nothing is owed any more.
@@ -340,6 +350,31 @@ mod tests {
             store.save_vote(&Vote::new(9, 4)).await.unwrap();
             let (_, mut store) = open(&disk.crash());
             assert_eq!(store.read_vote().await.unwrap(), Some(Vote::new(9, 4)), "seed {seed}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_follows_a_checkpoint_and_keeps_nothing_that_was_never_committed() {
+        let at = |index, term| Some(LogPoint { index: LogIndex(index), term });
+        // Entries 1 to 5 of term 1, with checkpoints of other replicas: what is left of the log.
+        let cases = [
+            (at(3, 1), None, at(5, 1), "the log has it"),
+            (at(5, 1), None, at(5, 1), "to the last entry"),
+            (at(9, 4), at(9, 4), at(9, 4), "it is beyond the log"),
+            (at(3, 2), at(3, 2), at(3, 2), "another entry was committed there: this one, and what follows it, were not"),
+            (at(5, 2), at(5, 2), at(5, 2), "the last one was not"),
+        ];
+        for (applied, purged, last, why) in cases {
+            let disk = SimulatedDisk::new(3);
+            let (log, store) = open(&disk);
+            log.append(&[entry(1), entry(2), entry(3), entry(4), entry(5)]).unwrap();
+            log.make_durable().unwrap();
+            store.follow(applied).await.unwrap();
+            let (log, store) = open(&disk.crash());
+            let group = log.group(GROUP).unwrap();
+            assert_eq!((group.purged, group.last), (purged, last), "{why}");
+            store.follow(applied).await.unwrap();
+            assert_eq!(log.group(GROUP).unwrap().last, last, "{why}: once is enough");
         }
     }
 

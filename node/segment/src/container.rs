@@ -168,6 +168,17 @@ impl Container {
         self.header.body_bytes == 0 || self.touch(PAGE, self.header.body_bytes as usize)
     }
 
+    /// How many blocks there are, of which each has a checksum.
+    pub fn blocks(&self) -> usize {
+        // Of a file that is mapped.
+        self.header.blocks() as usize
+    }
+
+    /// Whether a block has its checksum now, whether it was looked at before or not: what is on a disk may change.
+    pub fn recheck(&self, block: usize) -> bool {
+        self.check(block)
+    }
+
     /// Whether the blocks of `len` bytes (at least one) at `at` have their checksums.
     #[inline]
     fn touch(&self, at: usize, len: usize) -> bool {

@@ -120,9 +120,16 @@ pub(crate) async fn take(config: &Config, listeners: &mut Listeners) -> anyhow::
         wait(config, &record, &door, &listeners.http, required.clone()).await?;
     }
     let secret = secret(config, required.as_ref())?;
-    let setup =
-        GridSetup { store: store_config(config), timing: Timing::default(), secret: secret.clone(), record, version: VERSION };
-    let started = grid_threads.spawn(async move { Grid::start(setup, &door).await }).await;
+    let setup = GridSetup {
+        store: store_config(config),
+        timing: Timing::default(),
+        secret: secret.clone(),
+        record,
+        version: VERSION,
+        check_interval: config.check_interval,
+    };
+    let port_identity = identity.clone();
+    let started = grid_threads.spawn(async move { Grid::start_or_rejoin(setup, &door, &port_identity).await }).await;
     let grid = started.context("start the grid")??;
     let map = grid.map().borrow().clone();
     identity.set(Identity::new(map.grid_id.as_str(), grid.node())?, secret);

@@ -29,6 +29,8 @@ pub(crate) enum Control {
     Indexed { segment: u64, place: usize, graph: Arc<VectorGraph>, done: SyncSender<()> },
     /// Look again whether commands may be taken.
     Wake,
+    /// Say how everything was right after the entry of this mark.
+    Mark { mark: u64, reply: oneshot::Sender<Box<State>> },
     /// Say so when this entry is applied.
     Reach { index: LogIndex, done: SyncSender<()> },
     /// What was erased by entries up to this one is on no disk any more.

@@ -1,5 +1,6 @@
 //! A data directory that a grid's node has open: its files, and the log that all its replicas share.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,10 +8,10 @@ use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
 use sutra_wal::{AppendError, GroupId, Log, LogConfig, Record};
 
-use crate::datadir::{DataDir, Identity};
+use crate::datadir::{DataDir, Identity, identity_file, lock};
 use crate::error::OpenError;
 use crate::home::{self, Home};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, ManifestError};
 use crate::opening::log_config;
 use crate::placement::Placement;
 use crate::store::StoreConfig;
@@ -49,6 +50,28 @@ impl Directory {
         Ok(Identity::read(disk, dir)?.map(|identity| identity.grid_id().to_owned()))
     }
 
+    /// Removes all that a directory holds of its grid's shards, their log first of all, and which directory it was: it is an empty one
+    /// then, whose node has none of the numbers that it had. Nobody has it open. It may be tried again after any error, and any crash.
+    /// Blocking.
+    ///
+    /// # Errors
+    /// An [`OpenError`]: another process has it, or the disk's.
+    pub fn forget_all(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), OpenError> {
+        let _lock = lock(&**disk, dir)?;
+        let identity = identity_file(dir);
+        // What is in it means nothing without the identity.
+        match disk.remove(&identity) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.map_err(OpenError::io("remove", &identity))?,
+        }
+        sutra_wal::remove(&**disk, dir).map_err(OpenError::io("remove the log of", dir))?;
+        for shard in home::shards(&**disk, dir).map_err(OpenError::io("list the shards of", dir))? {
+            let folder = home::folder(dir, shard);
+            home::remove(&**disk, &folder).map_err(OpenError::io("clear", folder))?;
+        }
+        disk.sync_dir(dir).map_err(OpenError::io("sync", dir))
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.dir.path()
@@ -75,18 +98,24 @@ impl Directory {
     }
 
     /// The replicas that the directory has, ascending by shard, whatever any map says. What is left of one that was being given up when the
-    /// process ended is removed, and so is one that nothing was ever told. Nothing of the directory is open yet. Blocking.
+    /// process ended is removed, and so is one that nothing was ever told. Nothing of the directory is open yet. `is_wanted` says whether a
+    /// map gives the directory that replica of a shard, or, where its manifest is damaged and does not tell which one it is, any: then it
+    /// is left out here, and its opening says what is wrong. Blocking.
     ///
     /// # Errors
     /// An [`OpenError`] whose text is a sentence for the operator.
-    pub fn replicas(&self, is_wanted: impl Fn(u64, u64) -> bool) -> Result<Vec<Placement>, OpenError> {
+    pub fn replicas(&self, is_wanted: impl Fn(u64, Option<u64>) -> bool) -> Result<Vec<Placement>, OpenError> {
         let (disk, dir) = (self.disk(), self.path());
         let shards = home::shards(&**disk, dir).map_err(OpenError::io("list the shards of", dir))?;
         let mut replicas = Vec::new();
         for shard in shards {
             let home = Home::of(Arc::clone(&self.dir), shard);
             let is_logged = self.log.group(shard).is_some();
-            let Some(manifest) = Manifest::read(&**disk, home.folder())? else {
+            let manifest = match Manifest::read(&**disk, home.folder()) {
+                Err(ManifestError::Damaged { .. }) if is_wanted(shard.0, None) => continue,
+                read => read?,
+            };
+            let Some(manifest) = manifest else {
                 // Of a group that is in the log its opening says what is missing.
                 if !is_logged {
                     home.clear().map_err(OpenError::io("clear", home.folder()))?;
@@ -94,7 +123,7 @@ impl Directory {
                 continue;
             };
             // A replica is in the log from its first vote on, until it is given up.
-            if !is_logged && (manifest.applied > LogIndex(0) || !is_wanted(shard.0, manifest.replica)) {
+            if !is_logged && (manifest.applied > LogIndex(0) || !is_wanted(shard.0, Some(manifest.replica))) {
                 home.clear().map_err(OpenError::io("clear", home.folder()))?;
                 continue;
             }

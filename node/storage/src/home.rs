@@ -53,6 +53,31 @@ pub(crate) fn segments(folder: &Path) -> PathBuf {
     folder.join("segments")
 }
 
+/// Removes what a shard's folder has of it, durably: the manifest first.
+pub(crate) fn remove(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    for file in [manifest::path(folder), quarantine_file(folder)] {
+        match disk.remove(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => {
+                removed?;
+                disk.sync_dir(folder)?;
+            }
+        }
+    }
+    let segments = segments(folder);
+    let names = names(disk, &segments)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    names.iter().try_for_each(|name| disk.remove(&segments.join(name)))?;
+    disk.sync_dir(&segments)
+}
+
+/// What is in a shard's folder while nobody reads its replica.
+fn quarantine_file(folder: &Path) -> PathBuf {
+    folder.join("QUARANTINE")
+}
+
 /// The place of one shard in an open data directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
@@ -81,21 +106,7 @@ impl Home {
 
     /// Removes the shard's files, durably: the manifest first, without which there is no replica. Nobody has them open.
     pub(crate) fn clear(&self) -> io::Result<()> {
-        let (disk, segments) = (self.disk(), self.segments());
-        let manifest = manifest::path(&self.folder);
-        match disk.remove(&manifest) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => {
-                removed?;
-                disk.sync_dir(&self.folder)?;
-            }
-        }
-        let names = names(&**disk, &segments)?;
-        if names.is_empty() {
-            return Ok(());
-        }
-        names.iter().try_for_each(|name| disk.remove(&segments.join(name)))?;
-        disk.sync_dir(&segments)
+        remove(&**self.disk(), &self.folder)
     }
 
     /// The shard.
@@ -106,6 +117,11 @@ impl Home {
     /// The disk that it is on.
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
         self.dir.disk()
+    }
+
+    /// What is there while nobody reads the replica.
+    pub(crate) fn quarantine_file(&self) -> PathBuf {
+        quarantine_file(&self.folder)
     }
 
     /// The folder of its manifest.

@@ -19,6 +19,7 @@
 //! | `entry` | the log entry's bytes |
 //! | `memory` | the state machine, deltas over segments, pinned views |
 //! | `keeper` | checkpoints, compaction, graphs over vectors, scrubbing |
+//! | `digest` | what a replica knows as a number, to compare it with others |
 //! | `control` | what the keeper asks of the reconciler |
 //! | `manifest` | what a start begins with |
 //! | [`offline`] | verify, repair and read a directory that no process has open |
@@ -26,6 +27,7 @@
 //! | `home` | where the files of one shard are in the directory |
 //! | `placement` | which replica of which shard a store is |
 //! | `directory` | an open directory whose log several replicas share |
+//! | `quarantine` | a replica that is not what its group knows, and another one's checkpoint in its place |
 //! | `tenants` | what the stores of one log ask of each other |
 //! | `replica` | a store that is one of several replicas of a shard |
 //! | `abroad` | effects of one shard's commands on the others |
@@ -37,6 +39,7 @@ mod abroad;
 mod clock;
 mod control;
 mod datadir;
+mod digest;
 mod directory;
 mod entry;
 mod error;
@@ -51,6 +54,7 @@ pub mod offline;
 mod opening;
 mod placement;
 mod proposals;
+mod quarantine;
 mod reconciler;
 mod replica;
 mod store;
@@ -59,12 +63,14 @@ mod tenants;
 mod write_log;
 
 pub use clock::WallClock;
+pub use digest::{DIGEST_VERSION, Digest, DigestError, mark_entry};
 pub use directory::{Directory, GRID_FILE};
 pub use error::{KeepFailure, OpenError, SubmitError, ViewError};
 pub use load::WriteLogHealth;
 pub use manifest::{Configuration, ManifestError};
 pub use memory::{Hit, NearestError, Page, View};
 pub use placement::Placement;
+pub use quarantine::{HealError, Quarantined};
 pub use replica::{
     Checkpoint, CheckpointFile, Committed, Consensus, Cut, Fate, HeldSegments, Incoming, IncomingFile, Progress, Proposal,
     blank_entry, checkpoint_of, configuration_entry, configuration_of,

@@ -44,6 +44,8 @@ pub(crate) struct Reconciler {
     proposals: Proposals,
     /// Who waits for an entry to be applied.
     awaited: Vec<(LogIndex, SyncSender<()>)>,
+    /// Who waits for the entry of a mark.
+    marks: Vec<(u64, oneshot::Sender<Box<State>>)>,
 }
 
 /// The commands of an entry, in order.
@@ -57,7 +59,15 @@ struct Batch {
 
 impl Reconciler {
     pub(crate) fn new(shared: Arc<Shared>, log: Log, clock: Clock) -> Self {
-        Self { shared, log, clock, seen: (0, Instant::now()), proposals: Proposals::new(), awaited: Vec::new() }
+        Self {
+            shared,
+            log,
+            clock,
+            seen: (0, Instant::now()),
+            proposals: Proposals::new(),
+            awaited: Vec::new(),
+            marks: Vec::new(),
+        }
     }
 
     /// Writes until the write log is closed and empty.
@@ -172,6 +182,11 @@ impl Reconciler {
                 state.configuration = Some(Arc::new(Configuration { index, term: point.term, words }));
             }
             (state.applied, state.term) = (index, point.term);
+            let is_it = |of: &u64| entry.proposal == Some(*of);
+            for (_, reply) in self.marks.extract_if(.., |(mark, reply)| is_it(mark) || reply.is_closed()) {
+                // Whoever asked may have gone away.
+                let _ = reply.send(Box::new(state.clone()));
+            }
             if let Some(waiting) = entry.proposal.and_then(|number| self.proposals.applied(number)) {
                 proposed = Some(waiting.proposed.elapsed());
                 answers.push((waiting, applied));
@@ -283,7 +298,9 @@ impl Reconciler {
             Control::Apply { entries, done } => {
                 let applied = self.apply(entries);
                 if let Err(reason) = &applied {
-                    self.shared.end(reason);
+                    // Of a damaged replica there are others: what becomes of it is for its node to say.
+                    let is_damaged = self.shared.state.load().damage().is_some();
+                    if is_damaged { self.shared.end_quietly(reason) } else { self.shared.end(reason) }
                 }
                 // Whoever asked waits, unless the node is ending.
                 let _ = done.send(applied);
@@ -291,6 +308,7 @@ impl Reconciler {
             }
             Control::Proposed { number, fate } => return self.proposals.resolve(number, fate),
             Control::Lead(leads) => return self.lead(leads),
+            Control::Mark { mark, reply } => return self.marks.push((mark, reply)),
             Control::Reach { index, done } => {
                 self.awaited.push((index, done));
                 return self.tell_reached();
@@ -299,7 +317,12 @@ impl Reconciler {
         };
         let mut state = State::clone(&self.shared.state.load());
         let done = match control {
-            Control::Wake | Control::Apply { .. } | Control::Proposed { .. } | Control::Lead(_) | Control::Reach { .. } => return,
+            Control::Wake
+            | Control::Apply { .. }
+            | Control::Proposed { .. }
+            | Control::Lead(_)
+            | Control::Mark { .. }
+            | Control::Reach { .. } => return,
             Control::Freeze(reply) => {
                 state.freeze();
                 self.shared.state.store(Arc::new(state.clone()));
@@ -316,6 +339,7 @@ impl Reconciler {
                 self.clock.see(state.clock);
                 // Whether it holds them or not, nobody can tell any more what they came to.
                 self.proposals.give_up();
+                self.marks.clear();
                 done
             }
             Control::Compacted { replaced, segment, done } => {

@@ -168,9 +168,14 @@ impl Shared {
 
     /// Ends the store: nothing true can be answered any more.
     pub(crate) fn end(&self, reason: &str) {
+        self.end_quietly(reason);
+        (self.config.on_fatal)(reason);
+    }
+
+    /// The same, where the process need not end with it.
+    pub(crate) fn end_quietly(&self, reason: &str) {
         self.ended.store(Some(Arc::new(reason.to_owned())));
         self.write_log.abandon();
-        (self.config.on_fatal)(reason);
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use sutra_disk::Disk;
 
+use crate::floor::FloorFile;
+
 /// Where the files of the log of this data directory are.
 pub fn files_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("wal")
@@ -20,6 +22,25 @@ pub fn is_there(disk: &dyn Disk, data_dir: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Removes the log of a data directory that no process has open, and what is known of how far it reached.
+///
+/// # Errors
+/// The disk's; it may be tried again.
+pub fn remove(disk: &dyn Disk, data_dir: &Path) -> io::Result<()> {
+    let folder = files_dir(data_dir);
+    let names = match disk.list(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        names => names?,
+    };
+    names.iter().try_for_each(|name| disk.remove(&folder.join(name)))?;
+    if !names.is_empty() {
+        disk.sync_dir(&folder)?;
+    }
+    // Last: until here it says that something is missing.
+    FloorFile::in_dir(data_dir).remove(disk)?;
+    disk.sync_dir(data_dir)
 }
 
 /// Path of file `id` in the directory of the files.

@@ -56,6 +56,14 @@ impl FloorFile {
         Ok(floor)
     }
 
+    /// Removes it, if it is there.
+    pub(crate) fn remove(&self, disk: &dyn Disk) -> io::Result<()> {
+        match disk.remove(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
     pub(crate) fn write(&self, disk: &dyn Disk, floor: Floor) -> io::Result<()> {
         let stored = Stored { file_id: floor.file_id, offset: floor.offset, crc32c: Some(floor.crc32c()) };
         sutra_disk::replace(disk, &self.0, &serde_json::to_vec(&stored)?)

@@ -74,7 +74,7 @@ mod writer;
 
 pub use config::{Durability, LogConfig};
 pub use error::{AppendError, WalError};
-pub use file::{files_dir, is_there};
+pub use file::{files_dir, is_there, remove};
 pub use frame::PAYLOAD_BYTES;
 pub use group::{GroupState, LogPoint};
 pub use log::{Log, LoggedEntry, Need, Position};

@@ -1,9 +1,11 @@
 //! `GET /v1/grid`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use sutra_grid::{Grid, GridMap, HostedShard, NodeNumbers, NodeStatus, ReplicaRecord, ShardId};
+use sutra_grid::{Grid, GridMap, HostedShard, NodeNumbers, NodeStatus, ReplicaRecord, ShardId, ShardRecord};
 use sutra_protocol::KeyRange;
+use sutra_protocol::command::LogIndex;
 use sutra_protocol::http::{GridNode, GridReplica, GridResponse, GridShard, ShardHealth};
 use sutra_storage::{Store, StoreStats};
 
@@ -26,7 +28,14 @@ impl Service {
     /// How each replica of this node is.
     pub(super) fn replicas(&self) -> Vec<ShardHealth> {
         match self.router.grid() {
-            Some(grid) => grid.shards().iter().map(hosted).collect(),
+            Some(grid) => {
+                let map = Arc::clone(&grid.map().borrow());
+                let wards = grid.quarantined();
+                let wards = wards.iter().map(|(shard, ward)| quarantined(&map, *shard, &ward.reason));
+                let mut all: Vec<ShardHealth> = grid.shards().iter().map(hosted).chain(wards).collect();
+                all.sort_by_key(|health| health.shard);
+                all
+            }
             None => {
                 let leader = || Some(self.config.node.clone());
                 let led = |store: &Store| health(store, Held { role: "leader", leader: leader(), lag: 0, caught_up: true });
@@ -90,12 +99,32 @@ fn hosted(shard: &HostedShard) -> ShardHealth {
     health(shard.store(), Held { role: status.role.as_str(), leader, lag, caught_up: shard.has_caught_up() })
 }
 
+/// How a replica is that nobody reads.
+fn quarantined(map: &GridMap, shard: u64, reason: &str) -> ShardHealth {
+    let range = map.shards.iter().find(|record| record.shard.0 == shard).map_or(KeyRange::WHOLE, ShardRecord::range);
+    ShardHealth {
+        shard,
+        role: "quarantined".into(),
+        quarantine: Some(reason.into()),
+        leader: None,
+        lag: 0,
+        caught_up: false,
+        range_start: range.start.to_string(),
+        range_end: range.end.map(|end| end.to_string()),
+        concepts: 0,
+        bytes: 0,
+        durable: LogIndex(0),
+        applied: LogIndex(0),
+    }
+}
+
 fn health(store: &Store, held: Held) -> ShardHealth {
     let StoreStats { durable, applied, concepts, wal_bytes, segment_bytes, .. } = store.stats();
     let range = store.range();
     ShardHealth {
         shard: store.shard(),
         role: held.role.into(),
+        quarantine: None,
         leader: held.leader,
         lag: held.lag,
         caught_up: held.caught_up,
@@ -185,6 +214,7 @@ fn shard(
     let shown: Vec<GridReplica> = shown.collect();
     problems.extend(shown.iter().filter_map(|replica| match replica.role.as_str() {
         "stopped" => Some(format!("{name} is stopped on node {}", replica.node)),
+        "quarantined" => Some(format!("{name} is in quarantine on node {} until it is healed", replica.node)),
         "learner" => Some(format!("{name} is still catching up on node {}", replica.node)),
         _ => None,
     }));

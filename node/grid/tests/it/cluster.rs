@@ -30,13 +30,21 @@ pub(crate) struct Setup {
     timing: Timing,
     log_file_bytes: u64,
     log_bytes: u64,
+    check_interval: Duration,
 }
 
 impl Setup {
     /// Of three nodes.
     pub(crate) fn of(shards: u32, replicas: u32) -> Self {
         let timing = Timing { heartbeat: Duration::from_millis(60), election: [200, 350].map(Duration::from_millis) };
-        Self { nodes: 3, plan: Plan { shards, replicas }, timing, log_file_bytes: 256 << 10, log_bytes: 1 << 30 }
+        Self {
+            nodes: 3,
+            plan: Plan { shards, replicas },
+            timing,
+            log_file_bytes: 256 << 10,
+            log_bytes: 1 << 30,
+            check_interval: Duration::ZERO,
+        }
     }
 
     /// With so many nodes.
@@ -47,6 +55,11 @@ impl Setup {
     /// With a log that may not be longer.
     pub(crate) fn with_log_bytes(self, log_bytes: u64) -> Self {
         Self { log_bytes, ..self }
+    }
+
+    /// With replicas that are compared by themselves.
+    pub(crate) fn with_check_interval(self, check_interval: Duration) -> Self {
+        Self { check_interval, ..self }
     }
 
     /// Founded, with a leader of every shard and of meta.
@@ -136,11 +149,11 @@ impl Cluster {
         let identity = Identity::new(self.map.grid_id.as_str(), name).unwrap();
         let identity = ServerIdentity::of(identity, self.secret.clone());
         let door = Door::default();
-        let port = Port::open(listener, identity, &door);
-        self.open(name, &door, port).await;
+        let port = Port::open(listener, identity.clone(), &door);
+        self.open(name, &door, port, &identity).await;
     }
 
-    async fn open(&mut self, name: &str, door: &Door, port: Port) {
+    async fn open(&mut self, name: &str, door: &Door, port: Port, identity: &ServerIdentity) {
         let setup = self.setup;
         let host = self.hosts.get_mut(name).unwrap();
         let fatal = Arc::clone(&host.fatal);
@@ -151,8 +164,16 @@ impl Cluster {
             ..StoreConfig::at(&host.dir)
         };
         let secret = self.secret.clone();
-        let setup = GridSetup { store, timing: setup.timing, secret, record: host.record.clone(), version: VERSION };
-        let grid = Grid::start(setup, door).await.unwrap_or_else(|error| panic!("{name} does not start: {error:?}"));
+        let setup = GridSetup {
+            store,
+            timing: setup.timing,
+            secret,
+            record: host.record.clone(),
+            version: VERSION,
+            check_interval: setup.check_interval,
+        };
+        let grid =
+            Grid::start_or_rejoin(setup, door, identity).await.unwrap_or_else(|error| panic!("{name} does not start: {error:?}"));
         host.running = Some(Running { grid, port });
     }
 
@@ -190,7 +211,7 @@ impl Cluster {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         timeout(LIMIT, waiting.joined()).await.expect("the new node is not invited");
-        self.open(name, &door, port).await;
+        self.open(name, &door, port, &identity).await;
         identity.set(Identity::new(self.map.grid_id.as_str(), name).unwrap(), self.secret.clone());
     }
 
@@ -206,7 +227,7 @@ impl Cluster {
         self.resize(&ResizeRequest::AddNode { address: record.peer.clone() }).await.unwrap();
         self.hosts.insert(name.into(), Host { dir, record, running: None, fatal: Arc::default() });
         timeout(LIMIT, waiting.joined()).await.expect("the new node is not invited");
-        self.open(name, &door, port).await;
+        self.open(name, &door, port, &identity).await;
         identity.set(Identity::new(self.map.grid_id.as_str(), name).unwrap(), self.secret.clone());
     }
 

@@ -12,6 +12,7 @@ mod addressing;
 mod cluster;
 mod elsewhere;
 mod erasing;
+mod healing;
 mod leading;
 mod resizing;
 mod returning;

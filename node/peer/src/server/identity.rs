@@ -35,6 +35,11 @@ impl ServerIdentity {
         self.door.send_replace(Arc::new(Door::Grid { identity, secret }));
     }
 
+    /// Becomes a node without a grid again, as [`ServerIdentity::founding`]'s: one that has lost what it had, and waits to be invited anew.
+    pub fn wait(&self, require_secret: Option<PeerSecret>) {
+        self.door.send_replace(Arc::new(Door::Founding { secret: require_secret }));
+    }
+
     /// Who the node is, once it belongs to a grid.
     #[must_use]
     pub fn get(&self) -> Option<Identity> {

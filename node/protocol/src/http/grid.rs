@@ -81,7 +81,7 @@ pub struct GridReplica {
     pub replica: u64,
     /// The node that keeps it.
     pub node: String,
-    /// `leader`, `follower`, `candidate`, `learner`, `stopped`, or `unknown` if its node does not answer.
+    /// `leader`, `follower`, `candidate`, `learner`, `stopped`, `quarantined`, or `unknown` if its node does not answer.
     pub role: String,
     /// Last entry that it has applied, if its node answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]

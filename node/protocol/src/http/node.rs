@@ -144,8 +144,11 @@ pub struct HealthDetail {
 pub struct ShardHealth {
     /// The shard.
     pub shard: u64,
-    /// What this node's replica is: `leader` on a node alone; in a grid also `follower`, `candidate`, `learner`, `stopped`.
+    /// What this node's replica is: `leader` on a node alone; in a grid also `follower`, `candidate`, `learner`, `stopped`, `quarantined`.
     pub role: String,
+    /// Why nobody reads this replica until it is healed; not there where it is sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
     /// The node that leads it, as far as is known here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader: Option<String>,

@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) durability: DurabilitySetting,
     /// Memory that what is in no segment yet may take.
     pub(crate) delta_budget: Size,
+    /// How often the replicas of each shard are compared; never, if that is nothing.
+    pub(crate) check_interval: Duration,
     /// Form of the log.
     pub(crate) log: LogFormat,
     /// How long it keeps accepting after it was told to stop, if that was said.
@@ -55,6 +57,9 @@ pub(crate) struct Config {
     /// How long what is in flight may take after that.
     pub(crate) shutdown_timeout: Duration,
 }
+
+/// How often the replicas of a shard are compared where nothing is said.
+const CHECK_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a configuration can't work: a whole sentence.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +107,7 @@ impl Config {
             insecure_listen: settings.insecure_listen.unwrap_or_default(),
             durability: settings.durability.unwrap_or_default(),
             delta_budget: settings.delta_budget.unwrap_or(DELTA_BUDGET),
+            check_interval: settings.check_interval.map_or(CHECK_INTERVAL, Duration::from),
             log: settings.log.unwrap_or_default(),
             drain_delay: settings.drain_delay.map(Duration::from),
             shutdown_timeout: settings.shutdown_timeout.map_or(Duration::from_secs(60), Duration::from),

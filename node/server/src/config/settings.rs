@@ -62,6 +62,9 @@ pub(crate) struct Settings {
     /// much again [default: 48MiB]
     #[arg(long, value_name = "SIZE", env = "SUTRA_DELTA_BUDGET")]
     pub(crate) delta_budget: Option<Size>,
+    /// How often the replicas of each shard are compared with each other; 0s for never [default: 24h]
+    #[arg(long, value_name = "TIME", env = "SUTRA_CHECK_INTERVAL")]
+    pub(crate) check_interval: Option<Span>,
     /// Form of the log, which goes to stderr; RUST_LOG sets its level [default: text]
     #[arg(long, value_enum, env = "SUTRA_LOG")]
     pub(crate) log: Option<LogFormat>,
@@ -121,6 +124,7 @@ impl Settings {
             edition: self.edition.or(below.edition),
             durability: self.durability.or(below.durability),
             delta_budget: self.delta_budget.or(below.delta_budget),
+            check_interval: self.check_interval.or(below.check_interval),
             log: self.log.or(below.log),
             secure: self.secure.or(below.secure),
             insecure_listen: self.insecure_listen.or(below.insecure_listen),

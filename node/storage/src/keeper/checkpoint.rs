@@ -146,6 +146,6 @@ impl Keeper {
 }
 
 /// A segment's place in a manifest.
-pub(super) fn entry(segment: &Segment) -> FileEntry {
+pub(crate) fn entry(segment: &Segment) -> FileEntry {
     FileEntry { id: segment.id().0, bytes: segment.bytes(), root: segment.root() }
 }

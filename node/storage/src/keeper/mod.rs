@@ -36,6 +36,7 @@ use sutra_disk::Disk;
 use sutra_segment::{Segment, SegmentError};
 use sutra_wal::Log;
 
+pub(crate) use checkpoint::entry as checkpoint_entry;
 pub(crate) use files::{graph_path, segment_path, sweep};
 pub(crate) use indexer::Indexer;
 pub(crate) use work::{Ask, Built, Work};
@@ -302,7 +303,7 @@ fn undamaged(segments: &[Arc<Segment>]) -> Result<(), KeepError> {
 }
 
 /// Lets every other thread go first from now on.
-fn step_back() {
+pub(crate) fn step_back() {
     // On Linux a thread's own.
     if let Err(error) = rustix::process::nice(10) {
         tracing::debug!(%error, "a background thread has the priority of all others");

@@ -39,6 +39,8 @@ struct Grid {
     shards: Vec<State>,
     /// Of each shard another replica, which forgets what nobody may ask for, as soon as it can.
     twins: Vec<State>,
+    /// Of each shard a third replica, which has all in memory.
+    thirds: Vec<State>,
     now: i64,
     /// By origin and taker: the number of the last effects that the taker has taken.
     carried: BTreeMap<(usize, usize), u64>,
@@ -65,7 +67,7 @@ impl Grid {
         };
         let states = (0..shards).map(|at| State { range: range(at), ..State::default() });
         let shards: Vec<State> = states.collect();
-        Self { twins: shards.clone(), shards, now: 0, carried: BTreeMap::new(), segments: 0 }
+        Self { twins: shards.clone(), thirds: shards.clone(), shards, now: 0, carried: BTreeMap::new(), segments: 0 }
     }
 
     fn shard_of(&self, place: PlacementKey) -> usize {
@@ -80,6 +82,7 @@ impl Grid {
         };
         let applied = apply(&mut self.shards[shard]);
         let twin = apply(&mut self.twins[shard]);
+        apply(&mut self.thirds[shard]);
         assert_eq!(applied.sent, twin.sent, "the replicas of a shard number their effects alike");
         assert_eq!(self.shards[shard].outbox.newest(), self.twins[shard].outbox.newest());
         applied
@@ -535,8 +538,12 @@ proptest! {
     }
 }
 
-/// That what a shard knows of others is what those say, and that its counts are right.
+/// That what a shard knows of others is what those say, that its counts are right, and that its replicas have one digest, whatever each
+/// has in segments, and has forgotten.
 fn agrees(grid: &Grid, shard: usize) -> Result<(), TestCaseError> {
+    let digest = crate::digest::of(&grid.shards[shard]);
+    prop_assert_eq!(&crate::digest::of(&grid.thirds[shard]), &digest, "in memory, and in segments");
+    prop_assert_eq!(&crate::digest::of(&grid.twins[shard]), &digest, "of shard {}, of which one replica forgets", shard);
     let Some(graph) = grid.graph(shard) else { return Ok(()) };
     let range = grid.shards[shard].range;
     let keeper = |id: ConceptId| grid.shard_of(PlacementKey::of_concept(id));

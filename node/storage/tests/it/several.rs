@@ -349,7 +349,7 @@ async fn what_one_shard_erases_leaves_the_files_that_the_others_entries_are_in()
 
 /// What a directory has: shards and replicas.
 fn kept(directory: &Directory, wanted: &[u64]) -> Vec<(u64, u64)> {
-    let replicas = directory.replicas(|shard, replica| wanted.contains(&shard) && replica == 10 + shard).unwrap();
+    let replicas = directory.replicas(|shard, replica| wanted.contains(&shard) && replica == Some(10 + shard)).unwrap();
     replicas.iter().map(|one| (one.shard, one.replica)).collect()
 }
 

@@ -137,7 +137,7 @@ async fn start(dir: PathBuf, nodes: usize) -> Vec<(Grid, CancellationToken)> {
         // One that fails must not end all other tests.
         let on_fatal = Arc::new(|_: &str| {});
         let (store, timing) = (StoreConfig { on_fatal, ..StoreConfig::at(&dir) }, Timing::default());
-        let setup = GridSetup { store, timing, secret: secret.clone(), record, version: "0.0.0" };
+        let setup = GridSetup { store, timing, secret: secret.clone(), record, version: "0.0.0", check_interval: Duration::ZERO };
         grids.push((Grid::start(setup, &door).await.unwrap(), port));
     }
     for (grid, _) in &grids {

@@ -5,12 +5,14 @@
 //! | [`init`] | asks for a grid, and watches it come into being |
 //! | [`status`] | the nodes, the shards and their replicas |
 //! | [`health`] | healthy or not, for scripts |
+//! | [`check`] | whether the replicas of each shard know the same |
 //! | [`replace`] | a node takes the place of one that is lost |
 //! | [`resize`] | nodes come and go; other numbers of replicas |
 //! | [`peer`] | the way to a node's peer port |
 //! | [`newcomers`] | what the nodes of a new grid say of it |
 //! | [`watch`] | how long is waited, and what is told meanwhile |
 
+mod check;
 mod health;
 mod init;
 mod newcomers;
@@ -35,6 +37,8 @@ pub(crate) enum Cluster {
     Status,
     /// Tell whether the grid is healthy
     HealthCheck(health::HealthCheck),
+    /// Compare the replicas of each shard with each other
+    Check(check::Check),
     /// Let a new node take the place of one that is lost with its disk
     ReplaceNode(replace::ReplaceNode),
     /// Let a waiting node become one of the grid
@@ -51,6 +55,7 @@ impl Cluster {
             Self::Init(init) => init.run(session).await,
             Self::Status => status::run(session).await,
             Self::HealthCheck(check) => check.run(session).await,
+            Self::Check(check) => check.run(session).await,
             Self::ReplaceNode(replace) => replace.run(session).await,
             Self::AddNode(add) => add.run(session).await,
             Self::RemoveNode(remove) => remove.run(session).await,

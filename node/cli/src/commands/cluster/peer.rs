@@ -41,8 +41,19 @@ impl Way {
 
     /// Asks for something; the answer, or the refusal.
     pub(super) async fn ask(&self, service: u16, request: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+        self.ask_of(0, service, request, self.limit).await
+    }
+
+    /// The same of a shard, within a time of its own.
+    pub(super) async fn ask_of(
+        &self,
+        shard: u64,
+        service: u16,
+        request: &impl Serialize,
+        limit: Duration,
+    ) -> anyhow::Result<Vec<u8>> {
         let payload = rmp_serde::to_vec_named(request)?;
-        let reply = self.peer.call(Class::Control, service, 0, payload.into(), self.limit).await;
+        let reply = self.peer.call(Class::Control, service, shard, payload.into(), limit).await;
         Ok(reply.with_context(|| format!("asked {}", self.asked))?.to_vec())
     }
 }

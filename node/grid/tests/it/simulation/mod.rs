@@ -101,6 +101,7 @@ async fn history(seed: u64) {
         return nodes.close().await;
     }
     rest::assert_equal(&nodes);
+    rest::assert_one_digest(&nodes).await;
     let (_, running) = nodes.all_running().next().expect("a node runs");
     let router = running.router.clone();
     crowd::assert_agreed(&router).await;

@@ -150,7 +150,14 @@ impl Nodes {
             ..StoreConfig::at(&host.dir)
         };
         let secret = self.secret.clone();
-        let setup = GridSetup { store, timing: TIMING, secret, record: record(host.address), version: "0.1.0" };
+        let setup = GridSetup {
+            store,
+            timing: TIMING,
+            secret,
+            record: record(host.address),
+            version: "0.1.0",
+            check_interval: Duration::ZERO,
+        };
         let door = Door::default();
         let disk = host.disk.clone();
         self.net.attach(host.address, Arc::new(Powered { disk: disk.clone(), inner: door.clone() }));

@@ -88,3 +88,31 @@ pub(super) fn assert_equal(nodes: &Nodes) {
         }
     }
 }
+
+/// That all replicas of a shard have one digest, by the check that a grid makes of itself.
+pub(super) async fn assert_one_digest(nodes: &Nodes) {
+    let end = Instant::now() + LIMIT / 2;
+    let grids: Vec<_> = nodes.all_running().map(|(_, running)| running.grid.clone()).collect();
+    let shards: Vec<_> = grids[0].map().borrow().shards.iter().map(|record| record.shard).collect();
+    for shard in shards {
+        loop {
+            let mut why = String::from("nobody leads it");
+            for grid in &grids {
+                match grid.check(shard).await {
+                    Ok(report) => {
+                        let differs = ["diverged", "undecided"].contains(&report.outcome.as_str());
+                        assert!(!differs, "shard {shard} at rest: {report:#?}");
+                        why = format!("{report:?}");
+                    }
+                    Err(reason) if reason.contains("is not led here") => {}
+                    Err(reason) => why = reason,
+                }
+            }
+            if why.contains("\"equal\"") {
+                break;
+            }
+            assert!(Instant::now() < end, "shard {shard} is not compared at rest: {why}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}

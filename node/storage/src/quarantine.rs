@@ -1,0 +1,213 @@
+//! A replica whose state is not what its group knows, while its log and its vote are good: nobody reads it until the checkpoint of
+//! another replica has taken its place.
+//!
+//! ```text
+//!   QUARANTINE written, durably ─→ closed ─→ another's checkpoint received ─→ checked ─→ manifest in place ─→ QUARANTINE removed
+//! ```
+//!
+//! The file says so from the first moment to the last, so that a start after any crash in between does not open the replica either, and
+//! goes on with it. Until the new manifest is in place nothing of the old state is touched; afterwards it is swept.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sutra_disk::Disk;
+use sutra_protocol::command::LogIndex;
+use sutra_segment::{Segment, SegmentError, SegmentId, naturalise};
+use sutra_wal::{GroupId, LogPoint};
+
+use crate::directory::Directory;
+use crate::error::OpenError;
+use crate::home::Home;
+use crate::keeper::{checkpoint_entry, segment_path, sweep};
+use crate::manifest::{Manifest, ManifestError, NamespaceEntry};
+use crate::opening::{first, restored};
+use crate::placement::Placement;
+use crate::replica::Incoming;
+
+/// Longest reason that is kept.
+const REASON_BYTES: usize = 4096;
+
+/// A replica that is not read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// Its number.
+    pub replica: u64,
+    /// A sentence for the operator.
+    pub reason: String,
+}
+
+/// Why a replica is not healed. It is in quarantine as before.
+#[derive(Debug, thiserror::Error)]
+pub enum HealError {
+    /// What was received is not what its sender says, or not for this replica.
+    #[error("the checkpoint of another replica can't be used: {0}")]
+    Unusable(String),
+    /// It is older than what the replica's log still has.
+    #[error("the checkpoint of another replica is of entry {found}, and the log here begins behind entry {purged}", found = found.0, purged = purged.0)]
+    Behind {
+        /// Its last entry.
+        found: LogIndex,
+        /// The last that is not in the log any more.
+        purged: LogIndex,
+    },
+    /// A segment that was received.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// The manifest could not be written.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The directory.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The operating system refused.
+    #[error("{step} {path}")]
+    Io {
+        /// What was tried.
+        step: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Its answer.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HealError {
+    let path = path.to_owned();
+    move |source| HealError::Io { step, path, source }
+}
+
+impl Directory {
+    /// Why the replica of a shard is not read; `None`: it is. One whose reason can't be read is not read either.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn quarantined(&self, shard: u64) -> Result<Option<Quarantined>, OpenError> {
+        let home = Home::of(Arc::clone(&self.dir), GroupId(shard));
+        let file = home.quarantine_file();
+        match home.disk().read(&file) {
+            Ok(bytes) => {
+                let unreadable = |_| Quarantined { replica: 0, reason: "why it is in quarantine can't be read any more".into() };
+                Ok(Some(serde_json::from_slice(&bytes).unwrap_or_else(unreadable)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(OpenError::io("read", file)(error)),
+        }
+    }
+
+    /// Has the replica of a shard read by nobody until it is healed, whatever becomes of this process. Blocking.
+    ///
+    /// # Errors
+    /// The disk's; it is not in quarantine then.
+    pub fn quarantine(&self, shard: u64, mut quarantined: Quarantined) -> Result<(), OpenError> {
+        let home = Home::of(Arc::clone(&self.dir), GroupId(shard));
+        home.create()?;
+        let cut = quarantined.reason.floor_char_boundary(REASON_BYTES);
+        quarantined.reason.truncate(cut);
+        let file = home.quarantine_file();
+        let bytes = serde_json::to_vec(&quarantined).map_err(|error| OpenError::io("encode", &file)(error.into()))?;
+        sutra_disk::replace(&**home.disk(), &file, &bytes).map_err(OpenError::io("write", &file))
+    }
+
+    /// Puts another replica's checkpoint in the place of everything that the closed replica of a shard had, but for its log and its vote,
+    /// and ends its quarantine. It may be tried again after any error, and after any crash. Blocking.
+    ///
+    /// # Errors
+    /// A [`HealError`].
+    pub fn heal(&self, placement: &Placement, incoming: &Incoming) -> Result<LogPoint, HealError> {
+        let home = Home::of(Arc::clone(&self.dir), GroupId(placement.shard));
+        home.create()?;
+        let unusable = |reason: &str| HealError::Unusable(reason.into());
+        let theirs = Manifest::decode(&home.folder().join("incoming"), &incoming.manifest)?;
+        if theirs.grid_id != home.grid_id() || theirs.shard != placement.shard {
+            return Err(unusable("it is of another grid or shard"));
+        }
+        if theirs.files.len() != incoming.files.len() {
+            return Err(unusable("it has not as many files as its manifest says"));
+        }
+        let point = theirs.point().ok_or_else(|| unusable("it is of nothing"))?;
+        if let Some(purged) = self.log.group(home.shard()).and_then(|group| group.purged)
+            && point.index < purged.index
+        {
+            return Err(HealError::Behind { found: point.index, purged: purged.index });
+        }
+        let mine = self.begun(&home, placement)?;
+        let mut next_file = mine.next_file;
+        let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(incoming.files.len());
+        for file in &incoming.files {
+            let received = file.received.as_deref().ok_or_else(|| unusable("a file of it was not received"))?;
+            segments.push(take_in(&home, received, &mut next_file, file.signature)?);
+        }
+        home.disk().sync_dir(&home.segments()).map_err(io_error("sync", &home.segments()))?;
+        let renamed = |id: &u64| theirs.files.iter().position(|file| file.id == *id).map(|at| segments[at].id().0);
+        let namespaces = theirs.namespaces.iter().map(|entry| {
+            let segments: Option<Vec<u64>> = entry.segments.iter().map(renamed).collect();
+            segments.map(|segments| NamespaceEntry { segments, ..entry.clone() })
+        });
+        let namespaces = namespaces.collect::<Option<Vec<_>>>();
+        let manifest = Manifest {
+            grid_id: mine.grid_id,
+            store_id: mine.store_id,
+            replica: mine.replica,
+            range_start: mine.range_start,
+            range_end: mine.range_end,
+            epoch: mine.epoch,
+            next_file,
+            files: segments.iter().map(|segment| checkpoint_entry(segment)).collect(),
+            graphs: Vec::new(),
+            namespaces: namespaces.ok_or_else(|| unusable("a namespace names a segment that is not among its files"))?,
+            ..theirs
+        };
+        restored(home.folder(), &manifest, &segments).map_err(|error| HealError::Unusable(error.to_string()))?;
+        manifest.write(&**home.disk(), home.folder())?;
+        sweep(&**home.disk(), &home.segments(), &manifest).map_err(io_error("clear", &home.segments()))?;
+        self.leave_quarantine(&home)?;
+        Ok(point)
+    }
+
+    fn leave_quarantine(&self, home: &Home) -> Result<(), HealError> {
+        let file = home.quarantine_file();
+        match home.disk().remove(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| home.disk().sync_dir(home.folder())).map_err(io_error("remove", &file)),
+        }
+    }
+
+    /// The replica's manifest, or, where it can't be read, one that names nothing, and whose files have other numbers than those there.
+    fn begun(&self, home: &Home, placement: &Placement) -> Result<Manifest, HealError> {
+        let read = Manifest::read(&**home.disk(), home.folder());
+        let is_mine =
+            |manifest: &Manifest| (manifest.store_id.as_str(), manifest.replica) == (home.store_id(), placement.replica);
+        let mut manifest = match read {
+            Ok(Some(manifest)) if is_mine(&manifest) => manifest,
+            Err(error @ (ManifestError::Io { .. } | ManifestError::Newer { .. })) => return Err(error.into()),
+            Ok(_) | Err(ManifestError::Missing { .. } | ManifestError::Damaged { .. }) => {
+                first(home.grid_id(), home.store_id(), placement)
+            }
+        };
+        let names = home.disk().list(&home.segments()).map_err(io_error("list", &home.segments()))?;
+        let number = |name: &String| name.get(..16)?.parse::<u64>().ok();
+        let greatest = names.iter().filter_map(number).max().unwrap_or_default();
+        manifest.next_file = manifest.next_file.max(greatest + 1);
+        Ok(manifest)
+    }
+}
+
+/// A segment that was received becomes one of this store, checked to its last byte.
+fn take_in(home: &Home, received: &Path, next_file: &mut u64, signature: [u8; 16]) -> Result<Arc<Segment>, HealError> {
+    let disk: &dyn Disk = &**home.disk();
+    let id = *next_file;
+    *next_file += 1;
+    naturalise(disk, received, SegmentId(id), home.store_id())?;
+    let path = segment_path(&home.segments(), id);
+    disk.rename(received, &path).map_err(io_error("rename", received))?;
+    let segment = Segment::open(disk, &path, home.store_id())?;
+    if segment.signature() != signature {
+        return Err(HealError::Unusable("a received segment is another one than its sender named".into()));
+    }
+    segment.verify().map_err(|damage| HealError::Unusable(damage.to_string()))?;
+    Ok(segment)
+}
