@@ -8,8 +8,10 @@ use sutra_planner::{
     ShardSeen, StatefulSet, Trouble, TroubleKind, Volume, VolumeOwner,
 };
 
-use crate::fixture::SEVERAL;
 use crate::random::Random;
+
+mod grid;
+mod misfortune;
 
 /// The grid that is founded.
 pub(crate) const GRID: &str = "g-7f3a";
@@ -190,77 +192,6 @@ impl World {
         Answer::Serving(NodeReport { grid: GRID.into(), version: "0.1.0".into(), shards: shard.into_iter().collect() })
     }
 
-    /// What a node that belongs to the grid says of it.
-    fn told(&self, desired: &Desired) -> BTreeMap<String, Membership> {
-        let several = desired.nodes > 1 || self.nodes.len() > 1;
-        let mut answers = self.nodes.iter().filter(|node| node.pod.started && !node.pod.leaving).map(|node| self.answer(node));
-        let somebody = answers.any(|answer| matches!(answer, Answer::Serving(_)));
-        let alone = || self.members.iter().map(|ordinal| (*ordinal, Membership::Member)).collect();
-        let map: BTreeMap<u32, Membership> = if self.map.is_empty() { alone() } else { self.map.clone() };
-        let named = map.into_iter().map(|(ordinal, membership)| (format!("claims-{ordinal}"), membership));
-        if several && somebody { named.collect() } else { BTreeMap::new() }
-    }
-
-    /// Whether each node of the grid serves, as far as the operator hears.
-    fn agreed(&self) -> bool {
-        let serves = |ordinal: &u32| {
-            let node = self.nodes.iter().find(|node| node.pod.ordinal == *ordinal && !node.pod.leaving && node.pod.started);
-            node.is_some_and(|node| matches!(self.answer(node), Answer::Serving(_)))
-        };
-        !self.map.is_empty() && self.map.iter().all(|(node, of)| *of != Membership::Joining && serves(node))
-    }
-
-    /// Whether the grid is what it is to be.
-    fn is_settled(&self) -> bool {
-        let copies = self.copies.unwrap_or(1) as usize;
-        let is_member = |node: &u32| self.map.get(node) == Some(&Membership::Member);
-        self.founding
-            || self.map.values().all(|of| *of == Membership::Member)
-                && self.holders.len() == copies
-                && self.holders.iter().all(is_member)
-    }
-
-    /// Nodes of the grid that there is or is being founded.
-    pub(crate) fn size(&self) -> Option<u32> {
-        let set = self.set.as_ref().map(|set| set.replicas).filter(|replicas| *replicas > 0);
-        let ran = self.nodes.iter().any(|node| node.pod.ran);
-        let written = self.volumes.iter().filter_map(|volume| volume.grid_nodes).max();
-        let map = (!self.map.is_empty()).then(|| u32::try_from(self.map.len()).unwrap());
-        match (map.or(written), self.members.len()) {
-            (Some(nodes), _) => Some(nodes),
-            (None, 0) => set.filter(|_| ran),
-            (None, members) => u32::try_from(members).ok(),
-        }
-    }
-
-    /// Nodes that vote, whatever the operator hears of them.
-    pub(crate) fn voters(&self) -> usize {
-        self.nodes.iter().filter(|node| self.decides(node)).count()
-    }
-
-    /// Whether it is up, and one of those that decide about the grid.
-    fn decides(&self, node: &Node) -> bool {
-        self.votes(node) && (self.map.is_empty() || self.voting.contains(&node.pod.ordinal))
-    }
-
-    /// Whether a node votes, as far as one can know: neither Kubernetes nor the operator hears of one that is not ready and silent.
-    pub(crate) fn is_voter(&self, uid: &str) -> bool {
-        self.nodes.iter().any(|node| node.pod.uid == uid && self.decides(node) && (node.pod.ready || !node.silent))
-    }
-
-    fn votes(&self, node: &Node) -> bool {
-        node.pod.started && !node.pod.leaving && self.members.contains(&node.pod.ordinal)
-    }
-
-    pub(crate) fn has_quorum(&self) -> bool {
-        2 * self.voters() > self.votes_there_are()
-    }
-
-    /// Members of the grid, those that lost everything among them.
-    pub(crate) fn votes_there_are(&self) -> usize {
-        if self.map.is_empty() { self.members.len() } else { self.voting.len() }
-    }
-
     /// What the operator does with a plan: in order, the rest of a refused step goes on.
     pub(crate) fn apply(&mut self, desired: &Desired, plan: &Plan) {
         self.refusals.clear();
@@ -407,23 +338,6 @@ impl World {
         Ok(())
     }
 
-    /// The number of a node, which another is asked about.
-    fn asked(&self, node: &str, asked: &str, grid: &str) -> u32 {
-        let number = |name: &str| name.strip_prefix("claims-").unwrap().parse::<u32>().unwrap();
-        assert!(self.map.contains_key(&number(asked)) && grid == GRID, "a node that belongs to the grid is asked");
-        assert_ne!(node, asked, "another one is asked");
-        number(node)
-    }
-
-    fn has_copy(&self, node: &Node) -> bool {
-        self.votes(node) && self.holders.contains(&node.pod.ordinal)
-    }
-
-    /// Whether the shard can be written.
-    fn shard_has_quorum(&self) -> bool {
-        2 * self.nodes.iter().filter(|node| self.has_copy(node)).count() > self.holders.len()
-    }
-
     fn report(&mut self, shard: u64, report: &ShardReport) {
         let now = self.now();
         let projection = self.projections.get_mut(&shard).unwrap();
@@ -467,119 +381,6 @@ impl World {
         self.grid_goes_on(random);
         self.objects.retain(|_, seen| *seen != Seen::Leaving);
         self.budget = self.budget.filter(|_| self.objects.contains_key(&Object::DisruptionBudget));
-    }
-
-    /// A node alone is a grid from its start; a founder invites the others, each when it can be reached, and joins last. Who leads is
-    /// somebody who votes.
-    fn grid_goes_on(&mut self, random: &mut Random) {
-        let ran: Vec<u32> =
-            self.nodes.iter().filter(|node| node.pod.ran && !node.pod.leaving).map(|node| node.pod.ordinal).collect();
-        let first_alone = self.nodes.iter().any(|node| {
-            node.pod.ordinal == 0 && !node.pod.revision.as_deref().is_some_and(|revision| revision.contains(SEVERAL))
-        });
-        if self.members.is_empty() && first_alone && !self.founding && ran.contains(&0) {
-            self.members.insert(0);
-            self.holders.insert(0);
-            self.foundings += 1;
-        }
-        if self.founding && ran.contains(&0) {
-            let next = self.map.keys().copied().find(|ordinal| *ordinal > 0 && !self.members.contains(ordinal));
-            match next {
-                Some(next) if ran.contains(&next) && random.chance(70) => drop(self.members.insert(next)),
-                Some(_) => {}
-                None => {
-                    self.members.insert(0);
-                    self.founding = false;
-                }
-            }
-        }
-        if self.has_quorum() && !self.founding && !self.map.is_empty() && random.chance(70) {
-            self.balance(&ran);
-        }
-        let voters: Vec<u32> = self.nodes.iter().filter(|node| self.has_copy(node)).map(|node| node.pod.ordinal).collect();
-        if !voters.contains(&self.leader) && !voters.is_empty() {
-            self.leader = voters[random.below(voters.len() as u64) as usize];
-        }
-    }
-
-    /// One step of what the grid does by itself: nodes that are awaited come, copies move one at a time, and nodes that keep nothing leave.
-    fn balance(&mut self, ran: &[u32]) {
-        let joining = self.map.iter().find(|(node, of)| **of == Membership::Joining && ran.contains(node)).map(|(node, _)| *node);
-        if let Some(node) = joining {
-            self.members.insert(node);
-            self.map.insert(node, Membership::Member);
-            return;
-        }
-        let up = |world: &Self, ordinal: u32| world.nodes.iter().any(|node| node.pod.ordinal == ordinal && world.votes(node));
-        let leaves = |world: &Self, node: &u32| world.map.get(node) != Some(&Membership::Member);
-        // Who keeps a copy and is away is waited for, unless it leaves.
-        if !self.shard_has_quorum() || self.holders.iter().any(|node| !up(self, *node) && !leaves(self, node)) {
-            return;
-        }
-        let copies = self.copies.unwrap_or(1) as usize;
-        let free = self.map.keys().copied().find(|node| !self.holders.contains(node) && !leaves(self, node) && up(self, *node));
-        let leaver = self.holders.iter().copied().find(|node| leaves(self, node));
-        match (free, leaver) {
-            (Some(free), _) if self.holders.len() < copies => drop(self.holders.insert(free)),
-            (_, Some(leaver)) if self.holders.len() > copies => drop(self.holders.remove(&leaver)),
-            (Some(free), Some(leaver)) => {
-                self.holders.insert(free);
-                self.holders.remove(&leaver);
-            }
-            (_, None) if self.holders.len() > copies => drop(self.holders.pop_last()),
-            _ if self.place_voters() => {}
-            _ => {
-                let keeps = |node: &u32| self.holders.contains(node) || self.voting.contains(node);
-                let gone = self.map.iter().find(|(node, of)| **of == Membership::Leaving && !keeps(node));
-                if let Some(gone) = gone.map(|(node, _)| *node) {
-                    self.map.remove(&gone);
-                    self.awaited.remove(&gone);
-                    if self.members.remove(&gone) {
-                        self.stale.insert(gone);
-                    }
-                    self.nodes.iter_mut().filter(|node| node.pod.ordinal == gone).for_each(|node| node.pod.ready = false);
-                    self.departures += 1;
-                }
-            }
-        }
-    }
-
-    /// As many decide as can, an odd number; whether that is another now.
-    fn place_voters(&mut self) -> bool {
-        let is_member = |node: &u32| self.map.get(node) == Some(&Membership::Member);
-        let staying = self.map.keys().filter(|node| is_member(node)).count();
-        let wanted = if staying % 2 == 0 { staying - 1 } else { staying };
-        let leaver = self.voting.iter().copied().find(|node| !is_member(node));
-        let newcomer = self.map.keys().copied().find(|node| is_member(node) && !self.voting.contains(node));
-        match (leaver, newcomer) {
-            (Some(leaver), _) if self.voting.len() > wanted => self.voting.remove(&leaver),
-            (Some(leaver), Some(newcomer)) => self.voting.remove(&leaver) && self.voting.insert(newcomer),
-            (None, Some(newcomer)) if self.voting.len() < wanted => self.voting.insert(newcomer),
-            (None, _) if self.voting.len() > wanted => self.voting.pop_last().is_some(),
-            _ => false,
-        }
-    }
-
-    /// A claim that was deleted goes when no pod uses it, and the data with it.
-    fn claims_go(&mut self) {
-        let used: BTreeSet<u32> = self.nodes.iter().map(|node| node.pod.ordinal).collect();
-        for volume in self.volumes.extract_if(.., |volume| volume.leaving && !used.contains(&volume.ordinal)) {
-            self.members.remove(&volume.ordinal);
-            self.stale.remove(&volume.ordinal);
-        }
-        let whole = self.holders.iter().filter(|holder| self.members.contains(holder)).count();
-        assert!(self.members.is_empty() || self.founding || 2 * whole > self.holders.len(), "data is lost");
-    }
-
-    fn lost_ones_come_back(&mut self, random: &mut Random) {
-        let ran: Vec<u32> =
-            self.nodes.iter().filter(|node| node.pod.ran && !node.pod.leaving).map(|node| node.pod.ordinal).collect();
-        if self.has_quorum() && random.chance(60) {
-            for back in self.awaited.extract_if(.., |ordinal| ran.contains(ordinal)) {
-                self.members.insert(back);
-                self.replacements += 1;
-            }
-        }
     }
 
     fn stateful_set_controller(&mut self, random: &mut Random) {
@@ -640,59 +441,6 @@ impl World {
                 leaving: false,
             }),
         }
-    }
-
-    /// Something that nobody asked for.
-    pub(crate) fn misfortune(&mut self, random: &mut Random) {
-        match random.below(10) {
-            0 => {
-                if let Some(object) = self.any_object(random) {
-                    self.objects.insert(object, Seen::Drifted);
-                }
-            }
-            1 => {
-                if let Some(object) = self.any_object(random) {
-                    self.objects.insert(object, Seen::Leaving);
-                }
-            }
-            2 => self.set.iter_mut().for_each(|set| set.tampered = true),
-            3 => self.set = None,
-            4 => {
-                let all = self.nodes.len().max(1) as u64;
-                let chosen = random.below(all) as usize;
-                // Somebody else's deletion, only where ours can't be meant.
-                if let Some(node) = self.nodes.get_mut(chosen).filter(|node| !node.pod.leaving) {
-                    node.pod.ready = false;
-                }
-            }
-            5 => self.nodes.iter_mut().for_each(|node| node.silent = random.chance(30)),
-            6 => self.projections.clear(),
-            8 => self.somebody_deletes_a_claim(random),
-            7 => {
-                self.projections.values_mut().for_each(|projection| (projection.reported, projection.observed_at) = (None, None))
-            }
-            _ => self.concepts += random.below(1000),
-        }
-    }
-
-    /// Of a node alone nobody could make up for it; and whoever takes volumes away whose nodes can't run means it.
-    fn somebody_deletes_a_claim(&mut self, random: &mut Random) {
-        let chosen = random.below(self.volumes.len().max(1) as u64) as usize;
-        let Some(ordinal) = self.volumes.get(chosen).map(|volume| volume.ordinal) else { return };
-        let wakes = self.set.as_ref().is_some_and(|set| set.replicas > 0);
-        let votes = self.nodes.iter().any(|node| node.pod.ordinal == ordinal && self.votes(node));
-        let whole = self.members.len() == self.map.len();
-        let alone = self.volumes.iter().all(|volume| !volume.leaving);
-        // Where there is one copy, or they move just now, whoever does that means it.
-        let spared = self.copies > Some(1) && self.is_settled() && self.known_grid.is_some();
-        if !self.map.is_empty() && !self.founding && whole && spared && (alone || wakes && votes) {
-            self.volumes[chosen].leaving = true;
-        }
-    }
-
-    fn any_object(&self, random: &mut Random) -> Option<Object> {
-        let all: Vec<Object> = self.objects.keys().copied().collect();
-        (!all.is_empty()).then(|| all[random.below(all.len() as u64) as usize])
     }
 
     /// Everything works again.
