@@ -31,6 +31,11 @@ pub const GRID_ANNOTATION: &str = "sutra.dev/grid-id";
 /// Annotation of a volume claim: how many nodes the grid has that it belongs to, if they are several. It is there before the grid is.
 pub const GRID_NODES_ANNOTATION: &str = "sutra.dev/grid-nodes";
 
+/// Annotation of a cluster, which a user writes and the operator takes away when it is done: the node that is to begin anew.
+pub const REPLACE_ANNOTATION: &str = "sutra.dev/replace-node";
+/// Annotation of a cluster, which the operator writes: the node that begins anew, and the uid of the claim that goes for it.
+pub const REPLACING_ANNOTATION: &str = "sutra.dev/replacing-node";
+
 /// Finalizer of a cluster whose volumes shall go with it.
 pub const VOLUMES_FINALIZER: &str = "sutra.dev/volumes";
 

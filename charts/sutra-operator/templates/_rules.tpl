@@ -1,6 +1,6 @@
 {{/* What the operator does with SutraClusters and with what belongs to them. */}}
 {{- define "sutra-operator.rules" -}}
-# Patched is the finalizer of clusters whose volumes shall go with them, and nothing else.
+# Patched are the finalizer of clusters whose volumes shall go with them, and the annotations by which a node is replaced; nothing else.
 - apiGroups: [sutra.dev]
   resources: [sutraclusters]
   verbs: [get, list, watch, patch]
@@ -21,10 +21,10 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, delete]
-# Volumes are grown and labelled; no right to delete data.
+# Volumes are grown and labelled. Deleted are those of nodes that have left their grid, and of nodes that somebody asks to replace.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch, patch, delete]
 - apiGroups: [""]
   resources: [services, configmaps, serviceaccounts]
   verbs: [get, list, watch, create, patch]

@@ -46,7 +46,7 @@ use super::storage::Storage;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SutraClusterSpec {
-    /// Storage nodes: 1, 3 or 5 in this release, and never another number afterwards. Also what `kubectl scale` changes.
+    /// Storage nodes: 1, 3 or 5 in this release. Three become five and five three while they serve; one stays one. Also what `kubectl scale` changes.
     #[schemars(range(min = 1, max = 100))]
     pub nodes: i32,
 

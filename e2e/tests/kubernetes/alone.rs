@@ -1,16 +1,29 @@
 //! What disturbs everybody: the API server away, a new kind of object. Their names are the first, so that nobody waits for them later.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::ResourceExt as _;
+use kube::api::ListParams;
 use serde_json::{Value, json};
 use sutra_e2e::case::{Case, alone};
 use sutra_e2e::cluster::{Cluster, Manifest};
 use sutra_e2e::grid::{FACTS, Grid, METFORMIN, WARFARIN};
+use sutra_e2e::load::Load;
 use sutra_e2e::operator::{self, Operator, Settings};
 use sutra_e2e::wait::{LONG, SOON, throughout, until};
+use tokio::time::Instant;
 
-const OUTAGE: Duration = Duration::from_secs(60);
+use crate::grid::{LONGEST_GAP, leader, nodes, tell, uids};
+
+/// Seconds without the API server, for a longer look.
+const OUTAGE: &str = "SUTRA_E2E_OUTAGE_S";
+
+fn outage() -> Duration {
+    Duration::from_secs(std::env::var(OUTAGE).ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(60))
+}
 
 // Nobody else could look at anything meanwhile.
 #[test]
@@ -18,16 +31,20 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
     alone(async |case| {
         let environment = &case.world().environment;
         let cluster = Cluster::running(case, &Manifest::minimal("leaflets")).await?;
+        let three = Cluster::running(case, &Manifest::minimal("formulary").spec(&json!({"nodes": 3}))).await?;
+        let (pods, claims) = (uids(&three).await?, claims(&three).await?);
+        let load = Load::on(&three.grid().await?)?;
         let by_service = cluster.grid().await?;
         by_service.teach(WARFARIN).await?;
         let by_pod = Grid::at(&case.world().http, &cluster.pod_address().await?);
         let before = cluster.life().await?;
         let shard = cluster.shards().await?;
 
+        let began = Instant::now();
         environment.lab(["apiserver", "stop"]).await?;
         ensure!(cluster.get().await.is_err(), "the API server answers although it is stopped");
         let mut facts = FACTS.iter().cycle();
-        let served = throughout("service without the API server", OUTAGE, async || {
+        let served = throughout("service without the API server", outage(), async || {
             let fact = *facts.next().context("no facts")?;
             by_service.learn(fact).await?;
             by_pod.knows(fact).await?;
@@ -43,7 +60,17 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
             .kubectl(["rollout", "status", "deployment/sutra-operator", "-n", operator::NAMESPACE, "--timeout=180s"])
             .await?;
         cluster.ready().await?;
-        by_service.knows(METFORMIN).await?;
+        three.ready().await?;
+        load.goes_on(10).await?;
+        let failures = load.failures_since(began);
+        ensure!(failures.is_empty(), "{} requests failed, the first: {}", failures.len(), failures[0]);
+        let now = self::claims(&three).await?;
+        ensure!(uids(&three).await? == pods && now == claims, "pods or claims were replaced: {now:?}, before {claims:?}");
+        machine_is_cut_off(case, &three, &load).await?;
+        ensure!(uids(&three).await? == pods && self::claims(&three).await? == claims, "pods or claims were replaced");
+        load.nothing_is_missing(&nodes(case, &three, 3).await?, &case.world().http).await?;
+        // Its pod may be on that machine.
+        by_service.remembers(METFORMIN).await?;
         ensure!(cluster.life().await? == before, "the pod was replaced: {before:?}, now {:?}", cluster.life().await?);
         let uids = |shards: &[sutra_crds::SutraShard]| shards.iter().map(|shard| shard.metadata.uid.clone()).collect::<Vec<_>>();
         ensure!(uids(&cluster.shards().await?) == uids(&shard), "the SutraShards are others");
@@ -52,6 +79,42 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
         cluster.renewed(&before).await?;
         by_service.remembers(METFORMIN).await
     })
+}
+
+/// The leader's machine loses its network both ways, for less than the time after which Kubernetes gives its pods up. The others write on.
+async fn machine_is_cut_off(case: &Case, cluster: &Cluster<'_>, load: &Load) -> Result<()> {
+    let led = leader(cluster).await?;
+    let pod = cluster.api::<Pod>().get(&led).await?;
+    let machine = pod.spec.and_then(|spec| spec.node_name).context("a pod without a machine")?;
+    let environment = &case.world().environment;
+    let then = Instant::now();
+    environment.lab(["node", "link", "down", &machine]).await?;
+    let cut = load.goes_on(20).await;
+    environment.lab(["node", "link", "up", &machine]).await?;
+    cut?;
+    let gap = load.gap_since(then);
+    until("no node is away", LONG, async || {
+        let degraded = cluster.condition_now("Degraded").await?;
+        ensure!(degraded.status == "False", "{}: {}", degraded.reason, degraded.message);
+        Ok(())
+    })
+    .await?;
+    leader(cluster).await?;
+    cluster.ready().await?;
+    tell(&format!(
+        "the leader's machine is cut off: {} ms without a write, {} requests failed, whole again after {} s",
+        gap.as_millis(),
+        load.failures_since(then).len(),
+        then.elapsed().as_secs()
+    ));
+    ensure!(gap < LONGEST_GAP, "nothing could be written for {gap:?}");
+    Ok(())
+}
+
+/// Uids of the claims, by name.
+async fn claims(cluster: &Cluster<'_>) -> Result<BTreeMap<String, Option<String>>> {
+    let claims = cluster.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?;
+    Ok(claims.items.into_iter().map(|claim| (claim.name_any(), claim.metadata.uid)).collect())
 }
 
 const DEFINITION: &str = "customresourcedefinition/podmonitors.monitoring.coreos.com";

@@ -6,6 +6,7 @@
 //! | `calm` | a settled cluster costs nothing |
 //! | `first_cluster` | a manifest becomes a working cluster |
 //! | `grid` | three nodes: founded once, and whole through all that happens to them |
+//! | `scaling` | nodes come and go, copies are made, a node is replaced, while clients work |
 //! | `changes` | a changed spec is carried out, a broken one told and mended |
 //! | `volumes` | growth, deletion, adoption |
 //! | `hibernation` | pods go, volumes stay |
@@ -30,6 +31,7 @@ mod leadership;
 mod monitoring;
 mod names;
 mod rights;
+mod scaling;
 mod schema;
 mod upgrades;
 mod volumes;

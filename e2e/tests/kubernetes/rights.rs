@@ -45,7 +45,7 @@ const NEVER: [(&str, &str); 8] = [
     ("list", "secrets"),
     ("watch", "secrets"),
     ("patch", "secrets"),
-    ("delete", "persistentvolumeclaims"),
+    ("deletecollection", "persistentvolumeclaims"),
     ("create", "pods"),
     ("create", "pods/exec"),
     ("delete", "sutraclusters.sutra.dev"),

@@ -12,7 +12,7 @@ use sutra_protocol::Timestamp;
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::founding::{CheckReport, NodeRecord};
 use sutra_replication::{Call, Group, GroupSetup, Groups, Member, Node, PeerPool, StartError, Syncer, Timing, Transport};
-use sutra_storage::{Directory, OpenError, Quarantined, StoreConfig, WallClock};
+use sutra_storage::{Directory, OnFatal, OpenError, Quarantined, StoreConfig, WallClock};
 use sutra_wal::GroupId;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -33,7 +33,7 @@ use crate::numbers::NodeNumbers;
 use crate::pins::Pins;
 use crate::reach::{KnownShard, Reach};
 use crate::rejoin;
-use crate::replace;
+use crate::replace::{self, GivenUp};
 use crate::resize;
 use crate::spread;
 use crate::to_leader::ToLeader;
@@ -74,6 +74,8 @@ struct Inner {
     pins: Pins,
     checks: Checks,
     wall_clock: WallClock,
+    /// Whether it has noticed that the grid has removed it.
+    given_up: Arc<AtomicBool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -122,6 +124,28 @@ pub enum GridError {
     /// The system has no thread, or a name is no name.
     #[error("start the node: {0}")]
     System(String),
+}
+
+/// For how many leases a node that was removed goes on answering, unready: 15 s. Whoever sends clients to nodes learns in that time that none
+/// should come here any more.
+const LAST_ANSWERS: u32 = 20;
+
+/// Ends a node that belongs to its grid no more: at once where another has taken its place.
+async fn last_answers(
+    given_up: impl Future<Output = GivenUp>,
+    is_unready: Arc<AtomicBool>,
+    for_a_while: Duration,
+    on_fatal: OnFatal,
+) {
+    match given_up.await {
+        GivenUp::Removed(why) => {
+            tracing::warn!(reason = why, ?for_a_while, "this node answers for a while yet, and ends");
+            is_unready.store(true, Ordering::Release);
+            tokio::time::sleep(for_a_while).await;
+            on_fatal(&why);
+        }
+        GivenUp::Replaced(why) => on_fatal(&why),
+    }
 }
 
 /// How long a leader that leaves looks for a successor.
@@ -200,6 +224,7 @@ impl Grid {
             groups: Groups::default(),
             timing: setup.timing,
         };
+        let lease = setup.timing.lease();
         let machine = Arc::new(MetaMachine::new(Arc::clone(directory.disk()), directory.path().to_owned(), file));
         let meta_setup = GroupSetup { group: GroupId::META, replica: meta_replica };
         let meta = Group::start(&shared, meta_setup, Arc::clone(&machine) as _).await.map_err(GridError::Meta)?;
@@ -246,8 +271,13 @@ impl Grid {
             giving: Giving::default(),
         };
         door.open(Arc::new(handler));
-        let replaced = replace::notice_replacement(Arc::clone(&asking), node.clone());
-        let fatal = on_fatal.clone();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let last = last_answers(
+            replace::notice_replacement(Arc::clone(&asking), node.clone()),
+            Arc::clone(&given_up),
+            LAST_ANSWERS * lease,
+            on_fatal.clone(),
+        );
         let tasks = vec![
             tokio::spawn(beginning::begin(node.clone(), Arc::clone(&asking), hosting.clone())),
             tokio::spawn(meta::keep_short(meta.clone())),
@@ -256,7 +286,7 @@ impl Grid {
             tokio::spawn(replace::look_after_awaited(Arc::clone(&asking), setup.secret)),
             tokio::spawn(resize::keep_balanced(Arc::clone(&asking), own.clone())),
             tokio::spawn(spread::keep(asking, hosting.clone())),
-            tokio::spawn(async move { fatal(&replaced.await) }),
+            tokio::spawn(last),
             tokio::spawn(hosted::watch(meta.clone(), hosting.clone(), on_fatal)),
             tokio::spawn(check::keep(checks.clone(), hosting.clone(), Arc::clone(&pool), setup.check_interval)),
             tokio::spawn(hosting.follow(machine.map())),
@@ -277,6 +307,7 @@ impl Grid {
             pins,
             checks,
             wall_clock,
+            given_up,
             tasks,
         })))
     }
@@ -335,9 +366,10 @@ impl Grid {
         self.0.machine.map()
     }
 
-    /// Whether each of the replicas that this node had at its start has caught up once since then, or nobody leads it.
+    /// Whether each of the replicas that this node had at its start has caught up once since then, or nobody leads it; not of a node that was
+    /// removed.
     pub fn has_caught_up(&self) -> bool {
-        self.shards().iter().all(HostedShard::lets_serve)
+        !self.0.given_up.load(Ordering::Acquire) && self.shards().iter().all(HostedShard::lets_serve)
     }
 
     /// Asks another node.

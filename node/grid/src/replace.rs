@@ -123,8 +123,17 @@ async fn look_after(asking: &Asking, secret: &PeerSecret, map: &Arc<GridMap>, na
     found(&record.peer, secret, JOIN, words::encode(&invitation)?.into()).await.map(|_| ())
 }
 
-/// Ends with a sentence once another node's map says that this node was replaced or removed: it then has no replica of meta, or another.
-pub(crate) async fn notice_replacement(asking: Arc<Asking>, node: String) -> String {
+/// Why a node belongs to its grid no more, as a sentence.
+#[derive(Debug)]
+pub(crate) enum GivenUp {
+    /// It was removed, and kept nothing any more.
+    Removed(String),
+    /// Another one has its name.
+    Replaced(String),
+}
+
+/// Ends once another node's map says that this node was replaced or removed: it then has no replica of meta, or another.
+pub(crate) async fn notice_replacement(asking: Arc<Asking>, node: String) -> GivenUp {
     let own = asking.meta.replica();
     loop {
         let map = asking.machine.map().borrow().clone();
@@ -138,17 +147,17 @@ pub(crate) async fn notice_replacement(asking: Arc<Asking>, node: String) -> Str
                 continue;
             }
             if !theirs.nodes.contains_key(&node) {
-                return format!(
+                return GivenUp::Removed(format!(
                     "{node} was removed from grid {}: what is in this directory counts no more, and the grid has all that was acknowledged",
                     map.grid_id
-                );
+                ));
             }
             if theirs.epoch > map.epoch {
-                return format!(
+                return GivenUp::Replaced(format!(
                     "another node has taken the place of {node} in grid {}: what is in this directory counts no more, and the grid has all \
                      that was acknowledged",
                     map.grid_id
-                );
+                ));
             }
         }
         tokio::time::sleep(PAUSE).await;

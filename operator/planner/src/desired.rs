@@ -24,6 +24,8 @@ pub struct Desired {
     pub volume_size: String,
     /// Storage class of new volumes; `None`: the default one.
     pub storage_class: Option<String>,
+    /// The node that is to begin anew, with an empty volume.
+    pub replace: Option<String>,
     /// Volumes of which grid are taken over.
     pub adopt: Option<String>,
     /// What becomes of volumes with the cluster.

@@ -26,8 +26,8 @@ pub mod step;
 
 pub use desired::{Desired, Impossible, Object, Retention, Wanted};
 pub use observed::{
-    Answer, NodeReport, Observed, Pod, Projection, Replica, Role, Seen, ShardReport, ShardSeen, StatefulSet, Trouble,
-    TroubleKind, Volume, VolumeOwner,
+    Answer, Membership, NodeReport, Observed, Pod, Projection, Replacing, Replica, Role, Seen, ShardReport, ShardSeen,
+    StatefulSet, Trouble, TroubleKind, Volume, VolumeOwner,
 };
 pub use plan::{Plan, plan};
 pub use report::{Condition, ConditionType, Report, report};

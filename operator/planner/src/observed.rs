@@ -19,8 +19,14 @@ pub struct Observed {
     pub volumes: Vec<Volume>,
     /// What each node that was asked said, by the name of its pod.
     pub answers: BTreeMap<String, Answer>,
-    /// Nodes of the grid, as one that belongs to it told. Not asked of a node alone.
-    pub grid_nodes: Option<u32>,
+    /// Nodes of the grid by name, as those that belong to it told; empty: nobody did. Not asked of a node alone.
+    pub members: BTreeMap<String, Membership>,
+    /// Those of them that decide about the grid.
+    pub voters: Vec<String>,
+    /// On which of them each shard has its copies, as the grid has decided.
+    pub placement: BTreeMap<u64, Vec<String>>,
+    /// Whether every one of them serves and tells of the same: then nobody else belongs to the grid.
+    pub agreed: bool,
     /// Replicas that the grid is to have of each shard, as the same node told.
     pub grid_replicas: Option<u32>,
     /// What the grid does by itself to become what it is to be, as the same node told: replicas that move.
@@ -29,6 +35,8 @@ pub struct Observed {
     pub projections: Vec<Projection>,
     /// The grid that this cluster is known to be, from its own status.
     pub known_grid: Option<String>,
+    /// The replacement that was begun and has not been ended.
+    pub replacing: Option<Replacing>,
     /// Whether Kubernetes keeps the cluster until the operator has decided what becomes of its volumes (finalizer).
     pub held: bool,
     /// How many nodes the disruption budget lets go at once, if there is one.
@@ -39,6 +47,34 @@ pub struct Observed {
     pub failing: Option<(&'static str, String)>,
     /// What the API server refused at the last attempt: the step's name, and its sentence.
     pub refusals: BTreeMap<&'static str, String>,
+}
+
+impl Observed {
+    /// How many nodes the grid has, if somebody told.
+    #[must_use]
+    pub fn grid_nodes(&self) -> Option<u32> {
+        (!self.members.is_empty()).then(|| u32::try_from(self.members.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// What a node is to its grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// It is awaited.
+    Joining,
+    /// It belongs to it.
+    Member,
+    /// What it keeps moves to others.
+    Leaving,
+}
+
+/// That a node begins anew, with another claim than this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacing {
+    /// Its name.
+    pub node: String,
+    /// The uid of the claim that is to go, and of no other.
+    pub volume: String,
 }
 
 /// How an object is.
@@ -138,6 +174,8 @@ impl TroubleKind {
 pub struct Volume {
     /// Its name.
     pub name: String,
+    /// Its uid.
+    pub uid: String,
     /// Number of the node.
     pub ordinal: u32,
     /// Whose data it holds.

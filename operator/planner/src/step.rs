@@ -32,17 +32,29 @@ pub enum Action {
     HoldCluster { hold: bool },
     /// Ask for a larger volume.
     GrowVolume { volume: String, size: String },
-    /// Write the stateful set; one that exists keeps its claim template.
-    ApplyStatefulSet,
+    /// Write the stateful set, with so many pods; one that exists keeps its claim template.
+    ApplyStatefulSet { replicas: u32 },
     /// Delete the stateful set and leave its pods, because its claim template shall change; the next plan writes it anew.
     OrphanStatefulSet,
-    /// Ask the node of this pod to found a grid of all nodes. It refuses where there is one, or one is being founded.
-    FoundGrid { pod: String, uid: String },
+    /// Ask the node of this pod to found a grid of the first so many. It refuses where there is one, or one is being founded.
+    FoundGrid { pod: String, uid: String, nodes: u32, replicas: u32 },
+    /// Ask a node of the grid to take in the node of this pod, which waits with an empty volume.
+    AddNode { pod: String, uid: String, asked: String, grid: String },
+    /// Ask a node of the grid to have another one leave: what it keeps moves to others first.
+    RemoveNode { node: String, asked: String, grid: String },
+    /// Ask a node of the grid to keep one that was to leave.
+    KeepNode { node: String, asked: String, grid: String },
     /// Ask a node of the grid to give the node of this pod, which waits with an empty volume, new replicas in the place of the lost ones. It
     /// refuses where the lost node answers.
     ReplaceNode { pod: String, uid: String, asked: String, grid: String },
     /// Ask a node of the grid to have so many replicas of each shard. The grid moves them by itself.
     SetReplicas { asked: String, grid: String, count: u32 },
+    /// Write down which claim goes so that a node begins anew.
+    BeginReplacement { node: String, volume: String },
+    /// Forget that a node was to begin anew: it has, or nobody asks for it any more.
+    EndReplacement { node: String },
+    /// Delete the claim of a node that does not belong to the grid, or begins anew. It goes when no pod uses it.
+    DeleteVolume { volume: String, uid: String },
     /// Say how many nodes may be taken away at once.
     SetBudget { max_unavailable: u32 },
     /// Delete a pod; the stateful set's controller makes a new one.
@@ -68,11 +80,17 @@ impl Action {
             Self::OwnVolume { .. } => "OwnVolume",
             Self::HoldCluster { .. } => "HoldCluster",
             Self::GrowVolume { .. } => "GrowVolume",
-            Self::ApplyStatefulSet => "ApplyStatefulSet",
+            Self::ApplyStatefulSet { .. } => "ApplyStatefulSet",
             Self::OrphanStatefulSet => "OrphanStatefulSet",
             Self::FoundGrid { .. } => "FoundGrid",
             Self::ReplaceNode { .. } => "ReplaceNode",
             Self::SetReplicas { .. } => "SetReplicas",
+            Self::AddNode { .. } => "AddNode",
+            Self::RemoveNode { .. } => "RemoveNode",
+            Self::KeepNode { .. } => "KeepNode",
+            Self::BeginReplacement { .. } => "BeginReplacement",
+            Self::EndReplacement { .. } => "EndReplacement",
+            Self::DeleteVolume { .. } => "DeleteVolume",
             Self::SetBudget { .. } => "SetBudget",
             Self::DeletePod { .. } => "DeletePod",
             Self::ApplyShard { .. } => "ApplyShard",
@@ -95,11 +113,18 @@ impl Action {
             Self::HoldCluster { hold: true } => "took care to be asked when the cluster is deleted".to_owned(),
             Self::HoldCluster { hold: false } => "let the cluster go when it is deleted".to_owned(),
             Self::GrowVolume { volume, size } => format!("asked for {size} for volume {volume}"),
-            Self::ApplyStatefulSet => "wrote the StatefulSet".to_owned(),
+            Self::ApplyStatefulSet { replicas: 1 } => "wrote the StatefulSet, with 1 pod".to_owned(),
+            Self::ApplyStatefulSet { replicas } => format!("wrote the StatefulSet, with {replicas} pods"),
             Self::OrphanStatefulSet => "deleted the StatefulSet without its pods, to write it anew".to_owned(),
             Self::FoundGrid { pod, .. } => format!("asked node {pod} to found the grid"),
             Self::ReplaceNode { pod, asked, .. } => format!("asked node {asked} to give node {pod} new replicas"),
             Self::SetReplicas { asked, count, .. } => format!("asked node {asked} for {count} replicas of each shard"),
+            Self::AddNode { pod, asked, .. } => format!("asked node {asked} to take node {pod} into the grid"),
+            Self::RemoveNode { node, asked, .. } => format!("asked node {asked} to let node {node} leave the grid"),
+            Self::KeepNode { node, asked, .. } => format!("asked node {asked} to keep node {node} in the grid"),
+            Self::BeginReplacement { node, .. } => format!("began to replace node {node}"),
+            Self::EndReplacement { node } => format!("ended the replacement of node {node}"),
+            Self::DeleteVolume { volume, .. } => format!("deleted volume claim {volume}"),
             Self::SetBudget { max_unavailable } => format!("let {max_unavailable} nodes be taken away at once"),
             Self::DeletePod { pod, .. } => format!("deleted pod {pod}"),
             Self::ApplyShard { shard } | Self::ReportShard { shard, .. } => format!("wrote shard {shard}"),

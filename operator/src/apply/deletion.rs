@@ -1,7 +1,7 @@
 //! Deletion of what was observed, and of nothing else.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{Api, DeleteParams, Preconditions, PropagationPolicy};
 use kube::core::{ApiResource, DynamicObject};
@@ -11,7 +11,7 @@ use sutra_crds::SutraShard;
 use super::outcome::Outcome;
 use crate::render::pod_monitor_api;
 
-/// What the operator deletes, beside pods. Nothing that holds data is among it.
+/// What the operator deletes, beside pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A `PodDisruptionBudget`.
@@ -22,6 +22,8 @@ pub enum Kind {
     OrphanedStatefulSet,
     /// A `SutraShard`.
     Shard,
+    /// A `PersistentVolumeClaim`, whose data counts no more: its node has left the grid, or begins anew.
+    VolumeClaim,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::PodMonitor => "PodMonitor",
             Self::OrphanedStatefulSet => "StatefulSet",
             Self::Shard => "SutraShard",
+            Self::VolumeClaim => "PersistentVolumeClaim",
         }
     }
 
@@ -42,13 +45,14 @@ impl Kind {
             Self::PodMonitor => pod_monitor_api(),
             Self::OrphanedStatefulSet => ApiResource::erase::<StatefulSet>(&()),
             Self::Shard => ApiResource::erase::<SutraShard>(&()),
+            Self::VolumeClaim => ApiResource::erase::<PersistentVolumeClaim>(&()),
         }
     }
 
     fn propagation(self) -> PropagationPolicy {
         match self {
             Self::OrphanedStatefulSet => PropagationPolicy::Orphan,
-            Self::DisruptionBudget | Self::PodMonitor | Self::Shard => PropagationPolicy::Background,
+            Self::DisruptionBudget | Self::PodMonitor | Self::Shard | Self::VolumeClaim => PropagationPolicy::Background,
         }
     }
 }

@@ -50,12 +50,12 @@ pub enum FoundingError {
         source: CallError,
     },
     /// A node of the grid does not do it.
-    #[error("{node} does not have the grid keep {count} replicas of each shard")]
-    Replicas {
+    #[error("{node} does not have the grid {change}")]
+    Resize {
         /// Its name.
         node: String,
-        /// How many were asked for.
-        count: u32,
+        /// What it was asked for.
+        change: String,
         /// What it says, or why it does not.
         #[source]
         source: CallError,
@@ -70,17 +70,24 @@ pub enum FoundingError {
     },
 }
 
-/// Asks the first node, at `address`, to found the grid of all the spec's nodes. What it has begun it ends by itself, so that it makes no
+/// Asks the first node, at `address`, to found the grid of the first `nodes` nodes. What it has begun it ends by itself, so that it makes no
 /// difference if nobody here gets to know its answer.
 ///
 /// # Errors
 /// If the answer may be another later.
-pub async fn found_grid(client: &Client, cluster: &SutraCluster, cluster_domain: &str, address: &str) -> Result<Outcome, Error> {
+pub async fn found_grid(
+    client: &Client,
+    cluster: &SutraCluster,
+    cluster_domain: &str,
+    address: &str,
+    (nodes, replicas): (u32, u32),
+) -> Result<Outcome, Error> {
     let name = cluster.name_any();
     let secret = shared_secret(client, cluster).await?;
     let node = names::pod(&name, 0);
     let words = |reason: String| failed(FoundingError::Words { node: node.clone(), reason });
-    let question = rmp_serde::to_vec_named(&request(cluster, cluster_domain)).map_err(|error| words(error.to_string()))?;
+    let question =
+        rmp_serde::to_vec_named(&request(cluster, cluster_domain, nodes, replicas)).map_err(|error| words(error.to_string()))?;
     let peer = Peer::founding(render::peer_address(address), Some(secret));
     match peer.call(Class::Founding, FOUND, 0, question.into(), PATIENCE).await {
         Ok(answer) => {
@@ -113,20 +120,46 @@ pub async fn replace_node(
     answer.map(|()| Outcome::Done).map_err(refused)
 }
 
-/// Asks a node of the grid, at `address`, for so many replicas of each shard. Asked twice it does no more than once.
+/// Asks a node of the grid, at `address`, to take in the node of `pod`, which waits. Asked twice it does no more than once.
 ///
 /// # Errors
 /// If the answer may be another later.
-pub async fn set_replicas(
+pub async fn add_node(
+    client: &Client,
+    cluster: &SutraCluster,
+    cluster_domain: &str,
+    grid: &str,
+    asked: (&str, &str),
+    pod: &str,
+) -> Result<Outcome, Error> {
+    let address = render::peer_address(&render::node_host(cluster, pod, cluster_domain));
+    resize(client, cluster, grid, asked, &ResizeRequest::AddNode { address }).await
+}
+
+/// Asks a node of the grid, at `address`, for other nodes, or another number of replicas.
+///
+/// # Errors
+/// If the answer may be another later.
+pub async fn resize(
     client: &Client,
     cluster: &SutraCluster,
     grid: &str,
     (asked, address): (&str, &str),
-    count: u32,
+    request: &ResizeRequest,
 ) -> Result<Outcome, Error> {
-    let answer = ask(client, cluster, grid, (asked, address), RESIZE, &ResizeRequest::SetReplicas { count }).await?;
-    let refused = |source| failed(FoundingError::Replicas { node: asked.to_owned(), count, source });
+    let answer = ask(client, cluster, grid, (asked, address), RESIZE, request).await?;
+    let refused = |source| failed(FoundingError::Resize { node: asked.to_owned(), change: change(request), source });
     answer.map(|()| Outcome::Done).map_err(refused)
+}
+
+/// What is asked for, as the end of a sentence.
+fn change(request: &ResizeRequest) -> String {
+    match request {
+        ResizeRequest::AddNode { address } => format!("take in the node at {address}"),
+        ResizeRequest::RemoveNode { name } => format!("let {name} leave"),
+        ResizeRequest::KeepNode { name } => format!("keep {name}"),
+        ResizeRequest::SetReplicas { count } => format!("keep {count} replicas of each shard"),
+    }
 }
 
 /// Asks a node as one of its grid; what it answers is nothing, or why not.
@@ -155,12 +188,11 @@ async fn shared_secret(client: &Client, cluster: &SutraCluster) -> Result<PeerSe
 }
 
 /// The nodes by the names under which they find each other, the asked one first.
-fn request(cluster: &SutraCluster, cluster_domain: &str) -> FoundRequest {
-    let nodes = (0..cluster.spec.nodes).map(|ordinal| {
-        let host = render::node_host(cluster, &names::pod(&cluster.name_any(), ordinal), cluster_domain);
+fn request(cluster: &SutraCluster, cluster_domain: &str, nodes: u32, replicas: u32) -> FoundRequest {
+    let nodes = (0..nodes).map(|ordinal| {
+        let host = render::node_host(cluster, &names::pod(&cluster.name_any(), ordinal.cast_signed()), cluster_domain);
         render::peer_address(&host)
     });
-    let replicas = cluster.spec.replication_factor().unsigned_abs();
     let shards = cluster.spec.initial_shards.unwrap_or(1).unsigned_abs();
     FoundRequest { nodes: nodes.collect(), plan: Plan { shards, replicas } }
 }
@@ -187,12 +219,12 @@ mod tests {
     fn nodes_are_asked_for_by_the_names_that_they_call_themselves() {
         let mut cluster = crate::render::fixture::minimal();
         cluster.spec.nodes = 3;
-        let asked = request(&cluster, "cluster.local");
+        let asked = request(&cluster, "cluster.local", 3, 3);
         assert_eq!(asked.nodes[0], "demo-0.demo-nodes.knowledge.svc.cluster.local:7001");
         assert_eq!((asked.nodes.len(), asked.plan), (3, Plan { shards: 1, replicas: 3 }));
         assert_eq!(asked.plan.check_supported(3), Ok(()));
         cluster.spec.initial_shards = Some(8);
-        assert_eq!(request(&cluster, "cluster.local").plan, Plan { shards: 8, replicas: 3 });
+        assert_eq!(request(&cluster, "cluster.local", 3, 3).plan, Plan { shards: 8, replicas: 3 });
     }
 
     #[test]

@@ -15,7 +15,8 @@
 //! | `outcome` | which answers of the API server are final |
 //! | `objects` | server-side apply of what is rendered |
 //! | `peer_secret` | made once, of random bytes |
-//! | `founding` | the grid of several nodes, and a lost one's place, by asking nodes |
+//! | `founding` | the grid of several nodes, those that come and go, and a lost one's place, by asking nodes |
+//! | `replacement` | the annotations by which a node begins anew |
 //! | `deletion` | of what was observed, and of nothing else |
 //! | `hold` | whether a deleted cluster is kept until its volumes are decided about |
 //! | `volumes` | growth and marks of volume claims |
@@ -27,16 +28,18 @@ mod hold;
 mod objects;
 mod outcome;
 mod peer_secret;
+mod replacement;
 mod status;
 #[cfg(test)]
 mod tests;
 mod volumes;
 
 pub use deletion::{Kind, delete, delete_pod};
-pub use founding::{FoundingError, found_grid, replace_node, set_replicas};
+pub use founding::{FoundingError, add_node, found_grid, replace_node, resize};
 pub use hold::hold;
 pub use objects::apply;
 pub use outcome::Outcome;
 pub use peer_secret::create_peer_secret;
+pub use replacement::{begin_replacement, end_replacement};
 pub use status::{cluster_status, shard_status};
 pub use volumes::{Mark, VOLUMES_FIELD_MANAGER, grow_volume, mark_volume};

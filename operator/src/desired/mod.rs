@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use kube::ResourceExt as _;
 use sutra_crds::cluster::{PodMonitoring, SecurityMode, SutraCluster, WhenDeleted};
+use sutra_crds::names;
 use sutra_planner::{Desired, Impossible, Object, Retention, Wanted};
 
 pub(crate) use feasible::MOST_NODES;
@@ -38,6 +39,7 @@ pub fn desired(cluster: &SutraCluster, revision: String, pod_monitors_exist: boo
         volume_bytes,
         volume_size: spec.storage.size.clone(),
         storage_class: spec.storage.storage_class_name.clone(),
+        replace: cluster.annotations().get(names::REPLACE_ANNOTATION).cloned(),
         adopt: spec.storage.adopt.clone(),
         retention: match spec.storage.persistent_volume_claim_retention_policy.when_deleted {
             WhenDeleted::Retain => Retention::Retain,

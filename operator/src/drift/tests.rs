@@ -140,7 +140,7 @@ fn a_wider_selector_is_drift() {
 #[test]
 fn what_the_api_server_writes_otherwise_is_in_sync() {
     let cluster = fixture::full();
-    let set = stamped(&render::stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster)));
+    let set = stamped(&render::stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster), 1));
     let mut live = set.clone();
     for (path, value) in [
         ("/metadata/creationTimestamp", json!("2026-01-01T00:00:00Z")),
@@ -223,10 +223,10 @@ fn an_object_that_went_through_its_type_is_in_sync() {
 #[test]
 fn the_stamp_tells_what_is_no_longer_rendered() {
     let mut cluster = fixture::full();
-    let before = stamped(&render::stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster)));
+    let before = stamped(&render::stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster), 1));
     cluster.spec.pod_template = None;
     cluster.spec.resources = None;
-    let after = stamped(&render::stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster)));
+    let after = stamped(&render::stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster), 1));
     assert!(!in_sync(&after, &before));
 }
 

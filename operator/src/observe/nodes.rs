@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde::Deserialize;
-use sutra_planner::{Answer, NodeReport, Role, ShardSeen};
+use sutra_planner::{Answer, Membership, NodeReport, Role, ShardSeen};
 
 use super::pods::SeenPod;
 use crate::control::Context;
@@ -32,13 +32,33 @@ pub(super) async fn ask(pods: &[SeenPod], nodes: i32, context: &Context) -> BTre
     join_all(asked).await.into_iter().collect()
 }
 
-/// The grid, as the first node that belongs to it says.
-pub(super) async fn grid(pods: &[SeenPod], answers: &BTreeMap<String, Answer>, nodes: i32, context: &Context) -> Option<Grid> {
+/// The grid, as the first node that belongs to it says; unless the cluster is `settled` and that one finds it so, as all of them say: each
+/// of them asks all others, and where nothing is to change one is enough.
+pub(super) async fn grid(
+    pods: &[SeenPod],
+    answers: &BTreeMap<String, Answer>,
+    nodes: i32,
+    settled: bool,
+    context: &Context,
+) -> Option<Told> {
     if nodes == 1 && pods.len() == 1 {
         return None;
     }
     let belongs = |pod: &&SeenPod| matches!(answers.get(&pod.seen.name), Some(Answer::Serving(_)));
-    let address = pods.iter().find(belongs)?.address.as_deref()?;
+    let mut serving = pods.iter().filter(belongs).filter_map(|pod| Some((pod.seen.name.as_str(), pod.address.as_deref()?)));
+    let (first, address) = serving.next()?;
+    let mut told: Vec<(&str, Grid)> = ask_grid(context, address).await.map(|grid| (first, grid)).into_iter().collect();
+    let is_whole = |grid: &Grid| {
+        grid.nodes.iter().all(|node| node.state == MEMBER) && usize::try_from(nodes).is_ok_and(|nodes| nodes == grid.nodes.len())
+    };
+    if !settled || !told.iter().any(|(_, grid)| is_whole(grid)) {
+        let others = serving.map(|(name, address)| async move { Some((name, ask_grid(context, address).await?)) });
+        told.extend(join_all(others).await.into_iter().flatten());
+    }
+    Told::of(told)
+}
+
+async fn ask_grid(context: &Context, address: &str) -> Option<Grid> {
     let (_, body) = get(context, address, "/v1/grid").await.ok()?;
     serde_json::from_slice(&body).ok()
 }
@@ -102,10 +122,89 @@ struct Health {
     shards: Vec<Shard>,
 }
 
+/// What nodes told of their grid.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// The newest state of it that somebody knows.
+    pub(super) newest: Grid,
+    /// Whether each node that it names told the same, and is one that has come.
+    pub(super) agreed: bool,
+}
+
+impl Told {
+    fn of(told: Vec<(&str, Grid)>) -> Option<Self> {
+        let epochs: BTreeMap<&str, u64> = told.iter().map(|(name, grid)| (*name, grid.epoch)).collect();
+        let (_, newest) = told.into_iter().max_by_key(|(_, grid)| grid.epoch)?;
+        let agrees = |node: &GridNode| node.state != JOINING && epochs.get(node.name.as_str()) == Some(&newest.epoch);
+        let agreed = newest.epoch > 0 && newest.nodes.iter().all(agrees);
+        Some(Self { newest, agreed })
+    }
+
+    /// Its nodes, by name.
+    pub(super) fn members(&self) -> BTreeMap<String, Membership> {
+        let of = |node: &GridNode| match node.state.as_str() {
+            JOINING => Membership::Joining,
+            LEAVING => Membership::Leaving,
+            _ => Membership::Member,
+        };
+        self.newest.nodes.iter().map(|node| (node.name.clone(), of(node))).collect()
+    }
+
+    /// Who decides about it.
+    pub(super) fn voters(&self) -> Vec<String> {
+        let replicas = self.newest.meta.iter().flat_map(|meta| &meta.replicas);
+        replicas.map(|replica| replica.node.clone()).collect()
+    }
+
+    /// Where its shards are, by the nodes' names.
+    pub(super) fn placement(&self) -> BTreeMap<u64, Vec<String>> {
+        let nodes = |shard: &GridShard| shard.replicas.iter().map(|replica| replica.node.clone()).collect();
+        self.newest.shards.iter().map(|shard| (shard.shard, nodes(shard))).collect()
+    }
+}
+
+/// What `GET /v1/grid` says of nodes.
+const MEMBER: &str = "member";
+const JOINING: &str = "joining";
+const LEAVING: &str = "leaving";
+
+#[derive(Debug, Deserialize)]
+struct GridShard {
+    shard: u64,
+    replicas: Vec<GridReplica>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GridMeta {
+    replicas: Vec<GridReplica>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GridReplica {
+    node: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct GridNode {
+    name: String,
+    /// An earlier release does not say it.
+    #[serde(default = "member")]
+    state: String,
+}
+
+fn member() -> String {
+    MEMBER.to_owned()
+}
+
 /// `GET /v1/grid`, as far as the operator reads it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Grid {
-    pub(super) nodes: Vec<serde::de::IgnoredAny>,
+    epoch: u64,
+    nodes: Vec<GridNode>,
+    #[serde(default)]
+    meta: Option<GridMeta>,
+    #[serde(default)]
+    shards: Vec<GridShard>,
     /// An earlier release does not say it.
     #[serde(default)]
     pub(super) replication_factor: Option<u32>,
@@ -153,5 +252,37 @@ impl Shard {
             concepts: self.concepts,
             bytes: self.bytes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn grid(epoch: u64, nodes: &[(&str, &str)]) -> Grid {
+        let nodes: Vec<_> = nodes.iter().map(|(name, state)| json!({"name": name, "state": state})).collect();
+        serde_json::from_value(json!({"epoch": epoch, "nodes": nodes})).unwrap()
+    }
+
+    #[test]
+    fn nodes_agree_when_each_that_the_newest_map_names_tells_of_that_map() {
+        let three = [("a", MEMBER), ("b", MEMBER), ("c", LEAVING)];
+        let agreed = |told: Vec<(&str, Grid)>| Told::of(told).unwrap().agreed;
+        assert!(agreed(vec![("a", grid(7, &three)), ("b", grid(7, &three)), ("c", grid(7, &three))]));
+        assert!(!agreed(vec![("a", grid(7, &three)), ("b", grid(7, &three))]), "one is silent");
+        assert!(!agreed(vec![("a", grid(7, &three)), ("b", grid(7, &three)), ("c", grid(6, &three))]), "one is behind");
+        let old = grid(6, &three);
+        assert!(agreed(vec![("a", grid(7, &three[..2])), ("b", grid(7, &three[..2])), ("c", old)]), "it was removed");
+        let coming = [("a", MEMBER), ("b", JOINING)];
+        assert!(!agreed(vec![("a", grid(3, &coming)), ("b", grid(3, &coming))]));
+    }
+
+    #[test]
+    fn the_newest_map_counts() {
+        let told = Told::of(vec![("a", grid(2, &[("a", MEMBER)])), ("b", grid(3, &[("a", MEMBER), ("b", JOINING)]))]).unwrap();
+        let expected = [("a".to_owned(), Membership::Member), ("b".to_owned(), Membership::Joining)];
+        assert_eq!(told.members(), expected.into());
     }
 }

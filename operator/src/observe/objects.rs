@@ -66,13 +66,15 @@ pub(super) async fn stateful_set(
         return Ok(None);
     };
     let claim = rendered::claim_of(&live);
-    let wanted = drift::stamped(&rendered.stateful_set(claim.as_ref()));
     let spec = live.spec.as_ref();
+    // How many pods there are to be is decided by the plan.
+    let replicas = spec.and_then(|spec| spec.replicas).unwrap_or(1);
+    let wanted = drift::stamped(&rendered.stateful_set(claim.as_ref(), replicas));
     let status = live.status.as_ref();
     Ok(Some(sutra_planner::StatefulSet {
         seen: judge(cluster, &wanted, &*live),
         left_behind: left_behind(cluster, &live.metadata),
-        replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1).unsigned_abs(),
+        replicas: replicas.unsigned_abs(),
         noticed: status.and_then(|status| status.observed_generation) >= live.metadata.generation,
         claim_bytes: claim.as_ref().and_then(|claim| sutra_crds::bytes(&claim.size)).unwrap_or_default(),
         claim_class: spec.and(claim).and_then(|claim| claim.storage_class),

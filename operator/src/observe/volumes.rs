@@ -51,6 +51,7 @@ fn one(cluster: &SutraCluster, ordinal: u32, claim: &PersistentVolumeClaim) -> V
         };
     Volume {
         name: claim.name_any(),
+        uid: claim.uid().unwrap_or_default(),
         ordinal,
         owner,
         grid,

@@ -11,6 +11,7 @@ use kube::{Api, Error, ResourceExt};
 use serde_json::Value;
 use sutra_crds::{SutraCluster, names};
 use sutra_planner::{Action, Object, Plan};
+use sutra_protocol::founding::ResizeRequest;
 use tracing::info;
 
 use super::cached::cached;
@@ -89,18 +90,39 @@ impl Hand<'_> {
                 self.context.metrics.wrote("PersistentVolumeClaim", "patch");
                 apply::grow_volume(client, namespace, volume, size).await
             }
-            Action::ApplyStatefulSet => {
+            Action::ApplyStatefulSet { replicas } => {
                 let existing = cached(&caches.stateful_sets, self.cluster, &self.cluster.name_any());
                 let claim = existing.and_then(|set| rendered::claim_of(&set));
-                self.write(&drift::stamped(&self.rendered.stateful_set(claim.as_ref()))).await
+                self.write(&drift::stamped(&self.rendered.stateful_set(claim.as_ref(), replicas.cast_signed()))).await
             }
             Action::OrphanStatefulSet => {
                 let set = cached(&caches.stateful_sets, self.cluster, &self.cluster.name_any());
                 self.delete(Kind::OrphanedStatefulSet, set.as_deref()).await
             }
-            Action::FoundGrid { pod, uid } => self.found(pod, uid).await,
+            Action::FoundGrid { pod, uid, nodes, replicas } => self.found(pod, uid, (*nodes, *replicas)).await,
             Action::ReplaceNode { pod, uid, asked, grid } => self.replace(pod, uid, asked, grid).await,
-            Action::SetReplicas { asked, grid, count } => self.set_replicas(asked, grid, *count).await,
+            Action::SetReplicas { asked, grid, count } => {
+                self.resize(asked, grid, &ResizeRequest::SetReplicas { count: *count }).await
+            }
+            Action::AddNode { pod, uid, asked, grid } => self.add(pod, uid, asked, grid).await,
+            Action::RemoveNode { node, asked, grid } => {
+                self.resize(asked, grid, &ResizeRequest::RemoveNode { name: node.clone() }).await
+            }
+            Action::KeepNode { node, asked, grid } => {
+                self.resize(asked, grid, &ResizeRequest::KeepNode { name: node.clone() }).await
+            }
+            Action::BeginReplacement { node, volume } => {
+                self.context.metrics.wrote("SutraCluster", "patch");
+                apply::begin_replacement(client, self.cluster, node, volume).await
+            }
+            Action::EndReplacement { node } => {
+                self.context.metrics.wrote("SutraCluster", "patch");
+                apply::end_replacement(client, self.cluster, node).await
+            }
+            Action::DeleteVolume { volume, uid } => {
+                self.context.metrics.wrote(Kind::VolumeClaim.name(), "delete");
+                apply::delete(client, Kind::VolumeClaim, namespace, volume, uid).await
+            }
             Action::SetBudget { max_unavailable } => {
                 self.write(&drift::stamped(&render::disruption_budget(self.cluster, *max_unavailable))).await
             }
@@ -121,11 +143,11 @@ impl Hand<'_> {
         }
     }
 
-    async fn found(&self, pod: &str, uid: &str) -> Result<Outcome, Error> {
+    async fn found(&self, pod: &str, uid: &str, shape: (u32, u32)) -> Result<Outcome, Error> {
         let node = cached(&self.context.caches.pods, self.cluster, pod).filter(|node| node.uid().as_deref() == Some(uid));
         // It was replaced meanwhile: whoever looks again sees the new one.
         let Some(address) = node.and_then(|node| node.status.as_ref()?.pod_ip.clone()) else { return Ok(Outcome::Done) };
-        apply::found_grid(&self.context.client, self.cluster, &self.context.config.cluster_domain, &address).await
+        apply::found_grid(&self.context.client, self.cluster, &self.context.config.cluster_domain, &address, shape).await
     }
 
     async fn replace(&self, pod: &str, uid: &str, asked: &str, grid: &str) -> Result<Outcome, Error> {
@@ -137,10 +159,19 @@ impl Hand<'_> {
         apply::replace_node(&self.context.client, self.cluster, domain, grid, (asked, &address), pod).await
     }
 
-    async fn set_replicas(&self, asked: &str, grid: &str, count: u32) -> Result<Outcome, Error> {
+    async fn add(&self, pod: &str, uid: &str, asked: &str, grid: &str) -> Result<Outcome, Error> {
+        let caches = &self.context.caches.pods;
+        let waits = cached(caches, self.cluster, pod).is_some_and(|node| node.uid().as_deref() == Some(uid));
+        let asked_at = cached(caches, self.cluster, asked).and_then(|node| node.status.as_ref()?.pod_ip.clone());
+        let (true, Some(address)) = (waits, asked_at) else { return Ok(Outcome::Done) };
+        let domain = &self.context.config.cluster_domain;
+        apply::add_node(&self.context.client, self.cluster, domain, grid, (asked, &address), pod).await
+    }
+
+    async fn resize(&self, asked: &str, grid: &str, request: &ResizeRequest) -> Result<Outcome, Error> {
         let node = cached(&self.context.caches.pods, self.cluster, asked);
         let Some(address) = node.and_then(|node| node.status.as_ref()?.pod_ip.clone()) else { return Ok(Outcome::Done) };
-        apply::set_replicas(&self.context.client, self.cluster, grid, (asked, &address), count).await
+        apply::resize(&self.context.client, self.cluster, grid, (asked, &address), request).await
     }
 
     async fn write(&self, object: &Value) -> Result<Outcome, Error> {

@@ -36,7 +36,6 @@ impl<'a> Rendered<'a> {
             recorded: release.recorded.clone(),
             cluster_domain: context.config.cluster_domain.clone(),
             operator_namespace: context.config.lease_namespace.clone(),
-            nodes: if cluster.spec.hibernated { 0 } else { cluster.spec.nodes },
         };
         // One that is there keeps its number, which is decided elsewhere: it follows from how the nodes are.
         let budget = observe::budget(cluster, context).filter(|number| *number <= MOST_AT_ONCE).unwrap_or(MOST_AT_ONCE);
@@ -52,18 +51,18 @@ impl<'a> Rendered<'a> {
         Self { objects, cluster, setting }
     }
 
-    /// The stateful set. One that exists keeps its claim template, because the API server refuses another.
+    /// The stateful set with so many pods. One that exists keeps its claim template, because the API server refuses another.
     #[must_use]
-    pub fn stateful_set(&self, existing: Option<&Claim>) -> StatefulSet {
+    pub fn stateful_set(&self, existing: Option<&Claim>, replicas: i32) -> StatefulSet {
         let storage = &self.cluster.spec.storage;
         let wanted = Claim { size: storage.size.clone(), storage_class: storage.storage_class_name.clone() };
-        render::stateful_set(self.cluster, &self.setting, existing.unwrap_or(&wanted))
+        render::stateful_set(self.cluster, &self.setting, existing.unwrap_or(&wanted), replicas)
     }
 
     /// Hash of the pod template.
     #[must_use]
     pub fn revision(&self) -> String {
-        render::revision(&self.stateful_set(None))
+        render::revision(&self.stateful_set(None, self.cluster.spec.nodes))
     }
 }
 

@@ -14,7 +14,6 @@ pub(crate) fn setting() -> Setting {
         renderer: Renderer::One,
         cluster_domain: "cluster.local".to_owned(),
         operator_namespace: "sutra-system".to_owned(),
-        nodes: 1,
     }
 }
 
@@ -87,7 +86,7 @@ pub(crate) fn objects(cluster: &SutraCluster) -> Vec<Value> {
         drift::stamped(&render::network_policy(cluster, &setting)),
         drift::stamped(&render::disruption_budget(cluster, 1)),
         drift::stamped(&render::pod_monitor(cluster)),
-        drift::stamped(&render::stateful_set(cluster, &setting, &claim(cluster))),
+        drift::stamped(&render::stateful_set(cluster, &setting, &claim(cluster), 1)),
         drift::stamped(&render::shard(cluster, 1)),
     ]
 }

@@ -13,8 +13,6 @@ pub struct Setting {
     pub cluster_domain: String,
     /// Namespace of the operator's own pods, which may ask nodes how they are.
     pub operator_namespace: String,
-    /// Nodes that run: 0 while the cluster is hibernated.
-    pub nodes: i32,
 }
 
 /// An image, and how pods with it are written.

@@ -17,7 +17,7 @@ use crate::drift;
 
 /// The pods and their volumes. Kubernetes starts pods, all at once; the operator alone takes them away, one at a time.
 #[must_use]
-pub fn stateful_set(cluster: &SutraCluster, setting: &Setting, claim: &Claim) -> StatefulSet {
+pub fn stateful_set(cluster: &SutraCluster, setting: &Setting, claim: &Claim, replicas: i32) -> StatefulSet {
     let mut metadata = metadata(cluster, cluster.name_any());
     metadata.annotations = setting.recorded.as_ref().map(|recorded| {
         [
@@ -33,12 +33,12 @@ pub fn stateful_set(cluster: &SutraCluster, setting: &Setting, claim: &Claim) ->
         metadata,
         spec: Some(StatefulSetSpec {
             service_name: Some(names::nodes_service(&cluster.name_any())),
-            replicas: Some(setting.nodes),
+            replicas: Some(replicas),
             pod_management_policy: Some("Parallel".to_owned()),
             update_strategy: Some(StatefulSetUpdateStrategy { type_: Some("OnDelete".to_owned()), rolling_update: None }),
             revision_history_limit: Some(2),
-            // Volumes that shall go with the cluster have it as an owner; Kubernetes itself deletes none, least of all at
-            // scale-in.
+            // Volumes that shall go with the cluster have it as an owner; Kubernetes itself deletes none. Whether a node has left
+            // its grid only the operator knows.
             persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
                 when_deleted: Some("Retain".to_owned()),
                 when_scaled: Some("Retain".to_owned()),

@@ -26,7 +26,7 @@ fn reviewed() -> [(&'static str, SutraCluster); 3] {
 #[test]
 fn pods_of_revision_one_never_change() {
     for (name, cluster) in reviewed() {
-        let set = stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster));
+        let set = stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster), 1);
         compare(&format!("revision-1/{name}.yaml"), &yaml(&fixed(&set)), FROZEN);
     }
 }
@@ -66,7 +66,7 @@ fn compare(file: &str, rendered: &str, why: &str) {
 fn revision_of(change: impl FnOnce(&mut SutraCluster)) -> String {
     let mut cluster = fixture::minimal();
     change(&mut cluster);
-    revision(&stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster)))
+    revision(&stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster), 1))
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn labels_of_the_operator_cannot_be_replaced() {
     let mut cluster = fixture::full();
     let labels = &mut cluster.spec.pod_template.as_mut().unwrap().metadata.as_mut().unwrap().labels;
     labels.insert("app.kubernetes.io/instance".to_owned(), "other".to_owned());
-    let set = stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster));
+    let set = stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster), 1);
     let labels = set.spec.unwrap().template.metadata.unwrap().labels.unwrap();
     assert_eq!(labels["app.kubernetes.io/instance"], "demo");
     assert_eq!(labels["team"], "knowledge");
@@ -130,7 +130,7 @@ fn labels_of_the_operator_cannot_be_replaced() {
 fn an_empty_list_of_the_user_means_no_spreading() {
     let mut cluster = fixture::full();
     cluster.spec.pod_template.as_mut().unwrap().spec.as_mut().unwrap().topology_spread_constraints = Some(Vec::new());
-    let set = crate::drift::stamped(&stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster)));
+    let set = crate::drift::stamped(&stateful_set(&cluster, &fixture::setting(), &fixture::claim(&cluster), 1));
     assert!(set.pointer("/spec/template/spec/topologySpreadConstraints").is_none());
 }
 

@@ -16,7 +16,7 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, plan:
     if desired.wanted != Wanted::Running || nodes < 2 || !founding::founded(observed) {
         return;
     }
-    let count = |of: &dyn Fn(&Pod) -> bool| observed.pods.iter().filter(|pod| of(pod)).count();
+    let count = |of: &dyn Fn(&Pod) -> bool| observed.pods.iter().filter(|pod| size::is_member(observed, pod) && of(pod)).count();
     let well = |pod: &Pod| pods::serves(observed, pod) && pods::caught_up(observed, pod);
     let lasting = |pod: &Pod| well(pod) && pod.turned.is_none_or(|at| now.duration_since(at) >= STEADY);
     // Those that have to be there for one of them to go.

@@ -3,12 +3,12 @@
 //! The grid places and moves its replicas by itself; it is only told how many there are to be.
 
 use crate::desired::{Desired, Wanted};
-use crate::observed::{Answer, Observed, Pod, Replica};
+use crate::observed::{Answer, Membership, Observed, Pod, Replica};
 use crate::plan::{Plan, founding, pods, shards, size};
 use crate::step::Action;
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
-    let (Some(nodes), Some(told)) = (observed.grid_nodes, observed.grid_replicas) else { return };
+    let (Some(nodes), Some(told)) = (observed.grid_nodes(), observed.grid_replicas) else { return };
     if desired.wanted != Wanted::Running || nodes < 2 || !founding::made(observed) {
         return;
     }
@@ -16,20 +16,33 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
         plan.wait("Rebalancing", sentence.clone());
     }
     let count = desired.replication_factor;
-    if count == told || count > nodes {
+    let leaving = observed.members.values().filter(|member| **member == Membership::Leaving).count();
+    if count == told {
         return;
     }
-    let asked = observed.pods.iter().find_map(|pod| match observed.answers.get(&pod.name) {
-        Some(Answer::Serving(report)) if pods::serves(observed, pod) && pods::caught_up(observed, pod) => Some((pod, report)),
-        _ => None,
-    });
-    match asked {
-        Some((pod, report)) => {
-            let action = Action::SetReplicas { asked: pod.name.clone(), grid: report.grid.clone(), count };
+    if count as usize > nodes as usize - leaving {
+        plan.wait("Rebalancing", format!("the grid is asked for {count} copies of each shard as soon as it has as many nodes"));
+        return;
+    }
+    match asked(observed, None) {
+        Some((asked, grid)) => {
+            let action = Action::SetReplicas { asked, grid, count };
             plan.step(action, format!("the spec asks for {count} copies of each shard, and the grid has {told}"));
         }
         None => plan.wait("Rebalancing", format!("the grid is asked for {count} copies of each shard as soon as a node serves")),
     }
+}
+
+/// A node that has everything of what it keeps, and can be asked for changes of its grid; and the grid. It is another than `but`.
+pub(super) fn asked(observed: &Observed, but: Option<&str>) -> Option<(String, String)> {
+    observed.pods.iter().filter(|pod| but != Some(&pod.name)).find_map(|pod| match observed.answers.get(&pod.name) {
+        Some(Answer::Serving(report))
+            if size::is_member(observed, pod) && pods::serves(observed, pod) && pods::caught_up(observed, pod) =>
+        {
+            Some((pod.name.clone(), report.grid.clone()))
+        }
+        _ => None,
+    })
 }
 
 /// Whether each shard has a quorum of its copies, and `spare` more, on pods that pass.

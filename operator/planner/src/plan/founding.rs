@@ -9,29 +9,36 @@ use crate::plan::{Plan, size};
 use crate::step::Action;
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
-    let pods: Vec<&Pod> = observed.pods.iter().filter(|pod| pod.ordinal < desired.nodes).collect();
+    // Once it is written down how many, it is those, whatever the spec asks for meanwhile.
+    let nodes = size::in_force(desired, observed);
+    let pods: Vec<&Pod> = observed.pods.iter().filter(|pod| pod.ordinal < nodes).collect();
     let waits = |pod: &&&Pod| observed.answers.get(&pod.name) == Some(&Answer::Waiting);
-    if desired.wanted != Wanted::Running || size::in_force(desired, observed) < 2 || made(observed) {
+    if desired.wanted != Wanted::Running || nodes < 2 || made(observed) {
         return;
     }
     if !pods.iter().any(|pod| waits(&pod)) {
         return;
     }
-    let (waiting, all) = (pods.iter().filter(waits).count(), desired.nodes as usize);
+    let (waiting, all) = (pods.iter().filter(waits).count(), nodes as usize);
     let changing = pods.iter().any(|pod| pod.leaving || pod.revision.as_deref() != Some(desired.revision.as_str()));
     let first = pods.first().filter(|pod| pod.ordinal == 0);
-    let written: Vec<&Volume> = ours(desired, observed).filter(|volume| volume.grid_nodes == Some(desired.nodes)).collect();
+    let written: Vec<&Volume> = ours(nodes, observed).filter(|volume| volume.grid_nodes == Some(nodes)).collect();
     match first {
         Some(_) if waiting == all && !changing && !founded(observed) && written.len() < all => {
-            let unwritten = ours(desired, observed).filter(|volume| volume.grid_nodes != Some(desired.nodes));
+            let unwritten = ours(nodes, observed).filter(|volume| volume.grid_nodes != Some(nodes));
             for volume in unwritten {
-                let action = Action::RecordSize { volume: volume.name.clone(), nodes: desired.nodes };
+                let action = Action::RecordSize { volume: volume.name.clone(), nodes };
                 plan.step(action, format!("a grid of {all} nodes is about to be founded"));
             }
             plan.wait("GridFounding", format!("all {all} nodes wait for the grid"));
         }
         Some(first) if waiting == all && !changing && !founded(observed) => {
-            let action = Action::FoundGrid { pod: first.name.clone(), uid: first.uid.clone() };
+            let action = Action::FoundGrid {
+                pod: first.name.clone(),
+                uid: first.uid.clone(),
+                nodes,
+                replicas: desired.replication_factor.min(nodes),
+            };
             plan.step(action, format!("all {all} nodes wait for a grid and none belongs to one"));
         }
         _ => plan.wait("GridFounding", format!("{waiting} of {all} nodes wait for the grid")),
@@ -39,8 +46,7 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
 }
 
 /// The volumes of the nodes.
-fn ours<'a>(desired: &'a Desired, observed: &'a Observed) -> impl Iterator<Item = &'a Volume> {
-    let nodes = desired.nodes;
+fn ours(nodes: u32, observed: &Observed) -> impl Iterator<Item = &Volume> {
     observed.volumes.iter().filter(move |volume| volume.owner == VolumeOwner::Ours && volume.ordinal < nodes)
 }
 

@@ -8,7 +8,11 @@
 //! | `stateful_set` | made, changed, replaced |
 //! | `size` | how many nodes a cluster has, whatever its spec asks for now |
 //! | `founding` | the grid of a new cluster, once |
+//! | `members` | nodes that the grid takes in, and nodes that leave it |
+//! | `leftovers` | claims of nodes that have left |
 //! | `replacing` | a node whose volume is lost |
+//! | `replacement` | a node that is to begin anew, because somebody asks for it |
+//! | `copies` | how many there are of each shard, and whether they suffice |
 //! | `pods` | outdated ones, one at a time |
 //! | `budget` | how many nodes others may take away |
 //! | `shards` | projections |
@@ -16,9 +20,12 @@
 mod budget;
 mod copies;
 mod founding;
+mod leftovers;
+mod members;
 mod objects;
 mod obstacles;
 mod pods;
+mod replacement;
 mod replacing;
 mod shards;
 mod size;
@@ -36,7 +43,7 @@ pub(crate) use pods::serves;
 pub(crate) use replacing::lost;
 pub use shards::FRESHNESS;
 pub(crate) use shards::seen as shards_seen;
-pub(crate) use size::{in_force as nodes_in_force, quorum};
+pub(crate) use size::{in_force as nodes_in_force, names as node_names, quorum};
 
 /// What to do next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +85,7 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
         Wanted::Running | Wanted::Hibernated => volumes::hold(desired, observed, &mut plan),
     }
     plan.stalled = obstacles::first(desired, observed);
+    let mut refused = None;
     // Volumes come before any early return: a full disk is what a stalled cluster must be able to get out of.
     if desired.impossible.is_empty() {
         volumes::plan(desired, observed, &mut plan);
@@ -88,13 +96,16 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
             pods::plan(desired, observed, &mut plan);
             founding::plan(desired, observed, &mut plan);
             replacing::plan(desired, observed, &mut plan);
+            members::plan(desired, observed, &mut plan);
+            leftovers::plan(desired, observed, &mut plan);
             copies::plan(desired, observed, &mut plan);
+            refused = replacement::plan(desired, observed, &mut plan);
         }
     }
     budget::plan(desired, observed, now, &mut plan);
     shards::plan(desired, observed, now, &mut plan);
     if plan.stalled.is_none() {
-        plan.stalled = obstacles::refused(observed, &plan);
+        plan.stalled = refused.or_else(|| obstacles::refused(observed, &plan));
     }
     plan
 }

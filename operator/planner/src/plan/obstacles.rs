@@ -42,13 +42,29 @@ fn foreign_volumes(desired: &Desired, observed: &Observed) -> Option<Stall> {
     })
 }
 
-/// Nodes can't join a grid or leave it yet.
+/// A node alone is no grid that others could join, and a grid does not become one.
 fn other_size(desired: &Desired, observed: &Observed) -> Option<Stall> {
     let (asked, nodes) = (desired.nodes, size::in_force(desired, observed));
-    (asked != nodes).then(|| Stall {
-        reason: "ScalingUnavailable",
+    if asked != nodes && (asked == 1 || nodes == 1) {
+        let message = if nodes == 1 {
+            format!(
+                "spec.nodes is {asked}, and this cluster is one node alone, which can't become a grid of several in this release; set \
+                 spec.nodes back to 1"
+            )
+        } else {
+            "spec.nodes is 1, and this cluster is a grid of several nodes, which can't become one node alone in this release; set \
+             spec.nodes back to 3 or 5"
+                .to_owned()
+        };
+        return Some(Stall { reason: "ScalingUnavailable", message });
+    }
+    // The schema refuses it; it may be an older one.
+    let copies = desired.replication_factor;
+    (asked < copies).then(|| Stall {
+        reason: "TooFewNodes",
         message: format!(
-            "spec.nodes is {asked}, and this cluster has {nodes}: this release can't add or remove nodes; set spec.nodes back to {nodes}"
+            "spec.nodes is {asked} and spec.replicationFactor {copies}: two copies of a shard on one node are one; set spec.nodes to {copies} \
+             or more"
         ),
     })
 }

@@ -1,12 +1,12 @@
 //! Outdated pods, one at a time.
 
 use crate::desired::{Desired, Wanted};
-use crate::observed::{Answer, Observed, Pod, Role};
+use crate::observed::{Answer, Membership, Observed, Pod, Role};
 use crate::plan::{Plan, copies, replacing, size};
 use crate::step::Action;
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
-    let wanted = if desired.wanted == Wanted::Hibernated { 0 } else { desired.nodes };
+    let wanted = if desired.wanted == Wanted::Hibernated { 0 } else { size::pods(desired, observed) };
     let pods: Vec<&Pod> = observed.pods.iter().filter(|pod| pod.ordinal < wanted).collect();
     let leaving: Vec<&str> = observed.pods.iter().filter(|pod| pod.leaving).map(|pod| pod.name.as_str()).collect();
 
@@ -19,10 +19,14 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     }
     if !leaving.is_empty() {
         plan.wait("PodLeaving", format!("{} is stopping", leaving.join(", ")));
-    } else if let Some(pod) = doomed(desired, observed, &pods, wanted) {
-        let reason = format!("the volume claim of pod {} is to go, and the other nodes have what is on it", pod.name);
+    } else if let Some(pod) = doomed(desired, observed, &pods) {
+        let reason = if size::is_stranger(observed, pod) {
+            format!("the volume claim of pod {} is to go, and its node does not belong to the grid", pod.name)
+        } else {
+            format!("the volume claim of pod {} is to go, and the other nodes have what is on it", pod.name)
+        };
         plan.step(Action::DeletePod { pod: pod.name.clone(), uid: pod.uid.clone() }, reason);
-    } else if let Some((pod, reason)) = next(desired, observed, &pods, wanted) {
+    } else if let Some((pod, reason)) = next(desired, observed, &pods) {
         plan.step(Action::DeletePod { pod: pod.name.clone(), uid: pod.uid.clone() }, reason);
     } else if let Some(pod) = pods.iter().find(|pod| replacing::is_doomed(observed, pod)) {
         let resting = copies::resting_on(desired, observed, pod);
@@ -39,7 +43,9 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     } else if pods.iter().any(|pod| outdated(desired, pod)) {
         plan.wait("Rolling", "an outdated pod is replaced as soon as all others serve and have caught up");
     }
-    for pod in pods.iter().filter(|pod| !pod.leaving && !outdated(desired, pod) && !serves(observed, pod)) {
+    // Of those that do not belong to the grid it is told elsewhere what they wait for.
+    let starting = |pod: &&&Pod| !pod.leaving && !outdated(desired, pod) && !serves(observed, pod);
+    for pod in pods.iter().filter(|pod| size::is_member(observed, pod)).filter(starting) {
         plan.wait("NodesStarting", format!("{} does not serve yet", pod.name));
     }
 }
@@ -47,44 +53,56 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
 /// The next pod to delete. One that was never ready goes first and without waiting for others: it has nothing to lose, and only a
 /// new one can mend it. Then one that does not serve any more; of those that serve, the one that leads the fewest shards, and only while
 /// all others serve.
-fn next<'a>(desired: &Desired, observed: &Observed, pods: &[&'a Pod], wanted: u32) -> Option<(&'a Pod, String)> {
-    let stays = |pod: &&Pod| outdated(desired, pod) && !replacing::is_doomed(observed, pod);
-    let mut old: Vec<&Pod> = pods.iter().copied().filter(stays).collect();
+fn next<'a>(desired: &Desired, observed: &Observed, pods: &[&'a Pod]) -> Option<(&'a Pod, String)> {
+    let goes = |pod: &&Pod| outdated(desired, pod) && !replacing::is_doomed(observed, pod);
+    let mut old: Vec<&Pod> = pods.iter().copied().filter(goes).collect();
     old.sort_by_key(|pod| (pod.started, leads(observed, pod), std::cmp::Reverse(pod.ordinal)));
     // One that is about to get new replicas gets them in the release that the others have.
-    let stays = |pod: &Pod| is_needed(observed, pod, pods, wanted) || replacing::is_next(observed, pod);
+    let stays = |pod: &Pod| is_needed(desired, observed, pod) || replacing::is_next(observed, pod);
     if let Some(broken) = old.iter().find(|pod| !pod.ready && !stays(pod)) {
         return Some((broken, format!("pod {} is not ready and made from an older template", broken.name)));
     }
-    let first = old.iter().find(|pod| pod.ready)?;
-    others_carry_on(observed, first, pods, wanted).then(|| (*first, format!("pod {} is made from an older template", first.name)))
+    // One that is leaving the grid is not replaced any more.
+    let stays = |pod: &Pod| observed.members.get(&pod.name) != Some(&Membership::Leaving);
+    let first = old.iter().find(|pod| pod.ready && stays(pod))?;
+    others_carry_on(desired, observed, first).then(|| (*first, format!("pod {} is made from an older template", first.name)))
 }
 
-/// The next pod whose claim goes with it. One that is not ready keeps nothing that a majority of the others does not have; of those
+/// The next pod whose claim goes with it. Nothing rests on one whose node does not belong to the grid. One that is not ready keeps nothing that a majority of the others does not have; of those
 /// that serve, the one that leads the fewest shards, and only while all others have everything.
-fn doomed<'a>(desired: &Desired, observed: &Observed, pods: &[&'a Pod], wanted: u32) -> Option<&'a Pod> {
+fn doomed<'a>(desired: &Desired, observed: &Observed, pods: &[&'a Pod]) -> Option<&'a Pod> {
     let mut doomed: Vec<&Pod> = pods.iter().copied().filter(|pod| replacing::is_doomed(observed, pod)).collect();
-    doomed.sort_by_key(|pod| (pod.ready, leads(observed, pod), std::cmp::Reverse(pod.ordinal)));
-    let first = doomed.first().copied().filter(|_| wanted > 1)?;
-    if !copies::resting_on(desired, observed, first).is_empty() {
-        return None;
-    }
-    let well = pods.iter().filter(|pod| serves(observed, pod) && caught_up(observed, pod)).count();
-    let spared = !first.ready && well >= size::quorum(wanted) as usize;
-    (spared || others_carry_on(observed, first, pods, wanted)).then_some(first)
+    doomed
+        .sort_by_key(|pod| (!size::is_stranger(observed, pod), pod.ready, leads(observed, pod), std::cmp::Reverse(pod.ordinal)));
+    let first = doomed.first().copied()?;
+    (size::is_stranger(observed, first) || can_do_without(desired, observed, first)).then_some(first)
 }
 
-fn others_carry_on(observed: &Observed, first: &Pod, pods: &[&Pod], wanted: u32) -> bool {
-    let mut others = pods.iter().filter(|pod| pod.uid != first.uid);
-    pods.len() == wanted as usize && others.all(|pod| serves(observed, pod) && caught_up(observed, pod))
+/// Whether a node and what is on its volume can go: the others have everything.
+pub(super) fn can_do_without(desired: &Desired, observed: &Observed, pod: &Pod) -> bool {
+    let nodes = size::in_force(desired, observed);
+    if nodes < 2 || !copies::resting_on(desired, observed, pod).is_empty() {
+        return false;
+    }
+    let well = |other: &Pod| other.uid != pod.uid && serves(observed, other) && caught_up(observed, other);
+    let spared = !pod.ready && size::majority(desired, observed, &well);
+    spared || others_carry_on(desired, observed, pod)
+}
+
+/// Whether all other nodes of the grid serve, and have everything.
+fn others_carry_on(desired: &Desired, observed: &Observed, first: &Pod) -> bool {
+    let well = |pod: &Pod| serves(observed, pod) && caught_up(observed, pod);
+    let mut others = size::names(desired, observed).into_iter().filter(|name| *name != first.name);
+    others.all(|name| observed.pods.iter().any(|pod| pod.name == name && well(pod)))
 }
 
 /// Whether a pod that is not ready may be what the grid's quorum rests on: it answers, and the others would not suffice.
-fn is_needed(observed: &Observed, pod: &Pod, pods: &[&Pod], wanted: u32) -> bool {
-    let others = pods.iter().filter(|other| other.uid != pod.uid && serves(observed, other)).count();
+fn is_needed(desired: &Desired, observed: &Observed, pod: &Pod) -> bool {
+    let nodes = size::in_force(desired, observed);
+    let other = |other: &Pod| other.uid != pod.uid && serves(observed, other);
     let answers = matches!(observed.answers.get(&pod.name), Some(Answer::Serving(_)));
     // A grid of one rests on nobody else, and gains nothing by waiting.
-    wanted > 1 && pod.started && answers && others < size::quorum(wanted) as usize
+    nodes > 1 && pod.started && answers && !size::majority(desired, observed, &other)
 }
 
 /// Whether a node has all that its shards' leaders have, and there are leaders.
@@ -95,7 +113,7 @@ pub(super) fn caught_up(observed: &Observed, pod: &Pod) -> bool {
     }
 }
 
-fn outdated(desired: &Desired, pod: &Pod) -> bool {
+pub(super) fn outdated(desired: &Desired, pod: &Pod) -> bool {
     pod.revision.as_deref() != Some(desired.revision.as_str())
 }
 

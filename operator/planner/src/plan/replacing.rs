@@ -5,10 +5,10 @@
 //!  an empty volume under an old name ─▶ its node waits for a grid ─▶ a node of the grid is asked to give it new replicas
 //! ```
 //!
-//! Nothing is remembered of it: a node that is being given its replicas is asked for again in vain.
+//! Nothing is remembered of it: the grid says which nodes it awaits.
 
 use crate::desired::{Desired, Wanted};
-use crate::observed::{Answer, NodeReport, Observed, Pod, Volume, VolumeOwner};
+use crate::observed::{Answer, Membership, NodeReport, Observed, Pod, Volume, VolumeOwner};
 use crate::plan::{Plan, founding, pods, size};
 use crate::step::Action;
 
@@ -19,14 +19,24 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     }
     let carrying: Vec<(&Pod, &NodeReport)> = observed.pods.iter().filter_map(|pod| belongs(observed, pod)).collect();
     let asked = carrying.iter().find(|(pod, _)| pods::caught_up(observed, pod));
-    let asked = asked.filter(|_| carrying.len() >= size::quorum(nodes) as usize);
-    for pod in observed.pods.iter().filter(|pod| pod.ordinal < nodes && !pod.leaving && lost(observed, pod)) {
+    let asked = asked.filter(|_| size::majority(desired, observed, &|pod| belongs(observed, pod).is_some()));
+    for pod in observed.pods.iter().filter(|pod| !pod.leaving && lost(observed, pod)) {
         let name = &pod.name;
+        if observed.members.get(name) == Some(&Membership::Joining) {
+            plan.wait("NodeReplacing", format!("{name} is given new replicas"));
+            continue;
+        }
         let Some((asked, report)) = asked else {
             plan.wait("NodeReplacing", format!("{name} gets new replicas as soon as a majority of the nodes serves"));
             continue;
         };
         let (asked, grid) = (asked.name.clone(), report.grid.clone());
+        // From then on it holds what is to be known as the grid's, should it leave before anybody hears of it.
+        let unmarked = |volume: &&Volume| volume.ordinal == pod.ordinal && volume.grid.is_none() && !volume.leaving;
+        if let Some(volume) = observed.volumes.iter().find(unmarked) {
+            let action = Action::RecordGrid { volume: volume.name.clone(), grid: grid.clone() };
+            plan.step(action, format!("{name} is about to be given new replicas"));
+        }
         let action = Action::ReplaceNode { pod: name.clone(), uid: pod.uid.clone(), asked, grid };
         plan.step(action, format!("{name} has an empty volume, and the others have what was on the lost one"));
     }
@@ -61,5 +71,6 @@ pub(crate) fn lost(observed: &Observed, pod: &Pod) -> bool {
     let recorded = observed.volumes.iter().any(|volume| volume.ordinal == pod.ordinal && volume.grid.is_some());
     let nobody_serves = !observed.answers.values().any(|answer| matches!(answer, Answer::Serving(_)));
     observed.answers.get(&pod.name) == Some(&Answer::Waiting)
+        && size::is_member(observed, pod)
         && (recorded || founding::made(observed) || nobody_serves && observed.known_grid.is_some())
 }

@@ -49,7 +49,21 @@ pub(super) fn known(observed: &Observed) -> BTreeMap<u64, ShardReport> {
         let projection = observed.projections.iter().find(|projection| projection.shard == shard);
         (shard, with_absent(report, projection, observed))
     };
-    seen(observed).into_iter().map(with_absent).collect()
+    let mut known: BTreeMap<u64, ShardReport> = seen(observed).into_iter().map(with_absent).collect();
+    for (shard, nodes) in &observed.placement {
+        let report = known.entry(*shard).or_insert_with(unknown);
+        for node in nodes {
+            if report.replicas.iter().all(|replica| replica.node != *node) {
+                report.replicas.push(Replica { node: node.clone(), role: Role::Follower, caught_up: false });
+            }
+        }
+    }
+    known
+}
+
+/// Of a shard that no node tells of.
+fn unknown() -> ShardReport {
+    ShardReport { phase: "NoLeader".to_owned(), range: String::new(), leader: None, replicas: Vec::new(), concepts: 0, bytes: 0 }
 }
 
 /// The shards as the nodes that answer see them together.
@@ -58,14 +72,7 @@ pub(crate) fn seen(observed: &Observed) -> BTreeMap<u64, ShardReport> {
     for (node, answer) in &observed.answers {
         let Answer::Serving(report) = answer else { continue };
         for shard in &report.shards {
-            let entry = shards.entry(shard.shard).or_insert_with(|| ShardReport {
-                phase: "NoLeader".to_owned(),
-                range: shard.range.clone(),
-                leader: None,
-                replicas: Vec::new(),
-                concepts: 0,
-                bytes: 0,
-            });
+            let entry = shards.entry(shard.shard).or_insert_with(|| ShardReport { range: shard.range.clone(), ..unknown() });
             entry.replicas.push(Replica { node: node.clone(), role: shard.role, caught_up: shard.caught_up });
             // One that was cut off may not know yet that the others follow another.
             let rival = entry.leader.as_deref().map_or(0, |rival| followers_of(observed, shard.shard, rival));
@@ -93,7 +100,9 @@ fn followers_of(observed: &Observed, shard: u64, leader: &str) -> usize {
 fn with_absent(mut report: ShardReport, projection: Option<&Projection>, observed: &Observed) -> ShardReport {
     let known = projection.and_then(|projection| projection.reported.as_ref()).map(|known| known.replicas.as_slice());
     let answers = |replica: &&Replica| matches!(observed.answers.get(&replica.node), Some(Answer::Serving(_)));
-    let absent = known.unwrap_or_default().iter().filter(|replica| !answers(replica));
+    // One that has left the grid keeps nothing.
+    let may_have = |replica: &&Replica| observed.members.is_empty() || observed.members.contains_key(&replica.node);
+    let absent = known.unwrap_or_default().iter().filter(|replica| !answers(replica) && may_have(replica));
     let absent = absent.map(|replica| Replica { node: replica.node.clone(), role: follower(replica.role), caught_up: false });
     report.replicas.extend(absent);
     report.replicas.sort();

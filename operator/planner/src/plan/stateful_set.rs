@@ -1,8 +1,8 @@
 //! The stateful set: made, changed, replaced.
 
-use crate::desired::Desired;
+use crate::desired::{Desired, Wanted};
 use crate::observed::{Observed, Seen, StatefulSet};
-use crate::plan::Plan;
+use crate::plan::{Plan, size};
 use crate::step::Action;
 
 /// Whether a pod that is deleted now comes back as it shall be.
@@ -13,12 +13,13 @@ pub(super) enum Settled {
 }
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) -> Settled {
+    let replicas = if desired.wanted == Wanted::Hibernated { 0 } else { size::pods(desired, observed) };
     let Some(set) = &observed.stateful_set else {
         if adopting(plan) {
             // Its controller would take the claims as they are; they are labelled first.
             plan.wait("VolumesAdopted", "volumes are being adopted");
         } else {
-            plan.step(Action::ApplyStatefulSet, "there is no StatefulSet");
+            plan.step(Action::ApplyStatefulSet { replicas }, "there is no StatefulSet");
         }
         return Settled::No;
     };
@@ -32,10 +33,17 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) -> S
             Settled::No
         }
         Seen::Drifted => {
-            plan.step(Action::ApplyStatefulSet, "the StatefulSet is not as the spec says");
+            plan.step(Action::ApplyStatefulSet { replicas }, "the StatefulSet is not as the spec says");
             Settled::No
         }
         Seen::Foreign(_) => Settled::No,
+        Seen::InSync if set.replicas != replicas => {
+            plan.step(
+                Action::ApplyStatefulSet { replicas },
+                format!("there are to be {replicas} pods, and it has {}", set.replicas),
+            );
+            Settled::No
+        }
         Seen::InSync if !set.noticed => {
             plan.wait("StatefulSetChanging", "the StatefulSet's controller has not yet taken note of its change");
             Settled::No

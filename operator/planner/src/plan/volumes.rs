@@ -1,19 +1,19 @@
-//! Volumes: adoption, growth, and who deletes them. Nothing here ever deletes one: a volume that shall go with its cluster becomes the
+//! Volumes: adoption, growth, and whether they go with the cluster. A volume that shall go with its cluster becomes the
 //! cluster's when that is being deleted, and Kubernetes takes it away. Not before, because what counts is the spec at that moment.
 
 use crate::desired::{Desired, Retention};
 use crate::observed::{Answer, Observed, Volume, VolumeOwner};
-use crate::plan::Plan;
+use crate::plan::{Plan, size};
 use crate::step::Action;
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     for volume in observed.volumes.iter().filter(|volume| !volume.leaving) {
         if volume.owner == VolumeOwner::Ours {
             record(desired, observed, volume, plan);
-            record_size(observed, volume, plan);
+            record_size(desired, observed, volume, plan);
         }
-        if volume.ordinal >= desired.nodes {
-            // Of a node that the spec does not ask for.
+        if volume.ordinal >= size::pods(desired, observed) {
+            // Of no node that there is to be.
             continue;
         }
         match &volume.owner {
@@ -74,9 +74,10 @@ fn record(desired: &Desired, observed: &Observed, volume: &Volume, plan: &mut Pl
 }
 
 /// One that came in the place of a lost one says no less than that.
-fn record_size(observed: &Observed, volume: &Volume, plan: &mut Plan) {
-    let Some(nodes) = observed.grid_nodes.filter(|nodes| *nodes > 1) else { return };
-    if volume.grid.is_some() && volume.ordinal < nodes && volume.grid_nodes != Some(nodes) {
+fn record_size(desired: &Desired, observed: &Observed, volume: &Volume, plan: &mut Plan) {
+    let Some(nodes) = observed.grid_nodes().filter(|nodes| *nodes > 1) else { return };
+    let node = format!("{}-{}", desired.cluster, volume.ordinal);
+    if volume.grid.is_some() && observed.members.contains_key(&node) && volume.grid_nodes != Some(nodes) {
         let action = Action::RecordSize { volume: volume.name.clone(), nodes };
         plan.step(action, format!("the grid of volume {} has {nodes} nodes", volume.name));
     }

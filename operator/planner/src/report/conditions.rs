@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::desired::{Desired, Wanted};
-use crate::observed::{Answer, Observed, Pod};
-use crate::plan::{Plan, lost, nodes_in_force, quorum, serves, shards_seen};
+use crate::observed::{Answer, Membership, Observed, Pod};
+use crate::plan::{Plan, lost, node_names, nodes_in_force, quorum, serves, shards_seen};
 
 /// A condition of the status, without its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +84,9 @@ fn ready(parts: [&Condition; 4], desired: &Desired) -> Condition {
 fn available(desired: &Desired, observed: &Observed) -> Condition {
     let kind = ConditionType::Available;
     let shards = shards_seen(observed);
-    let leaderless: Vec<String> =
-        shards.iter().filter(|(_, shard)| shard.leader.is_none()).map(|(id, _)| id.to_string()).collect();
+    let led = |id: &u64| shards.get(id).is_some_and(|shard| shard.leader.is_some());
+    let all: BTreeSet<u64> = shards.keys().chain(observed.placement.keys()).copied().collect();
+    let leaderless: Vec<String> = all.iter().filter(|id| !led(id)).map(u64::to_string).collect();
     let (nodes, serving) = (nodes_in_force(desired, observed), observed.pods.iter().filter(|pod| serves(observed, pod)).count());
     if desired.wanted == Wanted::Hibernated {
         condition(
@@ -180,16 +181,15 @@ fn empty(pod: &str) -> String {
 
 /// A node of a grid of several that is not there, or not ready: what the others make up for. Not of one that was never whole.
 fn away(desired: &Desired, observed: &Observed) -> Option<String> {
-    let nodes = nodes_in_force(desired, observed);
-    observed.known_grid.as_ref().filter(|_| nodes > 1)?;
-    let away = (0..nodes).filter_map(|ordinal| {
-        let name = format!("{}-{ordinal}", desired.cluster);
-        match observed.pods.iter().find(|pod| pod.ordinal == ordinal) {
-            None => Some(format!("{name} is not there")),
-            Some(pod) if pod.leaving => Some(format!("{name} is stopping")),
-            Some(pod) if !pod.ready => Some(format!("{name} is not ready")),
-            Some(_) => None,
-        }
+    let nodes = node_names(desired, observed);
+    observed.known_grid.as_ref().filter(|_| nodes.len() > 1)?;
+    // What is awaited, or leaves, is told as that.
+    let settled = |name: &String| observed.members.get(name).is_none_or(|of| *of == Membership::Member);
+    let away = nodes.into_iter().filter(settled).filter_map(|name| match observed.pods.iter().find(|pod| pod.name == name) {
+        None => Some(format!("{name} is not there")),
+        Some(pod) if pod.leaving => Some(format!("{name} is stopping")),
+        Some(pod) if !pod.ready => Some(format!("{name} is not ready")),
+        Some(_) => None,
     });
     let away = away.collect::<Vec<_>>();
     (!away.is_empty()).then(|| away.join(", "))

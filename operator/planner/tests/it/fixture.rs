@@ -36,10 +36,22 @@ pub(crate) fn claims(nodes: u32) -> Desired {
         volume_bytes: 10 * GIB,
         volume_size: "10Gi".into(),
         storage_class: None,
+        replace: None,
         adopt: None,
         retention: Retention::Retain,
         insecure: true,
         objects,
         impossible: Vec::new(),
     }
+}
+
+/// The same with so many copies of each shard: with one there is no budget.
+pub(crate) fn with_copies(mut desired: Desired, copies: u32) -> Desired {
+    desired.replication_factor = copies;
+    if copies > 1 && desired.nodes > 1 {
+        desired.objects.insert(Object::DisruptionBudget);
+    } else {
+        desired.objects.remove(&Object::DisruptionBudget);
+    }
+    desired
 }

@@ -1,8 +1,8 @@
 //! Random histories: edits of the spec, misfortunes, time.
 
-use sutra_planner::{Action, ConditionType, Desired, Plan, Retention, Wanted, plan, report};
+use sutra_planner::{Action, ConditionType, Desired, Plan, Pod, Retention, Wanted, plan, report};
 
-use crate::fixture::{GIB, claims, revision};
+use crate::fixture::{GIB, claims, revision, with_copies};
 use crate::random::Random;
 use crate::world::{BROKEN, World};
 
@@ -10,7 +10,7 @@ use crate::world::{BROKEN, World};
 const ENOUGH: usize = 250;
 
 fn edit(desired: &mut Desired, world: &mut World, random: &mut Random) {
-    match random.below(10) {
+    match random.below(14) {
         0 => desired.revision = revision(&format!("sutra-node:0.{}.0", random.below(4)), desired.nodes),
         1 => desired.revision = revision(&format!("{BROKEN}:{}", random.below(3)), desired.nodes),
         2 => {
@@ -23,9 +23,13 @@ fn edit(desired: &mut Desired, world: &mut World, random: &mut Random) {
         6 => desired.retention = if random.chance(50) { Retention::Retain } else { Retention::Delete },
         7 => world.volumes_can_grow = random.chance(50),
         8 => world.quota_left = random.chance(70),
-        // Before there are nodes that is carried out; once one has run it changes nothing.
+        9 => desired.replace = Some(format!("claims-{}", random.below(6))),
+        10 => desired.replace = None,
+        11 => *desired = with_copies(desired.clone(), copies(desired.nodes, random)),
+        // One node alone, and a grid of several, stay what they are once one has run.
         _ if world.volumes.is_empty() || world.size().is_some() => {
             desired.nodes = [1, 3, 5][random.below(3) as usize];
+            *desired = with_copies(desired.clone(), copies(desired.nodes, random));
             let image = desired.revision.split(' ').next().unwrap().to_owned();
             desired.revision = revision(&image, desired.nodes);
         }
@@ -33,7 +37,13 @@ fn edit(desired: &mut Desired, world: &mut World, random: &mut Random) {
     }
 }
 
-fn round(desired: &Desired, world: &mut World, random: &mut Random) -> Plan {
+/// At most as many as there are nodes.
+fn copies(nodes: u32, random: &mut Random) -> u32 {
+    let possible: Vec<u32> = [1, 3, 5].into_iter().filter(|copies| *copies <= nodes).collect();
+    possible[random.below(possible.len() as u64) as usize]
+}
+
+fn round(desired: &mut Desired, world: &mut World, random: &mut Random) -> Plan {
     let observed = world.observe(desired);
     let plan = plan(desired, &observed, world.now());
     let taken = plan.steps.iter().filter(|step| matches!(step.action, Action::DeletePod { .. })).count();
@@ -48,11 +58,14 @@ fn round(desired: &Desired, world: &mut World, random: &mut Random) -> Plan {
             let doomed = observed.volumes.iter().any(|volume| volume.ordinal == pod.ordinal && volume.leaving);
             let outdated = pod.revision.as_deref() != Some(desired.revision.as_str());
             assert!(outdated || doomed, "a pod that is as it shall be is taken away");
+            let belongs = world.map.is_empty() || world.map.contains_key(&pod.ordinal);
             let others = world.voters() - usize::from(world.is_voter(uid));
-            assert!(!doomed || others >= quorum, "data goes that the others may not have");
+            assert!(!doomed || !belongs || others >= quorum, "data goes that the others may not have");
             let leaves_quorum = world.votes_there_are() == 1 || world.voters() > quorum;
             assert!(!world.is_voter(uid) || leaves_quorum, "a pod is taken away that the quorum rests on: {pod:?}");
-            let others_serve = observed.pods.iter().filter(|other| &other.uid != uid).all(|other| other.ready && !other.leaving);
+            let belongs = |other: &&Pod| world.map.is_empty() || world.map.contains_key(&other.ordinal);
+            let mut others = observed.pods.iter().filter(|other| &other.uid != uid).filter(belongs);
+            let others_serve = others.all(|other| other.ready && !other.leaving);
             assert!(!pod.ready || others_serve, "a serving pod is taken away while another does not serve");
         }
     }
@@ -64,13 +77,27 @@ fn round(desired: &Desired, world: &mut World, random: &mut Random) -> Plan {
     // What is reported of the cluster is what it is known by the next time.
     world.known_grid = report.grid;
     world.apply(desired, &plan);
+    if plan.steps.iter().any(|step| matches!(step.action, Action::EndReplacement { .. })) && world.replacing.is_none() {
+        desired.replace = None;
+    }
     world.pass(random);
     assert!(world.foundings <= 1, "a grid was founded twice");
     plan
 }
 
-/// Yields how many nodes were replaced.
-fn history(seed: u64) -> u64 {
+/// What happened in a history.
+#[derive(Default)]
+struct Happened {
+    /// Nodes that got new replicas in the place of lost ones.
+    replacements: u64,
+    /// Nodes that left the grid.
+    departures: u64,
+    deleted_volumes: u64,
+    /// Replacements that somebody asked for, and that came to their end.
+    renewals: u64,
+}
+
+fn history(seed: u64) -> Happened {
     let mut random = Random::new(seed);
     let nodes = [1, 1, 3, 3, 5][random.below(5) as usize];
     let mut desired = claims(nodes);
@@ -82,23 +109,34 @@ fn history(seed: u64) -> u64 {
         if random.chance(15) {
             world.misfortune(&mut random);
         }
-        round(&desired, &mut world, &mut random);
+        round(&mut desired, &mut world, &mut random);
     }
 
     // The spec is corrected, and nothing disturbs any more.
     world.mend();
     desired.wanted = Wanted::Running;
-    desired.nodes = world.size().unwrap_or(nodes);
+    desired.nodes = match world.size().unwrap_or(nodes) {
+        1 => 1,
+        _ => [3, 5][random.below(2) as usize],
+    };
+    let nodes = desired.nodes;
+    // A claim that goes waits for another copy of what is on it.
+    let going = nodes > 1 && world.volumes.iter().any(|volume| volume.leaving);
+    desired = with_copies(desired, if going { 3 } else { copies(nodes, &mut random) });
+    desired.replace = (desired.replication_factor > 1 && random.chance(30)).then(|| "claims-1".to_owned());
     desired.revision = revision("sutra-node:1.0.0", desired.nodes);
     // The budget goes up a while after the last node came back.
     let at_rest = |plan: &Plan, world: &World| *plan == Plan::default() && world.budget != Some(0);
-    let rest = (0..ENOUGH).position(|_| at_rest(&round(&desired, &mut world, &mut random), &world));
+    let (left, deleted) = (world.departures, world.deleted_volumes);
+    let rest = (0..ENOUGH).position(|_| at_rest(&round(&mut desired, &mut world, &mut random), &world));
+    // One that was on its way is let go, and what is too many: no node comes and goes again and again.
+    assert!(world.departures - left <= 5 && world.deleted_volumes - deleted <= 10, "nodes come and go");
     assert!(rest.is_some(), "no rest after {ENOUGH} rounds: {:?}", plan(&desired, &world.observe(&desired), world.now()));
 
     // At rest, and it stays so: no step, no pod replaced.
     let pods = world.uids();
     for _ in 0..30 {
-        assert_eq!(round(&desired, &mut world, &mut random), Plan::default(), "it starts again by itself");
+        assert_eq!(round(&mut desired, &mut world, &mut random), Plan::default(), "it starts again by itself");
     }
     assert_eq!(world.uids(), pods);
     let observed = world.observe(&desired);
@@ -107,25 +145,40 @@ fn history(seed: u64) -> u64 {
     assert!(ready.holds, "{ready:?}");
     assert_eq!((report.ready_nodes, report.phase), (desired.nodes, "Running"));
     assert_eq!((world.foundings, world.members.len()), (1, desired.nodes as usize), "one grid of all nodes");
+    assert!(desired.replace.is_none() && world.replacing.is_none(), "a replacement has an end");
+    if desired.nodes > 1 {
+        assert_eq!((world.map.len(), world.holders.len()), (desired.nodes as usize, desired.replication_factor as usize));
+        assert!(observed.volumes.iter().all(|volume| volume.ordinal < desired.nodes), "claims of nodes that left are left");
+    }
     assert_eq!(report.concepts, Some(world.concepts), "taught concepts are told");
     let mut used = observed.volumes.iter().filter(|volume| volume.ordinal < desired.nodes);
     assert!(used.all(|volume| volume.capacity >= desired.volume_bytes && volume.grid.is_some()));
     let mut used = observed.volumes.iter().filter(|volume| volume.ordinal < desired.nodes);
     assert!(used.all(|volume| desired.nodes == 1 || volume.grid_nodes == Some(desired.nodes)), "its size is on every volume");
-    world.replacements
+    let World { replacements, departures, deleted_volumes, renewals, .. } = world;
+    Happened { replacements, departures, deleted_volumes, renewals }
 }
 
 #[test]
 fn every_history_comes_to_rest_once_the_spec_is_right() {
-    let mut replacements = 0;
+    let mut all = Happened::default();
     for seed in 0..5_000 {
         match std::panic::catch_unwind(|| history(seed)) {
-            Ok(replaced) => replacements += replaced,
+            Ok(happened) => {
+                all.replacements += happened.replacements;
+                all.departures += happened.departures;
+                all.deleted_volumes += happened.deleted_volumes;
+                all.renewals += happened.renewals;
+            }
             Err(panic) => {
                 eprintln!("the history of seed {seed} fails");
                 std::panic::resume_unwind(panic);
             }
         }
     }
+    let Happened { replacements, departures, deleted_volumes, renewals } = all;
     assert!(replacements > 100, "only {replacements} nodes lost their volumes");
+    assert!(departures > 1_000, "only {departures} nodes left");
+    assert!(deleted_volumes > 1_000, "only {deleted_volumes} claims were deleted");
+    assert!(renewals > 300, "only {renewals} nodes began anew");
 }

@@ -4,6 +4,7 @@
 mod fixture;
 mod histories;
 mod random;
+mod scaling;
 mod scenarios;
 mod several;
 mod world;

@@ -53,7 +53,7 @@ fn what_is_mounted_is_there_before_the_pods() {
         Action::Apply(Object::NodesService),
         Action::Apply(Object::ClientService),
         Action::Apply(Object::NetworkPolicy),
-        Action::ApplyStatefulSet,
+        Action::ApplyStatefulSet { replicas: 1 },
     ];
     assert_eq!(actions, expected);
 }
@@ -68,7 +68,7 @@ fn growth_replaces_the_stateful_set_and_no_pod() {
     let volume = "data-claims-0".to_owned();
     assert_eq!(
         actions,
-        [Action::GrowVolume { volume, size: "20Gi".into() }, Action::OrphanStatefulSet, Action::ApplyStatefulSet]
+        [Action::GrowVolume { volume, size: "20Gi".into() }, Action::OrphanStatefulSet, Action::ApplyStatefulSet { replicas: 1 }]
     );
     assert_eq!(world.uids(), pods);
 }

@@ -197,11 +197,15 @@ impl Grid {
         ResizeRequest::AddNode { address: self.places[at].advertised.to_string() }
     }
 
-    /// Waits until the process of a node that was removed has ended by itself, and counts it no more.
+    /// Waits until a node that was removed says so, and counts it no more. It answers for a while yet, and says that nobody should come.
     pub(super) fn gone(&mut self, at: usize) {
         let sentence = format!("{} was removed from grid", self.places[at].name);
         until("the end of a node that was removed", || {
             self.node(at).logged().iter().any(|line| line.contains(&sentence)).then_some(())
+        });
+        until("a node that was removed is unready, and answers", || {
+            let status = |path: &str| Some(self.client.get(self.url(at, path)).send().ok()?.status());
+            (status("/readyz")? == 503 && status("/v1/export?consistency=strong")? == 200).then_some(())
         });
         self.kill(at);
         self.places[at].state = State::Gone;

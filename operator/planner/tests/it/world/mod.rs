@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sutra_planner::{
-    Action, Answer, Desired, NodeReport, Object, Observed, Plan, Pod, Projection, Role, Seen, ShardReport, ShardSeen,
-    StatefulSet, Trouble, TroubleKind, Volume, VolumeOwner, Wanted,
+    Action, Answer, Desired, Membership, NodeReport, Object, Observed, Plan, Pod, Projection, Replacing, Role, Seen, ShardReport,
+    ShardSeen, StatefulSet, Trouble, TroubleKind, Volume, VolumeOwner,
 };
 
-use crate::fixture::SEVERAL;
 use crate::random::Random;
+
+mod grid;
+mod misfortune;
 
 /// The grid that is founded.
 pub(crate) const GRID: &str = "g-7f3a";
@@ -52,9 +54,22 @@ pub(crate) struct World {
     /// How many times a grid was founded, and the nodes whose volumes belong to it.
     pub(crate) foundings: u64,
     pub(crate) members: BTreeSet<u32>,
-    /// Whether the first node has yet to finish what it was asked to found, and of how many nodes.
+    /// Whether the first node has yet to finish what it was asked to found.
     founding: bool,
-    planned: Option<u32>,
+    /// The grid of several as its nodes know it; an absent node that lost everything is in it.
+    pub(crate) map: BTreeMap<u32, Membership>,
+    /// Nodes that decide about the map: an odd number.
+    voting: BTreeSet<u32>,
+    /// Nodes that have a copy of the grid's one shard.
+    pub(crate) holders: BTreeSet<u32>,
+    /// Nodes with the directory of a grid that they have left.
+    stale: BTreeSet<u32>,
+    /// Nodes that left the grid, and claims that the operator deleted.
+    pub(crate) departures: u64,
+    pub(crate) deleted_volumes: u64,
+    pub(crate) replacing: Option<Replacing>,
+    /// Ended replacements that were asked for.
+    pub(crate) renewals: u64,
     /// Copies that the grid has of each shard.
     pub(crate) copies: Option<u32>,
     pub(crate) budget: Option<u32>,
@@ -84,7 +99,14 @@ impl World {
             foundings: 0,
             members: BTreeSet::new(),
             founding: false,
-            planned: None,
+            map: BTreeMap::new(),
+            holders: BTreeSet::new(),
+            voting: BTreeSet::new(),
+            stale: BTreeSet::new(),
+            departures: 0,
+            deleted_volumes: 0,
+            replacing: None,
+            renewals: 0,
             copies: None,
             budget: None,
             leader: 0,
@@ -100,12 +122,15 @@ impl World {
     }
 
     pub(crate) fn observe(&self, desired: &Desired) -> Observed {
+        let members = self.told(desired);
+        let told_map = !members.is_empty() && !self.map.is_empty();
+        let named = |nodes: &BTreeSet<u32>| nodes.iter().map(|node| format!("claims-{node}")).collect::<Vec<_>>();
         Observed {
             objects: self.objects.clone(),
             stateful_set: self.set.as_ref().map(|set| StatefulSet {
                 seen: match () {
                     () if set.leaving => Seen::Leaving,
-                    () if set.tampered || set.revision != desired.revision || set.replicas != replicas(desired) => Seen::Drifted,
+                    () if set.tampered || set.revision != desired.revision => Seen::Drifted,
                     () => Seen::InSync,
                 },
                 left_behind: false,
@@ -124,9 +149,13 @@ impl World {
                 })
                 .map(|node| (node.pod.name.clone(), self.answer(node)))
                 .collect(),
-            grid_nodes: self.told_size(desired),
-            grid_replicas: self.told_size(desired).and(self.copies),
-            under_way: Vec::new(),
+            placement: if told_map { [(1, named(&self.holders))].into() } else { BTreeMap::new() },
+            voters: if told_map { named(&self.voting) } else { Vec::new() },
+            agreed: self.agreed(),
+            grid_replicas: self.copies.filter(|_| !members.is_empty()),
+            under_way: if told_map && !self.is_settled() { vec!["replicas move".into()] } else { Vec::new() },
+            members,
+            replacing: self.replacing.clone(),
             projections: self.projections.values().cloned().collect(),
             refusals: self.refusals.clone(),
             known_grid: self.known_grid.clone(),
@@ -141,6 +170,9 @@ impl World {
         if node.silent {
             return Answer::Silent("connection refused".into());
         }
+        if self.stale.contains(&node.pod.ordinal) {
+            return Answer::Silent("connection refused".into());
+        }
         if !self.members.contains(&node.pod.ordinal) {
             return Answer::Waiting;
         }
@@ -148,60 +180,16 @@ impl World {
             return Answer::Silent("no answer within 3 s".into());
         }
         let leads = node.pod.ordinal == self.leader;
-        let shard = ShardSeen {
+        let shard = self.holders.contains(&node.pod.ordinal).then(|| ShardSeen {
             shard: 1,
             role: if leads { Role::Leader } else { Role::Follower },
-            leader: (self.has_quorum() && !self.founding).then(|| format!("claims-{}", self.leader)),
+            leader: (self.shard_has_quorum() && !self.founding).then(|| format!("claims-{}", self.leader)),
             caught_up: true,
             range: "0-".into(),
             concepts: self.concepts,
             bytes: 80 * self.concepts,
-        };
-        Answer::Serving(NodeReport { grid: GRID.into(), version: "0.1.0".into(), shards: vec![shard] })
-    }
-
-    /// What a node that belongs to the grid says of it.
-    fn told_size(&self, desired: &Desired) -> Option<u32> {
-        let several = desired.nodes > 1 || self.nodes.len() > 1;
-        let mut answers = self.nodes.iter().filter(|node| node.pod.started && !node.pod.leaving).map(|node| self.answer(node));
-        let somebody = answers.any(|answer| matches!(answer, Answer::Serving(_)));
-        let members = u32::try_from(self.members.len()).unwrap();
-        (several && somebody).then(|| self.planned.unwrap_or(members))
-    }
-
-    /// Nodes of the grid that there is or is being founded, which can't be changed.
-    pub(crate) fn size(&self) -> Option<u32> {
-        let set = self.set.as_ref().map(|set| set.replicas).filter(|replicas| *replicas > 0);
-        let ran = self.nodes.iter().any(|node| node.pod.ran);
-        let written = self.volumes.iter().filter_map(|volume| volume.grid_nodes).max();
-        match (self.planned.or(written), self.members.len()) {
-            (Some(planned), _) => Some(planned),
-            (None, 0) => set.filter(|_| ran),
-            (None, members) => u32::try_from(members).ok(),
-        }
-    }
-
-    /// Nodes that vote, whatever the operator hears of them.
-    pub(crate) fn voters(&self) -> usize {
-        self.nodes.iter().filter(|node| self.votes(node)).count()
-    }
-
-    /// Whether a node votes, as far as one can know: neither Kubernetes nor the operator hears of one that is not ready and silent.
-    pub(crate) fn is_voter(&self, uid: &str) -> bool {
-        self.nodes.iter().any(|node| node.pod.uid == uid && self.votes(node) && (node.pod.ready || !node.silent))
-    }
-
-    fn votes(&self, node: &Node) -> bool {
-        node.pod.started && !node.pod.leaving && self.members.contains(&node.pod.ordinal)
-    }
-
-    pub(crate) fn has_quorum(&self) -> bool {
-        2 * self.voters() > self.votes_there_are()
-    }
-
-    /// Members of the grid, those that lost everything among them.
-    pub(crate) fn votes_there_are(&self) -> usize {
-        self.planned.map_or(self.members.len(), |planned| planned as usize)
+        });
+        Answer::Serving(NodeReport { grid: GRID.into(), version: "0.1.0".into(), shards: shard.into_iter().collect() })
     }
 
     /// What the operator does with a plan: in order, the rest of a refused step goes on.
@@ -239,13 +227,18 @@ impl World {
                 assert!(desired.volume_bytes > volume.requested, "a volume that shrinks, or is written in vain");
                 volume.requested = desired.volume_bytes;
             }
-            Action::ApplyStatefulSet => {
+            Action::ApplyStatefulSet { replicas } => {
                 if !self.quota_left {
                     return Err("exceeded quota: count/statefulsets.apps=0".into());
                 }
                 let claim = self.set.as_ref().map(|set| (set.claim_bytes, set.claim_class.clone()));
                 let (claim_bytes, claim_class) = claim.unwrap_or_else(|| (desired.volume_bytes, desired.storage_class.clone()));
-                let (revision, replicas) = (desired.revision.clone(), replicas(desired));
+                let (revision, replicas) = (desired.revision.clone(), *replicas);
+                assert!(
+                    replicas == 0 || self.map.keys().all(|node| *node < replicas),
+                    "a node of the grid is taken away: {:?}",
+                    self.map
+                );
                 self.set =
                     Some(Set { revision, replicas, claim_bytes, claim_class, noticed: false, leaving: false, tampered: false });
             }
@@ -254,20 +247,68 @@ impl World {
                 assert_ne!(self.budget, Some(*max_unavailable), "a budget that is written in vain");
                 self.budget = Some(*max_unavailable);
             }
-            Action::FoundGrid { pod, .. } => {
+            Action::FoundGrid { pod, nodes, replicas, .. } => {
                 assert_eq!(pod, "claims-0");
                 if !self.founding && self.members.is_empty() {
-                    let waiting = self.nodes.iter().filter(|node| node.pod.ran && !node.pod.leaving).count();
-                    assert_eq!(waiting, desired.nodes as usize, "a founder that finds not all nodes refuses");
-                    (self.founding, self.planned) = (true, Some(desired.nodes));
-                    self.copies = Some(desired.replication_factor);
+                    let waits = |node: &&Node| node.pod.ordinal < *nodes && node.pod.ran && !node.pod.leaving;
+                    let waiting = self.nodes.iter().filter(waits).count();
+                    assert_eq!(waiting, *nodes as usize, "a founder that finds not all nodes refuses");
+                    self.founding = true;
+                    self.map = (0..*nodes).map(|node| (node, Membership::Member)).collect();
+                    self.holders = (0..*replicas).collect();
+                    self.voting = (0..*nodes).collect();
+                    self.copies = Some(*replicas);
                     self.foundings += 1;
                 }
+            }
+            Action::AddNode { pod, asked, grid, .. } => {
+                let node = self.asked(pod, asked, grid);
+                assert!(self.map.values().all(|of| *of == Membership::Member), "two at once: {:?}", self.map);
+                assert!(!self.members.contains(&node) && !self.stale.contains(&node), "a node that does not wait");
+                self.map.insert(node, Membership::Joining);
+            }
+            Action::RemoveNode { node, asked, grid } => {
+                let node = self.asked(node, asked, grid);
+                let staying = self.map.values().filter(|of| **of != Membership::Leaving).count() - 1;
+                assert!(staying >= self.copies.unwrap() as usize, "fewer nodes than copies: {:?}", self.map);
+                assert_eq!(self.map.keys().last(), Some(&node), "the last goes first");
+                self.map.insert(node, Membership::Leaving);
+            }
+            Action::KeepNode { node, asked, grid } => {
+                let node = self.asked(node, asked, grid);
+                assert_eq!(self.map.insert(node, Membership::Member), Some(Membership::Leaving), "a node that is kept in vain");
+            }
+            Action::BeginReplacement { node, volume } => {
+                self.replacing = Some(Replacing { node: node.clone(), volume: volume.clone() });
+            }
+            Action::EndReplacement { .. } => {
+                self.replacing = None;
+                self.renewals += 1;
+            }
+            Action::DeleteVolume { volume, uid } => {
+                let (ordinal, found) = {
+                    let volume = self.volume(volume);
+                    (volume.ordinal, volume.uid.clone())
+                };
+                assert_eq!(&found, uid, "another claim than the one that was seen");
+                if self.map.contains_key(&ordinal) {
+                    let begun = self.replacing.as_ref().map(|begun| &begun.volume);
+                    assert_eq!(begun, Some(uid), "the claim of a node of the grid is deleted, and nobody asked for it");
+                    let others = self.nodes.iter().filter(|node| node.pod.ordinal != ordinal && self.has_copy(node)).count();
+                    assert!(
+                        !self.holders.contains(&ordinal) || 2 * others > self.holders.len(),
+                        "the only copies go: {:?} of {ordinal}",
+                        (&self.holders, &self.map, self.copies, &self.nodes, &self.awaited)
+                    );
+                }
+                self.volume(volume).leaving = true;
+                self.deleted_volumes += 1;
             }
             Action::SetReplicas { asked, grid, count } => {
                 let asked = asked.strip_prefix("claims-").unwrap().parse::<u32>().unwrap();
                 assert!(self.members.contains(&asked) && grid == GRID, "a node that belongs to the grid is asked");
-                assert!(*count as usize <= self.votes_there_are(), "more copies than there are nodes");
+                let staying = self.map.values().filter(|of| **of != Membership::Leaving).count();
+                assert!(*count as usize <= staying, "more copies than there are nodes");
                 assert_ne!(self.copies, Some(*count), "copies that are asked for in vain");
                 self.copies = Some(*count);
             }
@@ -339,55 +380,7 @@ impl World {
         self.lost_ones_come_back(random);
         self.grid_goes_on(random);
         self.objects.retain(|_, seen| *seen != Seen::Leaving);
-    }
-
-    /// A node alone is a grid from its start; a founder invites the others, each when it can be reached, and joins last. Who leads is
-    /// somebody who votes.
-    fn grid_goes_on(&mut self, random: &mut Random) {
-        let ran: Vec<u32> =
-            self.nodes.iter().filter(|node| node.pod.ran && !node.pod.leaving).map(|node| node.pod.ordinal).collect();
-        let first_alone = self.nodes.iter().any(|node| {
-            node.pod.ordinal == 0 && !node.pod.revision.as_deref().is_some_and(|revision| revision.contains(SEVERAL))
-        });
-        if self.members.is_empty() && first_alone && !self.founding && ran.contains(&0) {
-            self.members.insert(0);
-            self.foundings += 1;
-        }
-        if self.founding && ran.contains(&0) {
-            let next = (1..self.planned.unwrap_or(0)).find(|ordinal| !self.members.contains(ordinal));
-            match next {
-                Some(next) if ran.contains(&next) && random.chance(70) => drop(self.members.insert(next)),
-                Some(_) => {}
-                None => {
-                    self.members.insert(0);
-                    self.founding = false;
-                }
-            }
-        }
-        let voters: Vec<u32> = self.nodes.iter().filter(|node| self.votes(node)).map(|node| node.pod.ordinal).collect();
-        if !voters.contains(&self.leader) && !voters.is_empty() {
-            self.leader = voters[random.below(voters.len() as u64) as usize];
-        }
-    }
-
-    /// A claim that was deleted goes when no pod uses it, and the data with it.
-    fn claims_go(&mut self) {
-        let used: BTreeSet<u32> = self.nodes.iter().map(|node| node.pod.ordinal).collect();
-        for volume in self.volumes.extract_if(.., |volume| volume.leaving && !used.contains(&volume.ordinal)) {
-            self.members.remove(&volume.ordinal);
-        }
-        assert!(self.members.is_empty() || self.founding || 2 * self.members.len() > self.votes_there_are(), "data is lost");
-    }
-
-    fn lost_ones_come_back(&mut self, random: &mut Random) {
-        let ran: Vec<u32> =
-            self.nodes.iter().filter(|node| node.pod.ran && !node.pod.leaving).map(|node| node.pod.ordinal).collect();
-        if self.has_quorum() && random.chance(60) {
-            for back in self.awaited.extract_if(.., |ordinal| ran.contains(ordinal)) {
-                self.members.insert(back);
-                self.replacements += 1;
-            }
-        }
+        self.budget = self.budget.filter(|_| self.objects.contains_key(&Object::DisruptionBudget));
     }
 
     fn stateful_set_controller(&mut self, random: &mut Random) {
@@ -404,7 +397,8 @@ impl World {
         set.noticed = true;
         let set = set.clone();
         for ordinal in 0..set.replicas {
-            if self.nodes.iter().all(|node| node.pod.ordinal != ordinal) {
+            let going = self.volumes.iter().any(|volume| volume.ordinal == ordinal && volume.leaving);
+            if self.nodes.iter().all(|node| node.pod.ordinal != ordinal) && !going {
                 self.next_uid += 1;
                 let pod = Pod {
                     name: format!("claims-{ordinal}"),
@@ -435,6 +429,7 @@ impl World {
             Some(volume) => assert_eq!(volume.owner, VolumeOwner::Ours, "a pod was given a volume of another grid"),
             None => self.volumes.push(Volume {
                 name,
+                uid: format!("claim-{}", self.next_uid),
                 ordinal,
                 owner: VolumeOwner::Ours,
                 grid: None,
@@ -448,57 +443,6 @@ impl World {
         }
     }
 
-    /// Something that nobody asked for.
-    pub(crate) fn misfortune(&mut self, random: &mut Random) {
-        match random.below(10) {
-            0 => {
-                if let Some(object) = self.any_object(random) {
-                    self.objects.insert(object, Seen::Drifted);
-                }
-            }
-            1 => {
-                if let Some(object) = self.any_object(random) {
-                    self.objects.insert(object, Seen::Leaving);
-                }
-            }
-            2 => self.set.iter_mut().for_each(|set| set.tampered = true),
-            3 => self.set = None,
-            4 => {
-                let all = self.nodes.len().max(1) as u64;
-                let chosen = random.below(all) as usize;
-                // Somebody else's deletion, only where ours can't be meant.
-                if let Some(node) = self.nodes.get_mut(chosen).filter(|node| !node.pod.leaving) {
-                    node.pod.ready = false;
-                }
-            }
-            5 => self.nodes.iter_mut().for_each(|node| node.silent = random.chance(30)),
-            6 => self.projections.clear(),
-            8 => self.somebody_deletes_a_claim(random),
-            7 => {
-                self.projections.values_mut().for_each(|projection| (projection.reported, projection.observed_at) = (None, None))
-            }
-            _ => self.concepts += random.below(1000),
-        }
-    }
-
-    /// Of a node alone nobody could make up for it; and whoever takes volumes away whose nodes can't run means it.
-    fn somebody_deletes_a_claim(&mut self, random: &mut Random) {
-        let chosen = random.below(self.volumes.len().max(1) as u64) as usize;
-        let Some(ordinal) = self.volumes.get(chosen).map(|volume| volume.ordinal) else { return };
-        let wakes = self.set.as_ref().is_some_and(|set| set.replicas > 0);
-        let votes = self.nodes.iter().any(|node| node.pod.ordinal == ordinal && self.votes(node));
-        let whole = self.members.len() == self.votes_there_are();
-        let alone = self.volumes.iter().all(|volume| !volume.leaving);
-        if self.planned.is_some() && !self.founding && whole && (alone || wakes && votes) {
-            self.volumes[chosen].leaving = true;
-        }
-    }
-
-    fn any_object(&self, random: &mut Random) -> Option<Object> {
-        let all: Vec<Object> = self.objects.keys().copied().collect();
-        (!all.is_empty()).then(|| all[random.below(all.len() as u64) as usize])
-    }
-
     /// Everything works again.
     pub(crate) fn mend(&mut self) {
         self.volumes_can_grow = true;
@@ -509,8 +453,4 @@ impl World {
     pub(crate) fn uids(&self) -> BTreeSet<String> {
         self.nodes.iter().map(|node| node.pod.uid.clone()).collect()
     }
-}
-
-fn replicas(desired: &Desired) -> u32 {
-    if desired.wanted == Wanted::Hibernated { 0 } else { desired.nodes }
 }

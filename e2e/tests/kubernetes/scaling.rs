@@ -1,0 +1,176 @@
+//! A grid that changes its size, its copies and its nodes under a client that never rests: none of its requests fails.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::ResourceExt as _;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use sutra_crds::{SutraCluster, names};
+use sutra_e2e::case::{Case, scenario};
+use sutra_e2e::cluster::{Cluster, Manifest};
+use sutra_e2e::grid::{METFORMIN, WARFARIN};
+use sutra_e2e::load::Load;
+use sutra_e2e::operator::{Operator, Settings};
+use sutra_e2e::wait::{LONG, SOON, until};
+use tokio::time::Instant;
+
+use crate::grid::{kill, leader, nodes, renewed, replica, tell, told, uids};
+
+/// A cluster with an operator of its own, which has taught something.
+async fn with_operator<'a>(case: &'a Case, spec: &Value) -> Result<(Operator<'a>, Cluster<'a>)> {
+    let home = case.new_namespace("operator").await?;
+    let operator = Operator::install(case, &home, &Settings::of_namespace(case, &case.namespace)).await?;
+    let cluster = Cluster::running(case, &Manifest::minimal("formulary").own().spec(spec)).await?;
+    cluster.grid().await?.teach(WARFARIN).await?;
+    Ok((operator, cluster))
+}
+
+/// What the client saw since then; no request of it failed.
+fn saw(load: &Load, then: Instant, what: &str) -> Result<()> {
+    let failures = load.failures_since(then);
+    tell(&format!(
+        "{what}: {} s, {} ms without a write, {} requests failed",
+        then.elapsed().as_secs(),
+        load.gap_since(then).as_millis(),
+        failures.len()
+    ));
+    ensure!(failures.is_empty(), "{what}: the first failed request: {}", failures[0]);
+    Ok(())
+}
+
+/// Names and states of the grid's nodes, as the Service tells.
+async fn members(case: &Case, cluster: &Cluster<'_>) -> Result<Vec<(String, String)>> {
+    let told = told(case, &cluster.grid().await?).await?;
+    let nodes = told["nodes"].as_array().context("a grid without nodes")?;
+    let text = |node: &Value, key: &str| node[key].as_str().unwrap_or_default().to_owned();
+    Ok(nodes.iter().map(|node| (text(node, "name"), text(node, "state"))).collect())
+}
+
+async fn claims(cluster: &Cluster<'_>) -> Result<BTreeSet<String>> {
+    let claims = cluster.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?;
+    Ok(claims.items.into_iter().map(|claim| claim.name_any()).collect())
+}
+
+/// The cluster is a grid of so many, with pods and claims for these and no others.
+async fn is_of(case: &Case, cluster: &Cluster<'_>, count: usize) -> Result<()> {
+    cluster.ready().await?;
+    let members = members(case, cluster).await?;
+    ensure!(members.len() == count && members.iter().all(|(_, state)| state == "member"), "the grid is {members:?}");
+    let pods: BTreeSet<String> = uids(cluster).await?.into_keys().collect();
+    let named = members.into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
+    ensure!(pods == named, "the pods are {pods:?}, the nodes {named:?}");
+    until("there are claims for these nodes and no others", SOON, async || {
+        let expected: BTreeSet<String> = named.iter().map(|node| format!("data-{node}")).collect();
+        let claims = claims(cluster).await?;
+        ensure!(claims == expected, "the claims are {claims:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[test]
+fn three_nodes_become_five_and_three_again_without_a_failed_request() -> Result<()> {
+    scenario(async |case| {
+        let (operator, cluster) = with_operator(case, &json!({"nodes": 3, "initialShards": 4})).await?;
+        let first = uids(&cluster).await?;
+        let load = Load::on(&cluster.grid().await?)?;
+        load.goes_on(10).await?;
+
+        let then = Instant::now();
+        case.kubectl(&["scale", "sutracluster/formulary", "--replicas=5"]).await?;
+        until("a fourth node is let into the grid", LONG, async || {
+            let members = members(case, &cluster).await?;
+            ensure!(members.len() > 3, "the grid is {members:?}");
+            Ok(())
+        })
+        .await?;
+        kill(case, &operator).await?;
+        is_of(case, &cluster, 5).await?;
+        saw(&load, then, "three nodes became five, and the operator was killed meanwhile")?;
+
+        // Whether it is kept or has left already: it is there in the end.
+        let then = Instant::now();
+        cluster.change(&json!({"nodes": 3})).await?;
+        until("a node leaves", LONG, async || {
+            let members = members(case, &cluster).await?;
+            let leaves = members.len() < 5 || members.iter().any(|(_, state)| state == "leaving");
+            ensure!(leaves, "the grid is {members:?}");
+            Ok(())
+        })
+        .await?;
+        cluster.change(&json!({"nodes": 5})).await?;
+        is_of(case, &cluster, 5).await?;
+        saw(&load, then, "five nodes were to be three, and stay five after all")?;
+
+        let then = Instant::now();
+        cluster.change(&json!({"nodes": 3})).await?;
+        is_of(case, &cluster, 3).await?;
+        saw(&load, then, "five nodes became three")?;
+        ensure!(uids(&cluster).await? == first, "one of the first three pods was replaced");
+
+        load.goes_on(10).await?;
+        let acknowledged = load.nothing_is_missing(&nodes(case, &cluster, 3).await?, &case.world().http).await?;
+        tell(&format!("{acknowledged} acknowledged writes are on every node"));
+        cluster.grid().await?.teach(METFORMIN).await
+    })
+}
+
+/// Writes the annotation by which a node begins anew.
+async fn ask_to_replace(cluster: &Cluster<'_>, node: &str) -> Result<()> {
+    let patch = json!({"metadata": {"annotations": {names::REPLACE_ANNOTATION: node}}});
+    cluster.api::<SutraCluster>().patch(&cluster.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+    Ok(())
+}
+
+#[test]
+fn copies_are_made_and_a_node_is_replaced_without_a_failed_request() -> Result<()> {
+    scenario(async |case| {
+        let (_operator, cluster) = with_operator(case, &json!({"nodes": 3, "replicationFactor": 1})).await?;
+        let grid = cluster.grid().await?;
+        let load = Load::on(&grid)?;
+        load.goes_on(10).await?;
+
+        let only = cluster.shards().await?.into_iter().find_map(|shard| shard.status?.leader).context("no leader")?;
+        ask_to_replace(&cluster, &only).await?;
+        let stalled = cluster.condition("Stalled", "True", Some("NodeNeeded")).await?;
+        ensure!(stalled.message.contains("the only copy of shard 1"), "the message is: {}", stalled.message);
+        cluster.event("NodeNeeded").await?;
+        ask_to_replace(&cluster, "formulary-7").await?;
+        let stalled = cluster.condition("Stalled", "True", Some("NoSuchNode")).await?;
+        ensure!(stalled.message.contains("formulary-7"), "the message is: {}", stalled.message);
+        case.kubectl(&["annotate", "sutracluster/formulary", &format!("{}-", names::REPLACE_ANNOTATION)]).await?;
+        cluster.condition("Stalled", "False", None).await?;
+
+        let then = Instant::now();
+        cluster.carry_out(&json!({"replicationFactor": 3})).await?;
+        let led = leader(&cluster).await?;
+        saw(&load, then, "one copy became three")?;
+
+        let then = Instant::now();
+        let before = uids(&cluster).await?;
+        let replaced = before.keys().find(|pod| **pod != led).context("nobody but the leader")?;
+        let number = replica(case, &grid, replaced).await?;
+        ask_to_replace(&cluster, replaced).await?;
+        renewed(&cluster, replaced, &before[replaced]).await?;
+        until("the annotations are taken away", LONG, async || {
+            let annotations = cluster.get().await?.annotations().clone();
+            let left =
+                annotations.contains_key(names::REPLACE_ANNOTATION) || annotations.contains_key(names::REPLACING_ANNOTATION);
+            ensure!(!left, "there are {annotations:?}");
+            Ok(())
+        })
+        .await?;
+        cluster.ready().await?;
+        let other = replica(case, &grid, replaced).await?;
+        ensure!(other > number, "its replica has the number {other}, and had {number}");
+        saw(&load, then, &format!("{replaced} began anew, its replica {number} became {other}"))?;
+
+        load.goes_on(10).await?;
+        let acknowledged = load.nothing_is_missing(&nodes(case, &cluster, 3).await?, &case.world().http).await?;
+        tell(&format!("{acknowledged} acknowledged writes are on every node"));
+        ensure!(replica(case, &grid, replaced).await? == other, "it was replaced a second time");
+        Ok(())
+    })
+}
