@@ -88,6 +88,8 @@ impl Run {
         command.env("CARGO_TERM_COLOR", "never");
         if let Some(target) = kept_target()? {
             command.env("CARGO_TARGET_DIR", target);
+            // What it would keep for the next compilation belongs to this clone's path, and takes more room and time than the rest.
+            command.env("CARGO_INCREMENTAL", "0");
         }
         // Last, so that a stage may say otherwise.
         command.envs(environment.iter().map(|(name, value)| (name, value)));
