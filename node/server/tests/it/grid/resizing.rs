@@ -250,8 +250,12 @@ fn a_removal_is_taken_back_before_it_is_over_and_what_can_not_be_is_refused() {
     grid.resize(0, &adding).unwrap();
     grid.ready(at);
     is_seen(&grid, 0, "a grid of four", |seen| nodes(seen) == 4);
+    // Whoever did not hear that it was done asks again.
+    grid.resize(0, &adding).unwrap();
+    is_seen(&grid, 0, "a grid of four still", |seen| nodes(seen) == 4);
+    let nobody = ResizeRequest::AddNode { address: "127.0.0.1:9".into() };
     let refusals = [
-        (adding, "does not wait for a grid that has this one's secret"),
+        (nobody, "does not wait for a grid that has this one's secret"),
         (ResizeRequest::RemoveNode { name: "node-9".into() }, "the grid has no node node-9"),
         (ResizeRequest::KeepNode { name: name(0) }, "node node-1 is not being removed"),
         (ResizeRequest::SetReplicas { count: 5 }, "4 of the grid's nodes would stay, and each shard should have 5 replicas"),
