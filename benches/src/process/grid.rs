@@ -145,7 +145,7 @@ impl Grid {
         let identity = Identity::new(grid.grid_id.as_str(), "sutra-bench")?;
         let (name, address) = (self.places[at].name.clone(), self.places[at].peer.clone());
         let peer = || Peer::new(self.places[asked].peer.clone(), identity, secret);
-        self.call(peer, Class::Control, REPLACE, &ReplaceRequest { name, address }).context("replace a node")?;
+        self.call(peer, Class::Control, REPLACE, &ReplaceRequest { name, address, lost: None }).context("replace a node")?;
         self.places[at].node = Some(starting.ready()?);
         Ok(())
     }

@@ -26,7 +26,7 @@ use crate::map::{GridMap, ShardId};
 use crate::messages::{
     ASK, AUDIENCES, BELONGS, Belonging, Belongs, DIGEST, FOLLOW, Follow, Fresh, GIFT_PIECE, GIVE, HEAL, Heal, Index, LEADER,
     Leads, Led, MAP, MARK, Marking, NAMESPACES, NodeStatus, PINS, PROPOSE, READ_INDEX, REMEMBERED, Repeated, ReplicaStatus,
-    SCRUB, STATUS, SUBMIT, Said, SubmitRefusal, Submitted,
+    SCRUB, STATUS, SUBMIT, Said, SubmitRefusal, Submitted, UNDECIDED,
 };
 use crate::pins::{self, Pins};
 use crate::reach::Reach;
@@ -291,9 +291,12 @@ impl Handler for Answers {
                 })
             }
             GIVE => {
-                let (shard, giving) = (self.addressed(&request), self.giving.clone());
+                let (shard, giving, checks) = (self.addressed(&request), self.giving.clone(), self.checks.clone());
                 reply(async move {
                     let wish = words::decode(&request.payload)?;
+                    if checks.is_undecided(request.group) {
+                        return Err(UNDECIDED.into());
+                    }
                     words::encode(&giving.begin(&shard?, wish).await?)
                 })
             }

@@ -226,7 +226,10 @@ impl Hosting {
             is_done &= self.whole(self.clone().remove(shard)).await;
         }
         for placement in wanted {
-            if self.shard(ShardId(placement.shard)).is_none() && !self.0.wards.has(placement.shard) {
+            if self.0.wards.has(placement.shard) {
+                // Should that be another replica of the shard, this one is opened when it has gone.
+                is_done = false;
+            } else if self.shard(ShardId(placement.shard)).is_none() {
                 is_done &= self.whole(self.clone().take_in(placement, Arc::clone(map))).await;
             }
         }

@@ -345,6 +345,10 @@ pub(crate) enum Wish {
     OfAny,
 }
 
+/// Why a leader gives none.
+pub(crate) const UNDECIDED: &str =
+    "the shard's replicas differ, and nobody can say who is right: none is healed by another's state";
+
 /// The answer to [`GIVE`]; `None`: the asked node does not lead the shard, or its replica is not sound itself.
 pub(crate) type Given = Option<Gift>;
 

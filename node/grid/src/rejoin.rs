@@ -12,7 +12,7 @@
 //! first, so that no start ever takes an old number without the log that belongs to it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -71,14 +71,15 @@ pub(crate) async fn rejoin(setup: &GridSetup, door: &Door, damage: GridError) ->
         "the log is damaged: this node comes to its grid anew, with empty hands"
     );
     let card = Card { node: file.node.clone(), record: setup.record.clone(), version: setup.version.into() };
-    let request = ReplaceRequest { name: file.node.clone(), address: card.record.peer.clone() };
+    let lost = file.map.meta_replica(&file.node).map(|replica| replica.0);
+    let request = ReplaceRequest { name: file.node.clone(), address: card.record.peer.clone(), lost };
     let identity = Identity::new(file.map.grid_id.as_str(), file.node.as_str());
     let identity = identity.map_err(|error| GridError::System(error.to_string()))?;
     let came = watch::Sender::new(false);
     let mut coming = came.subscribe();
     let dir = setup.store.dir.clone();
     let old = Arc::new(file);
-    door.open(Arc::new(Anew { card, old: Arc::clone(&old), disk, dir, came }));
+    door.open(Arc::new(Anew { card, old: Arc::clone(&old), disk, dir, came, has_begun: Arc::default() }));
     let asking = ask(&old, &request, &identity, &setup.secret);
     tokio::select! {
         _ = coming.wait_for(|came| *came) => {}
@@ -117,6 +118,8 @@ struct Anew {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     came: watch::Sender<bool>,
+    /// Whether it was done: an invitation that comes again must not do it again, when the node may have started with what is there since.
+    has_begun: Arc<Mutex<bool>>,
 }
 
 impl Anew {
@@ -142,9 +145,18 @@ impl Handler for Anew {
             JOIN => match self.invited(&request.payload) {
                 Ok(file) => {
                     let (disk, dir, came) = (Arc::clone(&self.disk), self.dir.clone(), self.came.clone());
+                    let has_begun = Arc::clone(&self.has_begun);
                     return Box::pin(async move {
                         // It goes on to its end whatever becomes of the connection.
-                        let begun = tokio::task::spawn_blocking(move || begin(&disk, &dir, &file)).await;
+                        let begun = tokio::task::spawn_blocking(move || {
+                            let mut has_begun = has_begun.lock().unwrap_or_else(PoisonError::into_inner);
+                            if !*has_begun {
+                                begin(&disk, &dir, &file)?;
+                                *has_begun = true;
+                            }
+                            Ok::<_, GridError>(())
+                        })
+                        .await;
                         let begun =
                             begun.map_err(|error| error.to_string()).and_then(|begun| begun.map_err(|error| words::told(&error)));
                         begun.map_err(Refusal::new)?;

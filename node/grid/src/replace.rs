@@ -8,28 +8,33 @@
 //!
 //! The new node never gets the numbers of the lost one: a replica that forgot what it voted and stored would break its group's promises.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use sutra_peer::{CallError, Class, Peer, PeerSecret};
 use sutra_protocol::founding::{Card, DESCRIBE, ReplaceRequest};
-use sutra_replication::{Call, Member, Transport as _};
+use sutra_replication::{Call, Member, Role, Transport as _};
+use tokio::time::Instant;
 
 use crate::asking::Asking;
 use crate::change::{Change, ProposedChange};
-use crate::map::GridMap;
+use crate::map::{GridMap, ReplicaRecord, ShardId};
 use crate::messages::{Invitation, JOIN, MAP, NodeStatus, Proposed, STATUS};
 use crate::words;
 
 /// How long a node has for a question.
 const QUESTION: Duration = Duration::from_secs(5);
+/// How long the other nodes have to elect leaders in the place of one that is to be replaced.
+const QUORUM: Duration = Duration::from_secs(5);
 /// How often what is awaited is looked after.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Has a node that waits at `address` take the place of node `name`.
 pub(crate) async fn replace(asking: &Asking, secret: &PeerSecret, request: ReplaceRequest, version: &str) -> Result<(), String> {
-    let ReplaceRequest { name, address } = request;
+    let ReplaceRequest { name, address, lost } = request;
     let map = asking.machine.map().borrow().clone();
     if !map.nodes.contains_key(&name) {
         let names: Vec<&str> = map.nodes.keys().map(String::as_str).collect();
@@ -54,9 +59,11 @@ pub(crate) async fn replace(asking: &Asking, secret: &PeerSecret, request: Repla
     if card.version != version {
         return Err(format!("the node at {address} is of release {}, and the grid of {version}", card.version));
     }
-    if is_under_way(&map, &card) {
+    let is_lost = lost.is_some() && map.meta_replica(&name).map(|replica| replica.0) == lost;
+    if is_under_way(&map, &card) && !is_lost {
         return Ok(());
     }
+    others_have_it(asking, &map, &name).await?;
     let change = Change::ReplaceNode { name, node: card.record };
     match asking.propose(&ProposedChange { known: map.epoch, change }).await? {
         Proposed::Decided(Ok(_)) => Ok(()),
@@ -64,6 +71,44 @@ pub(crate) async fn replace(asking: &Asking, secret: &PeerSecret, request: Repla
         Proposed::NotLeader => Err("meta has no leader just now; try again".into()),
         Proposed::Unknown => Err("meta's leader changed meanwhile; look at the grid, and try again if need be".into()),
     }
+}
+
+/// Ends when of each group that the node belongs to a quorum of others answers, led and with a vote. The map alone does not say so: a
+/// replica that it names may be new, and have nothing yet, or be away.
+async fn others_have_it(asking: &Asking, map: &Arc<GridMap>, name: &str) -> Result<(), String> {
+    let until = Instant::now() + QUORUM;
+    loop {
+        let asked = map.nodes.keys().filter(|other| *other != name);
+        let asked =
+            asked.map(|other| async move { status_of(asking, map, other).await.ok().map(|status| (other.as_str(), status)) });
+        let statuses: BTreeMap<&str, NodeStatus> = join_all(asked).await.into_iter().flatten().collect();
+        let Some(group) = lacking(map, name, &statuses) else { return Ok(()) };
+        if Instant::now() >= until {
+            let what = if group == ShardId(0) { "the grid's map".into() } else { format!("shard {group}") };
+            return Err(format!(
+                "{what} has no quorum of other nodes that are there and have caught up: {name} may have what they lack"
+            ));
+        }
+        tokio::time::sleep(PAUSE / 4).await;
+    }
+}
+
+/// The first group of a node that has no leader and quorum among those that say this of themselves. That the map leaves none in any case is
+/// found when it is to be changed.
+fn lacking(map: &GridMap, name: &str, statuses: &BTreeMap<&str, NodeStatus>) -> Option<ShardId> {
+    let groups = std::iter::once(ShardId(0)).chain(map.shards.iter().map(|shard| shard.shard));
+    groups.into_iter().find(|group| {
+        let replicas = map.replicas(*group);
+        let (own, others): (Vec<_>, Vec<_>) = replicas.iter().partition(|replica| replica.node == name);
+        let quorum = replicas.len() / 2 + 1;
+        let say = |replica: &&&ReplicaRecord| {
+            let status = statuses.get(replica.node.as_str())?;
+            status.replicas.iter().find(|one| one.shard == *group && one.replica == replica.replica.0 && !one.damaged)
+        };
+        let roles: Vec<&str> = others.iter().filter_map(|other| say(&other)).map(|one| one.role.as_str()).collect();
+        let votes = roles.iter().filter(|role| [Role::Leader.as_str(), Role::Follower.as_str()].contains(role)).count();
+        !own.is_empty() && others.len() >= quorum && (votes < quorum || !roles.contains(&Role::Leader.as_str()))
+    })
 }
 
 /// Whether this very node is awaited already. Other numbers would make those obsolete with which it may have been invited meanwhile.
@@ -166,9 +211,46 @@ pub(crate) async fn notice_replacement(asking: Arc<Asking>, node: String) -> Giv
 
 #[cfg(test)]
 mod tests {
+    use sutra_protocol::command::LogIndex;
     use sutra_protocol::founding::{NodeRecord, Plan};
 
     use super::*;
+    use crate::messages::ReplicaStatus;
+
+    #[test]
+    fn a_replica_that_only_listens_or_is_away_is_none_of_a_quorum() {
+        let nodes = [1, 2, 3].map(crate::map::tests::node);
+        let names: Vec<&str> = nodes.iter().map(|(name, _)| name.as_str()).collect();
+        let plan = Plan { shards: 2, replicas: 3 };
+        let map = GridMap::found("5d5dd7d0".into(), &nodes, plan).unwrap();
+        let say = |node: &str, roles: [&str; 3]| {
+            let replica = |(shard, role): (u64, &&str)| ReplicaStatus {
+                shard: ShardId(shard),
+                replica: map.replicas(ShardId(shard)).iter().find(|one| one.node == node).unwrap().replica.0,
+                role: (*role).into(),
+                term: 3,
+                last: LogIndex(9),
+                applied: LogIndex(9),
+                settled: None,
+                damaged: false,
+            };
+            let replicas = (0..).zip(&roles).map(replica).collect();
+            NodeStatus { node: node.into(), version: "0.1.0".into(), replicas, leaving: false }
+        };
+        let lacks = |of: &[(usize, [&str; 3])]| {
+            let statuses = of.iter().map(|(at, roles)| (names[*at], say(names[*at], *roles))).collect();
+            lacking(&map, names[0], &statuses)
+        };
+        let led = [(1, ["leader", "follower", "leader"]), (2, ["follower", "leader", "follower"])];
+        assert_eq!(lacks(&led), None);
+        assert_eq!(lacks(&led[..1]), Some(ShardId(0)), "node-3 is away");
+        assert_eq!(lacks(&[led[0], (2, ["follower", "leader", "learner"])]), Some(ShardId(2)));
+        assert_eq!(lacks(&[led[0], (2, ["follower", "quarantined", "follower"])]), Some(ShardId(1)));
+        assert_eq!(lacks(&[(1, ["leader", "follower", "leader"]), (2, ["follower"; 3])]), Some(ShardId(1)), "nobody leads it");
+        let only = Plan { replicas: 1, ..plan };
+        let map = GridMap::found("5d5dd7d0".into(), &nodes, only).unwrap();
+        assert_eq!(lacking(&map, names[0], &BTreeMap::new()), Some(ShardId(0)), "of its shard the map itself leaves none");
+    }
 
     #[test]
     fn a_node_that_is_awaited_already_is_not_given_other_numbers() {

@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use sutra_peer::PeerSecret;
 use sutra_protocol::founding::{Card, DESCRIBE, ResizeRequest, Resized};
 use sutra_replication::Role;
+use tokio::time::timeout;
 
 use crate::answers::Own;
 use crate::asking::Asking;
@@ -24,6 +25,8 @@ use crate::messages::{NodeStatus, Proposed, ReplicaStatus};
 use crate::replace::{found, is_under_way, status_of};
 use crate::words;
 
+/// How long a node has to say of which release it is.
+const QUESTION: Duration = Duration::from_secs(2);
 /// How often it is looked whether a step is to be made.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -34,7 +37,10 @@ pub(crate) async fn resize(
     request: ResizeRequest,
     version: &str,
 ) -> Result<Resized, String> {
-    expect_one_release(asking, version).await?;
+    // What stays as it is, is a step of no release.
+    if !matches!(request, ResizeRequest::KeepNode { .. }) {
+        expect_one_release(asking, version).await?;
+    }
     let change = match request {
         ResizeRequest::AddNode { address } => return add(asking, secret, &address, version).await,
         ResizeRequest::RemoveNode { name } => Change::RemoveNode { name },
@@ -48,9 +54,9 @@ pub(crate) async fn resize(
 /// A node of another release may not know a step of what follows, and would end at it. Who does not answer can't be asked; a dead node may have to be removed.
 async fn expect_one_release(asking: &Asking, version: &str) -> Result<(), String> {
     let map = asking.machine.map().borrow().clone();
-    let asked = map.nodes.keys().map(|name| status_of(asking, &map, name));
+    let asked = map.nodes.keys().map(|name| timeout(QUESTION, status_of(asking, &map, name)));
     let answers = join_all(asked).await;
-    answers.into_iter().flatten().try_for_each(|status| same_release(&status, version))
+    answers.into_iter().flatten().flatten().try_for_each(|status| same_release(&status, version))
 }
 
 fn same_release(status: &NodeStatus, version: &str) -> Result<(), String> {
@@ -72,7 +78,7 @@ async fn add(asking: &Asking, secret: &PeerSecret, address: &str, version: &str)
             // Whoever did not hear that it was added asks again, and it does not wait for anything any more.
             let there = known.nodes.iter().find(|(_, record)| record.peer == address).map(|(name, _)| name);
             return match there {
-                Some(name) if status_of(asking, &known, name).await.is_ok() => {
+                Some(name) if !known.leaving.contains(name) && status_of(asking, &known, name).await.is_ok() => {
                     Ok(Resized { name: Some(name.clone()), epoch: known.epoch.0 })
                 }
                 _ => Err(format!("the node at {address} does not wait for a grid that has this one's secret: {reason}")),

@@ -94,6 +94,10 @@ pub struct ReplaceRequest {
     pub name: String,
     /// The new one's peer port.
     pub address: String,
+    /// The number of the replica of the map that the node had and does not answer for any more, where it asks itself; that one is not given
+    /// to it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
 }
 
 /// A node.

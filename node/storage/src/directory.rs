@@ -113,6 +113,11 @@ impl Directory {
             let is_logged = self.log.group(shard).is_some();
             let manifest = match Manifest::read(&**disk, home.folder()) {
                 Err(ManifestError::Damaged { .. }) if is_wanted(shard.0, None) => continue,
+                // Nobody reads it, and no map gives it to this node: the others are not to wait for it.
+                Err(error @ ManifestError::Damaged { .. }) if self.quarantined(shard.0)?.is_some() => {
+                    tracing::error!(shard = shard.0, %error, "what is left of a replica in quarantine can't be read, and stays where it is");
+                    continue;
+                }
                 read => read?,
             };
             let Some(manifest) = manifest else {

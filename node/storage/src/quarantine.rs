@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
+use sutra_protocol::{ConceptId, Namespace};
 use sutra_segment::{Segment, SegmentError, SegmentId, naturalise};
 use sutra_wal::{GroupId, LogPoint};
 
@@ -22,7 +23,7 @@ use crate::directory::Directory;
 use crate::error::OpenError;
 use crate::home::Home;
 use crate::keeper::{checkpoint_entry, segment_path, sweep};
-use crate::manifest::{Manifest, ManifestError, NamespaceEntry};
+use crate::manifest::{Manifest, ManifestError, NamespaceEntry, Scrub};
 use crate::opening::{first, restored};
 use crate::placement::Placement;
 use crate::replica::Incoming;
@@ -148,7 +149,12 @@ impl Directory {
             segments.map(|segments| NamespaceEntry { segments, ..entry.clone() })
         });
         let namespaces = namespaces.collect::<Option<Vec<_>>>();
+        // The log here may hold what was erased while the replica was in quarantine: it is cut as after an erasure, of a concept that there is
+        // not, before anybody is told that it holds nothing of it.
+        let mut scrubs = theirs.scrubs.clone();
+        scrubs.insert(0, Scrub { namespace: Namespace::default(), id: ConceptId::from_u128(0), index: LogIndex(0) });
         let manifest = Manifest {
+            scrubs,
             grid_id: mine.grid_id,
             store_id: mine.store_id,
             replica: mine.replica,

@@ -114,7 +114,7 @@ pub async fn replace_node(
     pod: &str,
 ) -> Result<Outcome, Error> {
     let host = render::node_host(cluster, pod, cluster_domain);
-    let request = ReplaceRequest { name: pod.to_owned(), address: render::peer_address(&host) };
+    let request = ReplaceRequest { name: pod.to_owned(), address: render::peer_address(&host), lost: None };
     let answer = ask(client, cluster, grid, (asked, address), REPLACE, &request).await?;
     let refused = |source| failed(FoundingError::Replacement { node: asked.to_owned(), replaced: pod.to_owned(), source });
     answer.map(|()| Outcome::Done).map_err(refused)

@@ -10,6 +10,7 @@ use sutra_peer::Class;
 use sutra_protocol::founding::{CheckReport, CheckedReplica};
 use sutra_replication::{Call, Member, ReplicaId, Transport};
 use sutra_storage::{DIGEST_VERSION, mark_entry};
+use tokio::time::Instant;
 
 use super::taken::Taken;
 use super::verdict::{Outcome, Said, Verdict, judge};
@@ -24,6 +25,8 @@ const QUESTION: Duration = Duration::from_secs(2);
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 /// How often a node may leave that unanswered, one time after the other.
 const UNANSWERED: u32 = 10;
+/// How long a replica may take for its digest, which grows with what it keeps; others are not checked meanwhile.
+const DIGESTED: Duration = Duration::from_secs(3_600);
 /// How long a leader that is wrong looks for another.
 const HAND_OVER: Duration = Duration::from_secs(3);
 
@@ -104,10 +107,14 @@ impl Asking<'_> {
         words::decode(&self.pool.call(member, call).await.map_err(|error| error.to_string())?)
     }
 
-    /// Waits for a replica's digest, however long that takes, as long as its node answers.
+    /// Waits for a replica's digest as long as its node answers.
     async fn awaited(&self, member: &Member, marking: Marking) -> Said {
         let (mut pause, mut unanswered) = (PAUSES[0], 0);
+        let until = Instant::now() + DIGESTED;
         loop {
+            if Instant::now() >= until {
+                return Said::Nothing(format!("it took longer than {DIGESTED:?}"));
+            }
             match self.of::<Digested>(member, DIGEST, &marking.mark).await {
                 Ok(digested) => {
                     unanswered = 0;
@@ -130,7 +137,11 @@ impl Asking<'_> {
 
 async fn awaited_here(shard: &HostedShard, taken: &Taken, mark: u64) -> Said {
     let mut pause = PAUSES[0];
+    let until = Instant::now() + DIGESTED;
     loop {
+        if Instant::now() >= until {
+            return Said::Nothing(format!("it took longer than {DIGESTED:?}"));
+        }
         if let Some(said) = said(taken.ask(shard.id().0, mark)) {
             return said;
         }

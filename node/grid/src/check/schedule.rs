@@ -25,6 +25,8 @@ const FIRST: u32 = 24;
 pub(crate) struct Checks {
     taken: Taken,
     counts: Arc<Mutex<BTreeMap<(u64, Outcome), u64>>>,
+    /// What came of the last one of a shard.
+    last: Arc<Mutex<BTreeMap<u64, Outcome>>>,
     /// One at a time: they read all that there is.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -48,7 +50,13 @@ impl Checks {
         let _turn = self.turn.lock().await;
         let (outcome, report) = check(shard, hosting, pool, &self.taken).await?;
         *self.lock().entry((shard.id().0, outcome)).or_default() += 1;
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).insert(shard.id().0, outcome);
         Ok(report)
+    }
+
+    /// Whether nobody can say which replicas of a shard are right, as far as was found here: none is healed with another's state then.
+    pub(crate) fn is_undecided(&self, shard: u64) -> bool {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).get(&shard) == Some(&Outcome::Undecided)
     }
 
     /// How many there were since the start, by shard and outcome.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sutra_peer::Class;
+use sutra_protocol::command::LogIndex;
 use sutra_replication::{Call, Member, StartError};
 use sutra_storage::{Incoming, ManifestError, OpenError, Placement, Quarantined, SegmentError};
 use tokio::time::sleep;
@@ -13,7 +14,7 @@ use super::wards::Ward;
 use crate::hosted::HostedShard;
 use crate::hosting::{Hosting, blocking, placements};
 use crate::map::{GridMap, ShardId};
-use crate::messages::{NodeStatus, STATUS, Wish};
+use crate::messages::{NodeStatus, STATUS, UNDECIDED, Wish};
 use crate::words;
 
 /// How long another node has for a question.
@@ -119,20 +120,28 @@ impl Hosting {
     async fn others_hold_quorum(&self, shard: &HostedShard) -> bool {
         let status = shard.group().status();
         let own = shard.group().replica();
+        if status.joint {
+            // Of each of the two sets of voters there would have to be a quorum: it is soon one.
+            return false;
+        }
+        // Who lacks what has left the logs could neither lead nor heal anybody.
+        let purged = status.purged.unwrap_or_default();
         let mut there = 0;
         for id in status.voters.iter().filter(|id| **id != own) {
             let Some(member) = status.members.get(id) else { continue };
-            there += usize::from(self.is_there(member, shard.id(), id.0).await);
+            there += usize::from(self.is_there(member, shard.id(), id.0, purged).await);
         }
         there > status.voters.len() / 2
     }
 
-    async fn is_there(&self, member: &Member, shard: ShardId, replica: u64) -> bool {
+    async fn is_there(&self, member: &Member, shard: ShardId, replica: u64, purged: LogIndex) -> bool {
         let call = Call { class: Class::Control, service: STATUS, group: 0, payload: bytes::Bytes::new(), timeout: QUESTION };
         let Ok(reply) = self.pool().call(member, call).await else { return false };
         let Ok(status) = words::decode::<NodeStatus>(&reply) else { return false };
         let is_it = |one: &crate::messages::ReplicaStatus| one.shard == shard && one.replica == replica;
-        status.replicas.iter().any(|one| is_it(one) && !one.damaged && !["stopped", "quarantined"].contains(&one.role.as_str()))
+        status.replicas.iter().any(|one| {
+            is_it(one) && one.applied >= purged && !one.damaged && !["stopped", "quarantined"].contains(&one.role.as_str())
+        })
     }
 
     /// Heals a replica in quarantine, however often it takes, or removes it once it belongs to its group no more.
@@ -182,6 +191,8 @@ impl Hosting {
                 match fetch.from(member, wish).await {
                     Ok(Some(fetched)) => return Ok(fetched),
                     Ok(None) => {}
+                    // Who leads knows it; another would give what may be wrong.
+                    Err(reason) if reason.contains(UNDECIDED) => return Err(format!("{member}: {reason}")),
                     Err(reason) => why = format!("{member}: {reason}"),
                 }
             }

@@ -200,7 +200,7 @@ impl Cluster {
         let port = Port::open(listener, identity.clone(), &door);
         let card = Card { node: name.into(), record: host.record.clone(), version: VERSION.into() };
         let waiting = Waiting::at(&door, card, Arc::new(RealDisk), host.dir.clone(), Some(self.secret.clone())).unwrap();
-        let request = ReplaceRequest { name: name.into(), address: host.record.peer.clone() };
+        let request = ReplaceRequest { name: name.into(), address: host.record.peer.clone(), lost: None };
         let request = rmp_serde::to_vec_named(&request).unwrap();
         let other = self.up().into_iter().find(|other| *other != name).unwrap();
         let peer = self.peer(&other);

@@ -3,7 +3,7 @@
 //! The grid places and moves its replicas by itself; it is only told how many there are to be.
 
 use crate::desired::{Desired, Wanted};
-use crate::observed::{Answer, Membership, Observed, Pod, Replica};
+use crate::observed::{Answer, Membership, Observed, Pod, Replica, Role};
 use crate::plan::{Plan, founding, pods, shards, size};
 use crate::step::Action;
 
@@ -62,7 +62,8 @@ pub(super) fn suffice(desired: &Desired, observed: &Observed, passes: &dyn Fn(&P
 pub(super) fn resting_on(desired: &Desired, observed: &Observed, pod: &Pod) -> Vec<u64> {
     let others = |replica: &&Replica| {
         let other = observed.pods.iter().find(|other| other.name == replica.node && other.uid != pod.uid);
-        replica.caught_up && other.is_some_and(|other| pods::serves(observed, other))
+        // One that only listens is none of a quorum yet, and one in quarantine is not any more.
+        replica.caught_up && replica.role != Role::Learner && other.is_some_and(|other| pods::serves(observed, other))
     };
     let rests = |(shard, report): (u64, crate::observed::ShardReport)| {
         let copies = report.replicas.len().max(copies(desired, observed));

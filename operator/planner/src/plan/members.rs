@@ -61,6 +61,10 @@ fn remove(desired: &Desired, observed: &Observed, nodes: &[Node<'_>], last: &Nod
         _ if observed.members.len() <= copies => {
             format!("{name} can leave once the grid keeps fewer than {copies} copies of each shard")
         }
+        // The grid lets nobody go while its nodes are of two releases.
+        _ if observed.pods.iter().any(|pod| pods::outdated(desired, pod)) => {
+            format!("{name} leaves once no pod is outdated")
+        }
         _ => match copies::asked(observed, Some(name)) {
             Some((asked, grid)) => {
                 let action = Action::RemoveNode { node: name.to_owned(), asked, grid };

@@ -105,10 +105,12 @@ fn is_needed(desired: &Desired, observed: &Observed, pod: &Pod) -> bool {
     nodes > 1 && pod.started && answers && !size::majority(desired, observed, &other)
 }
 
-/// Whether a node has all that its shards' leaders have, and there are leaders.
+/// Whether a node has all that its shards' leaders have, with a vote, and there are leaders.
 pub(super) fn caught_up(observed: &Observed, pod: &Pod) -> bool {
     match observed.answers.get(&pod.name) {
-        Some(Answer::Serving(report)) => report.shards.iter().all(|shard| shard.caught_up && shard.leader.is_some()),
+        Some(Answer::Serving(report)) => {
+            report.shards.iter().all(|shard| shard.caught_up && shard.role != Role::Learner && shard.leader.is_some())
+        }
         _ => false,
     }
 }

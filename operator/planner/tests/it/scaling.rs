@@ -1,6 +1,6 @@
 //! Nodes come and go as the spec asks, one at a time, and begin anew when somebody asks for it.
 
-use sutra_planner::{Action, Answer, ConditionType, Desired, Membership, Observed, Seen, Wanted};
+use sutra_planner::{Action, Answer, ConditionType, Desired, Membership, Observed, Role, Seen, Wanted};
 
 use crate::fixture::{claims, revision, with_copies};
 use crate::random::Random;
@@ -127,7 +127,10 @@ fn an_image_rolls_while_nodes_come_and_go() {
     assert!(last < first, "the grid takes in nobody of another release: {taken:?}");
     desired = asked_for(3);
     desired.revision = revision("sutra-node:0.3.0", 3);
-    settle(&desired, &mut world, &mut random);
+    let taken = settle(&desired, &mut world, &mut random);
+    let first = taken.iter().position(|action| matches!(action, Action::RemoveNode { .. })).unwrap();
+    let rolled = taken[..first].iter().filter(|action| matches!(action, Action::DeletePod { .. })).count();
+    assert_eq!(rolled, 5, "nor does it let anybody go: {taken:?}");
     assert_eq!(world.map.len(), 3);
 }
 
@@ -163,6 +166,21 @@ fn nobody_begins_anew_who_is_needed_or_not_there() {
     observed.answers.insert("claims-1".into(), Answer::Silent("connection refused".into()));
     assert!(!refused(&desired, &observed).0);
     assert!(condition(&desired, &observed, ConditionType::Reconciling).0);
+
+    // It has everything, and no vote yet: of the three who vote one would be left.
+    let mut observed = settled(&asked_for(3)).0.observe(&desired);
+    let volume = observed.volumes[2].uid.clone();
+    observed.replacing = Some(sutra_planner::Replacing { node: "claims-2".into(), volume });
+    let goes =
+        |observed: &Observed| actions(&desired, observed).iter().any(|action| matches!(action, Action::DeleteVolume { .. }));
+    assert!(goes(&observed));
+    let learner = ["claims-0", "claims-1"].into_iter().find(|name| match &observed.answers[*name] {
+        Answer::Serving(report) => report.shards[0].role == Role::Follower,
+        _ => false,
+    });
+    let Some(Answer::Serving(report)) = learner.and_then(|name| observed.answers.get_mut(name)) else { panic!("nobody follows") };
+    report.shards.iter_mut().for_each(|shard| shard.role = Role::Learner);
+    assert!(!goes(&observed));
 
     let alone = Desired { replace: Some("claims-0".into()), ..claims(1) };
     let observed = settled(&claims(1)).0.observe(&alone);

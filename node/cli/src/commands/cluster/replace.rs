@@ -44,7 +44,7 @@ struct Decided {
 impl ReplaceNode {
     pub(crate) async fn run(self, session: &Session) -> anyhow::Result<Outcome> {
         let way = Way::find(session, &self.peer_secret_file, Some(&self.name)).await?;
-        way.ask(REPLACE, &ReplaceRequest { name: self.name.clone(), address: self.node.to_string() }).await?;
+        way.ask(REPLACE, &ReplaceRequest { name: self.name.clone(), address: self.node.to_string(), lost: None }).await?;
         let decided = Decided { grid_id: way.grid.grid_id, name: self.name, peer: self.node.to_string() };
         session
             .screen
