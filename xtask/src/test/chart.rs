@@ -98,14 +98,14 @@ const RENDERINGS: &[Rendering] = &[
         lacks: &[],
     },
     Rendering {
-        why: "no secret can be listed, and no data deleted",
+        why: "no secret can be listed, and claims go one by one",
         values: &[],
         document: "ClusterRole/sutra-operator",
         holds: &[
             "resources: [secrets]\n    verbs: [get, create]\n",
-            "resources: [persistentvolumeclaims]\n    verbs: [get, list, watch, patch]\n",
+            "resources: [persistentvolumeclaims]\n    verbs: [get, list, watch, patch, delete]\n",
         ],
-        lacks: &["*", "leases", "[namespaces", "[nodes"],
+        lacks: &["*", "deletecollection", "leases", "[namespaces", "[nodes"],
     },
     Rendering {
         why: "one watched namespace is a Role in it",
