@@ -1,6 +1,7 @@
 //! A store that keeps one of several shards: the effects that its commands have on the others, and how far it has taken theirs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sutra_protocol::Namespace;
@@ -58,7 +59,8 @@ impl Store {
     /// Ends when no file holds the effects that wait now to be taken: what was taught may be in them.
     pub(crate) async fn drop_effects(&self) {
         let state = self.shared().state.load_full();
-        if state.outbox.len() == 0 {
+        // A manifest may hold some that have been taken since.
+        if state.outbox.len() == 0 && self.shared().counters.stored_effects.load(Ordering::Acquire) == 0 {
             return;
         }
         let newest = state.outbox.newest();

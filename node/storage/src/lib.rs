@@ -28,10 +28,12 @@
 //! | `placement` | which replica of which shard a store is |
 //! | `directory` | an open directory whose log several replicas share |
 //! | `quarantine` | a replica that is not what its group knows, and another one's checkpoint in its place |
+//! | `foreign` | the checkpoint of another replica as this store's own |
 //! | `tenants` | what the stores of one log ask of each other |
 //! | `replica` | a store that is one of several replicas of a shard |
 //! | `abroad` | effects of one shard's commands on the others |
 //! | `clock` | record time |
+//! | `stats` | numbers about a store |
 //! | `sync` | the locks of the hand-offs |
 //! | `error` | what can go wrong |
 
@@ -45,6 +47,7 @@ mod entry;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod foreign;
 mod home;
 mod keeper;
 mod load;
@@ -57,6 +60,7 @@ mod proposals;
 mod quarantine;
 mod reconciler;
 mod replica;
+mod stats;
 mod store;
 mod sync;
 mod tenants;
@@ -75,7 +79,8 @@ pub use replica::{
     Checkpoint, CheckpointFile, Committed, Consensus, Cut, Fate, HeldSegments, Incoming, IncomingFile, Progress, Proposal,
     blank_entry, checkpoint_of, configuration_entry, configuration_of,
 };
-pub use store::{COMMAND_BYTES, OnFatal, SHARD, Store, StoreConfig, StoreStats};
+pub use stats::StoreStats;
+pub use store::{COMMAND_BYTES, OnFatal, SHARD, Store, StoreConfig};
 pub use sutra_keyword::{Query as WordQuery, QueryError, Statistics as WordStatistics};
 pub use sutra_segment::{Damage, SegmentError};
 pub use sutra_wal::{Durability, WalError};

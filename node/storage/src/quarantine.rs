@@ -9,21 +9,22 @@
 //! goes on with it. Until the new manifest is in place nothing of the old state is touched; afterwards it is swept.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::{ConceptId, Namespace};
-use sutra_segment::{Segment, SegmentError, SegmentId, naturalise};
+use sutra_segment::Segment;
 use sutra_wal::{GroupId, LogPoint};
 
 use crate::directory::Directory;
-use crate::error::OpenError;
+use crate::error::{KeepFailure, OpenError};
+use crate::foreign::{self, unusable};
 use crate::home::Home;
-use crate::keeper::{checkpoint_entry, segment_path, sweep};
-use crate::manifest::{Manifest, ManifestError, NamespaceEntry, Scrub};
+use crate::keeper::{KeepError, sweep, told};
+use crate::manifest::{Manifest, ManifestError, Scrub};
 use crate::opening::{first, restored};
 use crate::placement::Placement;
 use crate::replica::Incoming;
@@ -43,9 +44,9 @@ pub struct Quarantined {
 /// Why a replica is not healed. It is in quarantine as before.
 #[derive(Debug, thiserror::Error)]
 pub enum HealError {
-    /// What was received is not what its sender says, or not for this replica.
-    #[error("the checkpoint of another replica can't be used: {0}")]
-    Unusable(String),
+    /// What was received can't be used, or the operating system refused to put it in place.
+    #[error(transparent)]
+    Keep(#[from] KeepFailure),
     /// It is older than what the replica's log still has.
     #[error("the checkpoint of another replica is of entry {found}, and the log here begins behind entry {purged}", found = found.0, purged = purged.0)]
     Behind {
@@ -54,31 +55,21 @@ pub enum HealError {
         /// The last that is not in the log any more.
         purged: LogIndex,
     },
-    /// A segment that was received.
-    #[error(transparent)]
-    Segment(#[from] SegmentError),
-    /// The manifest could not be written.
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
     /// The directory.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The operating system refused.
-    #[error("{step} {path}")]
-    Io {
-        /// What was tried.
-        step: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// Its answer.
-        #[source]
-        source: io::Error,
-    },
 }
 
-fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HealError {
-    let path = path.to_owned();
-    move |source| HealError::Io { step, path, source }
+impl From<KeepError> for HealError {
+    fn from(error: KeepError) -> Self {
+        Self::Keep(KeepFailure { reason: told(&error) })
+    }
+}
+
+impl From<ManifestError> for HealError {
+    fn from(error: ManifestError) -> Self {
+        KeepError::from(error).into()
+    }
 }
 
 impl Directory {
@@ -121,55 +112,29 @@ impl Directory {
     pub fn heal(&self, placement: &Placement, incoming: &Incoming) -> Result<LogPoint, HealError> {
         let home = Home::of(Arc::clone(&self.dir), GroupId(placement.shard));
         home.create()?;
-        let unusable = |reason: &str| HealError::Unusable(reason.into());
-        let theirs = Manifest::decode(&home.folder().join("incoming"), &incoming.manifest)?;
-        if theirs.grid_id != home.grid_id() || theirs.shard != placement.shard {
-            return Err(unusable("it is of another grid or shard"));
-        }
-        if theirs.files.len() != incoming.files.len() {
-            return Err(unusable("it has not as many files as its manifest says"));
-        }
+        let (disk, dir): (&dyn Disk, PathBuf) = (&**home.disk(), home.segments());
+        let theirs = foreign::manifest_in(incoming, home.folder(), home.grid_id(), placement.shard)?;
         let point = theirs.point().ok_or_else(|| unusable("it is of nothing"))?;
         if let Some(purged) = self.log.group(home.shard()).and_then(|group| group.purged)
             && point.index < purged.index
         {
             return Err(HealError::Behind { found: point.index, purged: purged.index });
         }
-        let mine = self.begun(&home, placement)?;
-        let mut next_file = mine.next_file;
+        let mut mine = self.begun(&home, placement)?;
         let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(incoming.files.len());
         for file in &incoming.files {
             let received = file.received.as_deref().ok_or_else(|| unusable("a file of it was not received"))?;
-            segments.push(take_in(&home, received, &mut next_file, file.signature)?);
+            segments.push(foreign::take_in(disk, received, (&dir, mine.next_file), home.store_id(), file.signature)?);
+            mine.next_file += 1;
         }
-        home.disk().sync_dir(&home.segments()).map_err(io_error("sync", &home.segments()))?;
-        let renamed = |id: &u64| theirs.files.iter().position(|file| file.id == *id).map(|at| segments[at].id().0);
-        let namespaces = theirs.namespaces.iter().map(|entry| {
-            let segments: Option<Vec<u64>> = entry.segments.iter().map(renamed).collect();
-            segments.map(|segments| NamespaceEntry { segments, ..entry.clone() })
-        });
-        let namespaces = namespaces.collect::<Option<Vec<_>>>();
+        disk.sync_dir(&dir).map_err(OpenError::io("sync", &dir))?;
+        let mut manifest = foreign::manifest_over(&mine, theirs, &segments)?;
         // The log here may hold what was erased while the replica was in quarantine: it is cut as after an erasure, of a concept that there is
         // not, before anybody is told that it holds nothing of it.
-        let mut scrubs = theirs.scrubs.clone();
-        scrubs.insert(0, Scrub { namespace: Namespace::default(), id: ConceptId::from_u128(0), index: LogIndex(0) });
-        let manifest = Manifest {
-            scrubs,
-            grid_id: mine.grid_id,
-            store_id: mine.store_id,
-            replica: mine.replica,
-            range_start: mine.range_start,
-            range_end: mine.range_end,
-            epoch: mine.epoch,
-            next_file,
-            files: segments.iter().map(|segment| checkpoint_entry(segment)).collect(),
-            graphs: Vec::new(),
-            namespaces: namespaces.ok_or_else(|| unusable("a namespace names a segment that is not among its files"))?,
-            ..theirs
-        };
-        restored(home.folder(), &manifest, &segments).map_err(|error| HealError::Unusable(error.to_string()))?;
-        manifest.write(&**home.disk(), home.folder())?;
-        sweep(&**home.disk(), &home.segments(), &manifest).map_err(io_error("clear", &home.segments()))?;
+        manifest.scrubs.insert(0, Scrub { namespace: Namespace::default(), id: ConceptId::from_u128(0), index: LogIndex(0) });
+        restored(home.folder(), &manifest, &segments).map_err(|error| unusable(&error.to_string()))?;
+        manifest.write(disk, home.folder())?;
+        sweep(disk, &dir, &manifest).map_err(OpenError::io("clear", &dir))?;
         self.leave_quarantine(&home)?;
         Ok(point)
     }
@@ -178,7 +143,7 @@ impl Directory {
         let file = home.quarantine_file();
         match home.disk().remove(&file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed.and_then(|()| home.disk().sync_dir(home.folder())).map_err(io_error("remove", &file)),
+            removed => Ok(removed.and_then(|()| home.disk().sync_dir(home.folder())).map_err(OpenError::io("remove", file))?),
         }
     }
 
@@ -194,26 +159,10 @@ impl Directory {
                 first(home.grid_id(), home.store_id(), placement)
             }
         };
-        let names = home.disk().list(&home.segments()).map_err(io_error("list", &home.segments()))?;
+        let names = home.disk().list(&home.segments()).map_err(OpenError::io("list", home.segments()))?;
         let number = |name: &String| name.get(..16)?.parse::<u64>().ok();
         let greatest = names.iter().filter_map(number).max().unwrap_or_default();
         manifest.next_file = manifest.next_file.max(greatest + 1);
         Ok(manifest)
     }
-}
-
-/// A segment that was received becomes one of this store, checked to its last byte.
-fn take_in(home: &Home, received: &Path, next_file: &mut u64, signature: [u8; 16]) -> Result<Arc<Segment>, HealError> {
-    let disk: &dyn Disk = &**home.disk();
-    let id = *next_file;
-    *next_file += 1;
-    naturalise(disk, received, SegmentId(id), home.store_id())?;
-    let path = segment_path(&home.segments(), id);
-    disk.rename(received, &path).map_err(io_error("rename", received))?;
-    let segment = Segment::open(disk, &path, home.store_id())?;
-    if segment.signature() != signature {
-        return Err(HealError::Unusable("a received segment is another one than its sender named".into()));
-    }
-    segment.verify().map_err(|damage| HealError::Unusable(damage.to_string()))?;
-    Ok(segment)
 }

@@ -316,6 +316,7 @@ impl Reconciler {
             other => other,
         };
         let mut state = State::clone(&self.shared.state.load());
+        let mut scrubbed = None;
         let done = match control {
             Control::Wake
             | Control::Apply { .. }
@@ -337,6 +338,8 @@ impl Reconciler {
             Control::Installed { state: installed, done } => {
                 state = *installed;
                 self.clock.see(state.clock);
+                // What was to be scrubbed went with the old state.
+                scrubbed = Some(*self.shared.scrubbed.borrow());
                 // Whether it holds them or not, nobody can tell any more what they came to.
                 self.proposals.give_up();
                 self.marks.clear();
@@ -352,7 +355,7 @@ impl Reconciler {
             }
             Control::Scrubbed { upto, done } => {
                 state.scrubs.retain(|scrub| scrub.index > upto);
-                self.shared.scrubbed.send_replace(upto);
+                scrubbed = Some(upto);
                 done
             }
         };
@@ -360,6 +363,9 @@ impl Reconciler {
         self.shared.state.store(Arc::new(state));
         // Whoever is told looks at the state: it is there before.
         self.shared.applied.send_if_modified(|told| std::mem::replace(told, applied) != applied);
+        if let Some(upto) = scrubbed {
+            self.shared.scrubbed.send_replace(upto);
+        }
         let _ = done.send(());
         self.tell_reached();
     }

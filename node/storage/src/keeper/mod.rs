@@ -27,7 +27,6 @@ mod tiers;
 mod transfer;
 mod work;
 
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -288,11 +287,7 @@ impl Keeper {
         let strays = std::mem::take(&mut self.strays).into_iter();
         let strays: Vec<u64> = strays.filter(|id| !self.manifest.files.iter().any(|file| file.id == *id)).collect();
         self.forget(&strays);
-        let counters = &self.shared.counters;
-        counters.segments.store(self.manifest.files.len() as u64, Ordering::Relaxed);
-        let bytes: u64 = self.manifest.files.iter().map(|file| file.bytes).sum();
-        let graphs: u64 = self.manifest.graphs.iter().map(|graph| graph.bytes).sum();
-        counters.segment_bytes.store(bytes + graphs, Ordering::Relaxed);
+        self.shared.counters.stored(&self.manifest);
         Ok(())
     }
 }
@@ -311,7 +306,7 @@ pub(crate) fn step_back() {
 }
 
 /// An error with its causes.
-fn told(error: &KeepError) -> String {
+pub(crate) fn told(error: &KeepError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use sutra_disk::Open;
-use sutra_segment::{Segment, SegmentId, naturalise};
+use sutra_segment::Segment;
 
-use super::checkpoint::entry;
 use super::{KeepError, Keeper, Work, segment_path};
 use crate::control::Control;
-use crate::manifest::{FileEntry, Manifest, NamespaceEntry};
+use crate::foreign::{self, unusable};
 use crate::opening;
 use crate::replica::{Checkpoint, CheckpointFile, HeldSegments, Incoming};
 
@@ -45,40 +44,12 @@ impl Keeper {
 
     /// Puts the checkpoint of another replica in the place of everything.
     pub(super) fn install_checkpoint(&mut self, incoming: Incoming) -> Result<(), KeepError> {
-        let unusable = |reason: &str| KeepError::Incoming(reason.into());
-        let file = self.home.folder().join("incoming");
-        let theirs = Manifest::decode(&file, &incoming.manifest)?;
-        if theirs.grid_id != self.home.grid_id() || theirs.shard != self.manifest.shard {
-            return Err(unusable("it is of another grid or shard"));
-        }
-        if theirs.files.len() != incoming.files.len() {
-            return Err(unusable("it has not as many files as its manifest says"));
-        }
+        let theirs = foreign::manifest_in(&incoming, self.home.folder(), self.home.grid_id(), self.manifest.shard)?;
         // They stand on segments that are about to go.
         self.give_up_merges();
         let segments = self.take_in(&incoming)?;
-        let renamed =
-            |id: u64| theirs.files.iter().position(|file| file.id == id).and_then(|at| segments.get(at)).map(|one| one.id().0);
-        let namespaces = theirs.namespaces.iter().map(|entry| {
-            let segments: Option<Vec<u64>> = entry.segments.iter().map(|id| renamed(*id)).collect();
-            segments.map(|segments| NamespaceEntry { segments, ..entry.clone() })
-        });
-        let namespaces = namespaces.collect::<Option<Vec<_>>>();
         let replaced: Vec<u64> = self.manifest.files.iter().map(|file| file.id).collect();
-        let manifest = Manifest {
-            grid_id: self.manifest.grid_id.clone(),
-            store_id: self.manifest.store_id.clone(),
-            replica: self.manifest.replica,
-            range_start: self.manifest.range_start,
-            range_end: self.manifest.range_end,
-            epoch: self.manifest.epoch,
-            next_file: self.manifest.next_file,
-            files: segments.iter().map(|segment| entry(segment)).collect::<Vec<FileEntry>>(),
-            // Each replica builds its own.
-            graphs: Vec::new(),
-            namespaces: namespaces.ok_or_else(|| unusable("a namespace names a segment that is not among its files"))?,
-            ..theirs
-        };
+        let manifest = foreign::manifest_over(&self.manifest, theirs, &segments)?;
         let state = opening::restored(self.home.folder(), &manifest, &segments).map_err(|error| unusable(&error.to_string()))?;
         // What it does not take over goes below.
         drop(incoming);
@@ -116,15 +87,8 @@ impl Keeper {
             let id = self.manifest.next_file;
             self.manifest.next_file += 1;
             self.strays.push(id);
-            naturalise(self.disk(), received, SegmentId(id), self.home.store_id())?;
-            let path = segment_path(&dir, id);
-            let renamed = self.disk().rename(received, &path);
-            renamed.map_err(|source| KeepError::Io { step: "rename a received segment", source })?;
-            let segment = Segment::open(self.disk(), &path, self.home.store_id())?;
-            if segment.signature() != file.signature {
-                return Err(KeepError::Incoming("a received segment is another one than its sender named".into()));
-            }
-            segment.verify()?;
+            let (disk, store_id) = (self.disk(), self.home.store_id());
+            let segment = foreign::take_in(disk, received, (&dir, id), store_id, file.signature)?;
             segments.push(segment);
         }
         self.sync_segments()?;

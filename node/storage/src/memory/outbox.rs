@@ -109,6 +109,11 @@ pub(crate) struct Dealings {
 }
 
 impl Dealings {
+    /// How many effects have still to be taken.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     pub(crate) fn of(state: &State) -> Self {
         let State { outbox, taken, reserved, dropped, .. } = state;
         Self {

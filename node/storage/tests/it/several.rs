@@ -9,8 +9,8 @@ use sutra_protocol::command::{LogIndex, Operation};
 use sutra_protocol::{KeyRange, Knowledge, PlacementKey};
 use sutra_storage::offline::{self, Holds, OfflineError};
 use sutra_storage::{
-    Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, IncomingFile, OpenError, Placement, Proposal, Store,
-    StoreConfig, StoreStats,
+    CheckpointFile, Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, IncomingFile, OpenError, Placement,
+    Proposal, Quarantined, Store, StoreConfig, StoreStats,
 };
 use sutra_wal::{GroupId, Log, LogPoint, Record};
 
@@ -248,6 +248,53 @@ async fn a_segment_that_a_checkpoint_from_elsewhere_needs_stays_while_it_is_put_
     assert_eq!(refused, "the checkpoint of another replica can't be used: a segment that was here has gone meanwhile");
     assert_eq!((store.stats().segments, files()), (1, 1));
     close(directory, replicas).await;
+}
+
+/// What a directory's log holds of a text.
+fn is_logged(disk: &SimulatedDisk, text: &str) -> bool {
+    let folder = Path::new("/node/wal");
+    let files = disk.list(folder).unwrap();
+    files.iter().any(|name| disk.read(&folder.join(name)).unwrap().windows(text.len()).any(|part| part == text.as_bytes()))
+}
+
+#[tokio::test]
+async fn what_was_erased_during_a_quarantine_leaves_the_log_of_the_healed_replica() {
+    const SECRET: &str = "patient 4711";
+    let (mine, theirs) = (disk(), disk());
+    let (directory, replicas) = open(&mine, &[2]);
+    let (others, others_replicas) = open(&theirs, &[2]);
+    for replica in replicas.iter().chain(&others_replicas) {
+        replica.teach(SECRET).await;
+    }
+    let one = &others_replicas[0];
+    let erased = one.write(Operation::Erase(id(&one.like(SECRET)))).await;
+    one.deliver().await;
+    let scrubbed = tokio::time::timeout(std::time::Duration::from_secs(30), one.store.scrub(erased));
+    scrubbed.await.expect("what was erased is not scrubbed");
+    assert!(!is_logged(&theirs, SECRET) && is_logged(&mine, SECRET));
+
+    replicas[0].store.close().await;
+    drop(replicas);
+    directory.quarantine(2, Quarantined { replica: 12, reason: "most know something else".into() }).unwrap();
+    let checkpoint = one.store.newest_checkpoint().await.unwrap().unwrap();
+    let received = |(at, file): (usize, &CheckpointFile)| {
+        let mut content = vec![0; file.bytes as usize];
+        assert_eq!(file.content.read_at(0, &mut content).unwrap(), content.len());
+        let path = Path::new(DIR).join(format!("{at}.part"));
+        sutra_disk::replace(&mine, &path, &content).unwrap();
+        IncomingFile { signature: file.signature, received: Some(path) }
+    };
+    let files = checkpoint.files.iter().enumerate().map(received).collect();
+    let incoming = Incoming { manifest: checkpoint.manifest, files, held: HeldSegments::default() };
+    assert_eq!(directory.heal(&placement(2), &incoming).unwrap().index, one.store.applied());
+    assert_eq!(directory.quarantined(2).unwrap(), None);
+
+    let healed = Replica::open(&directory, &placement(2), &config(&mine)).unwrap();
+    let scrubbed = tokio::time::timeout(std::time::Duration::from_secs(30), healed.store.scrub(erased));
+    scrubbed.await.expect("nobody is told that it is scrubbed");
+    assert!(!is_logged(&mine, SECRET), "who is told that it is nowhere is told what is not so");
+    close(directory, vec![healed]).await;
+    close(others, others_replicas).await;
 }
 
 #[tokio::test]
