@@ -30,8 +30,8 @@ const BYTES: usize = 4 << 20;
 const TIME: Duration = Duration::from_secs(10);
 /// How long to wait before what failed is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often it is looked whether there is something to do, when nothing else says so.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often it is looked whether there is something to do when nothing else says so: while effects wait, and while none do.
+const LOOKS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
 /// How long a replica takes to know that it leads.
 const TURN: Duration = Duration::from_millis(20);
 /// After how many deliveries it is noted what everybody has; and after what time where there are fewer.
@@ -60,6 +60,8 @@ pub(crate) async fn keep(shard: HostedShard, to: ToLeader) {
     let mut running: FuturesUnordered<Running> = FuturesUnordered::new();
     let mut applied = shard.store().applied_changes();
     loop {
+        let is_idle = shard.store().effects(0, 1).is_empty();
+        let look = tokio::time::sleep(LOOKS[usize::from(is_idle)]);
         if !shard.store().leads() {
             // Another leader may have gone further.
             progress = Progress::default();
@@ -67,7 +69,14 @@ pub(crate) async fn keep(shard: HostedShard, to: ToLeader) {
             // Who comes to lead applies an entry first.
             tokio::select! {
                 Ok(()) = applied.changed() => tokio::time::sleep(TURN).await,
-                () = tokio::time::sleep(LOOK) => {}
+                () = look => {}
+            }
+            continue;
+        }
+        if is_idle && running.is_empty() {
+            tokio::select! {
+                Ok(()) = applied.changed() => {}
+                () = look => {}
             }
             continue;
         }
@@ -105,7 +114,7 @@ pub(crate) async fn keep(shard: HostedShard, to: ToLeader) {
             Some(ended) = running.next() => progress.end(&shard, ended),
             Ok(()) = applied.changed() => {}
             () = tokio::time::sleep(PAUSE), if progress.waits() => {}
-            () = tokio::time::sleep(LOOK) => {}
+            () = look => {}
         }
     }
 }

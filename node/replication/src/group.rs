@@ -14,6 +14,7 @@ use sutra_wal::{GroupId, Log, LogPoint};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::contact::Contact;
 use crate::held::Held;
 use crate::log_store::LogStore;
 use crate::machine::{Driven, Inbox, Machine};
@@ -21,8 +22,7 @@ use crate::network::Network;
 use crate::patience::Patience;
 use crate::receive::Receiving;
 use crate::service::{Groups, Served};
-use crate::signs::{self, Contact};
-use crate::silence::Silence;
+use crate::silence::{Silence, quorum_answered};
 use crate::syncer::Syncer;
 use crate::timing::Timing;
 use crate::transport::Transport;
@@ -176,6 +176,7 @@ struct Inner {
     setup: GroupSetup,
     closing: Arc<AtomicBool>,
     patience: Patience,
+    contact: Contact,
     snapshots_sent: Arc<AtomicU64>,
     reads: mpsc::UnboundedSender<oneshot::Sender<Result<LogIndex, ReadError>>>,
 }
@@ -201,7 +202,7 @@ impl Group {
         let held = Held::new(applied.map(|applied| applied.index));
         let log = LogStore::new(node.log.clone(), setup, node.syncer.clone(), Arc::clone(&closing), held.clone());
         log.follow(applied).await.map_err(|error| format!("cut the log behind the checkpoint: {error}"))?;
-        let (silence, contact, patience) = (Silence::default(), Contact::default(), Patience::new());
+        let (contact, patience) = (Contact::default(), Patience::new());
         let snapshots_sent = Arc::new(AtomicU64::new(0));
         let itself = Arc::new(OnceLock::new());
         let network = Network {
@@ -209,14 +210,14 @@ impl Group {
             id: setup.replica.0,
             transport: Arc::clone(&node.transport),
             timing: node.timing,
-            silence: silence.clone(),
+            silence: Silence::default(),
             contact: contact.clone(),
             patience: patience.clone(),
             sent: Arc::clone(&snapshots_sent),
             own: Arc::clone(&itself),
         };
         let config = node.timing.config(setup.group.0).validate().map_err(|error| error.to_string())?;
-        let speaking = network.clone();
+        let reached = network.clone();
         let driven = Driven::new(Arc::clone(&machine), inbox.clone(), held, Arc::clone(&closing));
         let raft = Raft::new(setup.replica.0, Arc::new(config), network, log, driven).await;
         let raft = raft.map_err(|error| error.to_string())?;
@@ -229,16 +230,12 @@ impl Group {
         // It is this one until it is stopped; nobody else sets it.
         let _ = itself.set(raft.clone());
         let receiving = Arc::new(Receiving::new(machine, inbox, patience.clone()));
-        node.groups.insert(
-            setup.group.0,
-            Served { replica: setup.replica.0, raft: raft.clone(), receiving, patience: patience.clone() },
-        );
+        node.groups.insert(Served { replica: setup.replica.0, raft: raft.clone(), receiving, network: reached });
         let (reads, asked) = mpsc::unbounded_channel();
         let node = node.clone();
-        let group = Self(Arc::new(Inner { raft, node, setup, closing, patience: patience.clone(), snapshots_sent, reads }));
+        let inner = Inner { raft, node, setup, closing, patience: patience.clone(), contact, snapshots_sent, reads };
+        let group = Self(Arc::new(inner));
         tokio::spawn(answer_reads(group.0.raft.clone(), asked));
-        tokio::spawn(silence.watch(group.0.raft.clone(), contact, group.timing()));
-        tokio::spawn(signs::give(group.0.raft.clone(), speaking));
         tokio::spawn(patience.watch(group.0.raft.clone(), group.timing()));
         Ok(group)
     }
@@ -311,7 +308,7 @@ impl Group {
 
     /// How the replica is.
     pub fn status(&self) -> GroupStatus {
-        status(&self.0.raft.metrics().borrow())
+        status(&self.0.raft.metrics().borrow(), &self.0.contact)
     }
 
     /// Ends when `is_so` holds of the replica's status; `None` if it does not come to that in time, or never.
@@ -319,7 +316,7 @@ impl Group {
         let mut metrics = self.0.raft.metrics();
         let wait = async {
             loop {
-                let status = status(&metrics.borrow_and_update());
+                let status = status(&metrics.borrow_and_update(), &self.0.contact);
                 if is_so(&status) {
                     return Some(status);
                 }
@@ -463,7 +460,7 @@ impl Group {
     }
 }
 
-fn status(metrics: &openraft::RaftMetrics<u64, Member>) -> GroupStatus {
+fn status(metrics: &openraft::RaftMetrics<u64, Member>, contact: &Contact) -> GroupStatus {
     let members = metrics.membership_config.nodes().map(|(id, member)| (ReplicaId(*id), member.clone())).collect();
     let role = match metrics.state {
         _ if metrics.running_state.is_err() => Role::Stopped,
@@ -486,7 +483,7 @@ fn status(metrics: &openraft::RaftMetrics<u64, Member>) -> GroupStatus {
         members,
         voters: metrics.membership_config.voter_ids().map(ReplicaId).collect(),
         joint: metrics.membership_config.membership().get_joint_config().len() > 1,
-        quorum_answered: metrics.millis_since_quorum_ack.map(Duration::from_millis),
+        quorum_answered: metrics.state.is_leader().then(|| quorum_answered(metrics, contact)).flatten(),
         matched: matched.collect(),
     }
 }

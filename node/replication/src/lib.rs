@@ -18,7 +18,8 @@
 //! | `held` | what the log may give up |
 //! | `machine`, `files` | the state machine, its snapshots |
 //! | `network`, `receive` | sending to other replicas; taking in their snapshots |
-//! | `signs` | signs of life to those to whom openraft says nothing for a while |
+//! | `signs` | leaders' signs of life, those of all groups together |
+//! | `contact` | when a leader was last answered, and by whom |
 //! | `silence` | a leader that nobody answers makes way |
 //! | `service` | what replicas ask of each other |
 //! | `transport` | how messages travel |
@@ -26,6 +27,7 @@
 //! The consensus is [openraft](https://docs.rs/openraft/0.9); its types do not leave this crate. An entry is acknowledged once it is
 //! fsynced on a quorum and applied by the leader.
 
+mod contact;
 mod files;
 mod group;
 mod hand_over;

@@ -16,11 +16,11 @@ use serde::de::DeserializeOwned;
 use sutra_peer::{CallError, Class};
 use tokio::task::JoinHandle;
 
+use crate::contact::Contact;
 use crate::files::SnapshotFiles;
 use crate::patience::Patience;
 use crate::receive::{End, Offer, OfferedFile, Piece, Wanted};
 use crate::service::{APPEND, SNAPSHOT_END, SNAPSHOT_OFFER, SNAPSHOT_PIECE, VOTE};
-use crate::signs::Contact;
 use crate::silence::Silence;
 use crate::timing::Timing;
 use crate::transport::{Call, Transport};
@@ -75,6 +75,23 @@ struct InFlight {
     reply: JoinHandle<Result<Bytes, CallError>>,
 }
 
+impl Network {
+    /// Has this replica follow a higher vote before openraft's stream to the target hears of it. The stream ends at that, and a leader that
+    /// did not know yet why would fail for good on having a snapshot sent by it: openraft 0.9.25 takes that for a fault of the storage.
+    pub(crate) async fn yield_to(&self, higher: Vote) {
+        let Some(raft) = self.own.get() else { return };
+        if higher.leader_id.voted_for == Some(self.id) {
+            // It is an office of its own that it has entered since.
+            return;
+        }
+        // No log reaches that far: it is refused for that, once the vote is followed, and changes nothing else.
+        let before = LogId::new(CommittedLeaderId::new(higher.leader_id.term, 0), u64::MAX / 2);
+        let nothing = AppendEntriesRequest { vote: higher, prev_log_id: Some(before), entries: Vec::new(), leader_commit: None };
+        // It fails once the replica has, or is stopped.
+        let _ = raft.append_entries(nothing).await;
+    }
+}
+
 impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Link;
 
@@ -98,17 +115,6 @@ impl Link {
             // stops refuses everything.
             error => RPCError::Unreachable(Unreachable::new(&error)),
         }
-    }
-
-    /// Has this replica follow a higher vote before openraft's stream to the target hears of it. The stream ends at that, and a leader that
-    /// did not know yet why would fail for good on having a snapshot sent by it: openraft 0.9.25 takes that for a fault of the storage.
-    async fn yield_to(&self, higher: Vote) {
-        let Some(raft) = self.network.own.get() else { return };
-        // No log reaches that far: it is refused for that, once the vote is followed, and changes nothing else.
-        let before = LogId::new(CommittedLeaderId::new(higher.leader_id.term, 0), u64::MAX / 2);
-        let nothing = AppendEntriesRequest { vote: higher, prev_log_id: Some(before), entries: Vec::new(), leader_commit: None };
-        // It fails once the replica has, or is stopped.
-        let _ = raft.append_entries(nothing).await;
     }
 
     async fn append(&mut self, rpc: AppendEntriesRequest<TypeConfig>) -> Result<AppendEntriesResponse<u64>, RpcError> {
@@ -226,7 +232,7 @@ impl RaftNetwork<TypeConfig> for Link {
     ) -> Result<AppendEntriesResponse<u64>, RpcError> {
         let response = self.append(rpc).await?;
         if let AppendEntriesResponse::HigherVote(higher) = response {
-            self.yield_to(higher).await;
+            self.network.yield_to(higher).await;
         }
         Ok(response)
     }
@@ -261,7 +267,7 @@ impl RaftNetwork<TypeConfig> for Link {
             closed = cancel => return Err(closed.into()),
         };
         if taken.vote > vote {
-            self.yield_to(taken.vote).await;
+            self.network.yield_to(taken.vote).await;
         }
         Ok(taken)
     }

@@ -1,14 +1,16 @@
 //! What replicas ask of each other, and who answers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest};
 use serde::Serialize;
 
-use crate::patience::Patience;
+use crate::network::Network;
 use crate::receive::Receiving;
+use crate::signs;
 use crate::types::{Raft, TypeConfig};
 use crate::words::{addressee, decode, encode};
 
@@ -24,6 +26,8 @@ pub(crate) const SNAPSHOT_PIECE: u16 = 4;
 pub(crate) const SNAPSHOT_END: u16 = 5;
 /// Stand for election: the leader is about to leave.
 pub(crate) const STAND: u16 = 6;
+/// Signs of life of the leaders of several groups.
+pub(crate) const SIGNS: u16 = 7;
 /// The services from here on are not replication's.
 pub const FIRST_OTHER: u16 = 100;
 
@@ -33,12 +37,46 @@ pub(crate) struct Served {
     pub(crate) replica: u64,
     pub(crate) raft: Raft,
     pub(crate) receiving: Arc<Receiving>,
-    pub(crate) patience: Patience,
+    pub(crate) network: Network,
+}
+
+impl Served {
+    /// Takes what its leader says.
+    ///
+    /// # Errors
+    /// The replica has failed.
+    pub(crate) async fn append(&self, said: AppendEntriesRequest<TypeConfig>) -> Result<AppendEntriesResponse<u64>, String> {
+        let appended = self.raft.append_entries(said).await;
+        // One whose time is over gives no sign of life.
+        if appended.as_ref().is_ok_and(|response| !matches!(response, AppendEntriesResponse::HigherVote(_))) {
+            self.network.patience.heard();
+        }
+        appended.map_err(|error| error.to_string())
+    }
 }
 
 /// The groups that a node has a replica of. Cheap to clone; all clones are the same.
 #[derive(Clone, Default)]
-pub struct Groups(Arc<Mutex<HashMap<u64, Served>>>);
+pub struct Groups(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    served: Mutex<HashMap<u64, Served>>,
+    /// Whether their leaders' signs of life are given.
+    speaks: AtomicBool,
+}
+
+/// The same, for as long as somebody else has them.
+pub(crate) struct WeakGroups(Weak<Inner>);
+
+impl WeakGroups {
+    /// All that there are; `None`: nobody has them any more.
+    pub(crate) fn all(&self) -> Option<Vec<Served>> {
+        let groups = Groups(self.0.upgrade()?);
+        let all = groups.lock().values().cloned().collect();
+        Some(all)
+    }
+}
 
 impl std::fmt::Debug for Groups {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -47,12 +85,25 @@ impl std::fmt::Debug for Groups {
 }
 
 impl Groups {
-    pub(crate) fn insert(&self, group: u64, served: Served) {
-        self.lock().insert(group, served);
+    pub(crate) fn insert(&self, served: Served) {
+        let Network { group, transport, timing, .. } = &served.network;
+        if !self.0.speaks.swap(true, Ordering::AcqRel) {
+            tokio::spawn(signs::give(WeakGroups(Arc::downgrade(&self.0)), Arc::clone(transport), *timing));
+        }
+        self.lock().insert(*group, served);
     }
 
     pub(crate) fn remove(&self, group: u64) {
         self.lock().remove(&group);
+    }
+
+    /// A replica, if it is this one that is here.
+    pub(crate) fn served(&self, group: u64, replica: u64) -> Result<Served, String> {
+        let served = self.lock().get(&group).cloned().ok_or_else(|| format!("there is no replica of group {group} here"))?;
+        if served.replica != replica {
+            return Err(format!("replica {replica} of group {group} is not here; replica {} is", served.replica));
+        }
+        Ok(served)
     }
 
     /// Answers a request of another replica. One that is for a replica which was here before is refused: this one knows nothing of what that
@@ -61,33 +112,24 @@ impl Groups {
     /// # Errors
     /// A sentence for the other replica.
     pub async fn handle(&self, service: u16, group: u64, payload: &Bytes) -> Result<Bytes, String> {
-        let served = self.lock().get(&group).cloned();
-        let Some(Served { replica, raft, receiving, patience }) = served else {
-            return Err(format!("there is no replica of group {group} here"));
-        };
-        let (addressee, payload) = addressee(payload)?;
-        if addressee != replica {
-            return Err(format!("replica {addressee} of group {group} is not here; replica {replica} is"));
+        if service == SIGNS {
+            return signs::take(self, payload).await;
         }
+        let (addressee, payload) = addressee(payload)?;
+        let served = self.served(group, addressee)?;
+        let Served { raft, receiving, network, .. } = &served;
         match service {
-            APPEND => {
-                let appended = raft.append_entries(decode::<AppendEntriesRequest<TypeConfig>>(payload)?).await;
-                // One whose time is over gives no sign of life.
-                if appended.as_ref().is_ok_and(|response| !matches!(response, AppendEntriesResponse::HigherVote(_))) {
-                    patience.heard();
-                }
-                answer(appended)
-            }
+            APPEND => answer(served.append(decode(payload)?).await),
             VOTE => {
                 let voted = raft.vote(decode::<VoteRequest<u64>>(payload)?).await;
                 if voted.as_ref().is_ok_and(|response| response.vote_granted) {
-                    patience.heard();
+                    network.patience.heard();
                 }
                 answer(voted)
             }
             SNAPSHOT_OFFER => answer(receiving.offer(decode(payload)?).await),
             SNAPSHOT_PIECE => answer(receiving.piece(decode(payload)?).await),
-            SNAPSHOT_END => answer(receiving.end(&raft, decode(payload)?).await),
+            SNAPSHOT_END => answer(Arc::clone(receiving).end(raft, decode(payload)?).await),
             STAND => answer(raft.trigger().elect().await),
             other => Err(format!("there is no service {other}")),
         }
@@ -95,7 +137,7 @@ impl Groups {
 
     /// No code panics while it holds the lock.
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Served>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -171,12 +171,12 @@ async fn tell_who_leads(group: Group, store: Store) {
     let lease = group.timing().lease();
     let mut term = 0;
     loop {
-        let status = group.status();
-        if status.term != std::mem::replace(&mut term, status.term) {
+        let now = metrics.borrow_and_update().current_term;
+        if now != std::mem::replace(&mut term, now) {
             // Another may have led in between, and who has waited since then is told.
             store.lead(false);
         }
-        store.lead(status.leads_fully(lease));
+        store.lead(group.leads() && group.status().leads_fully(lease));
         if metrics.changed().await.is_err() {
             store.lead(false);
             return;

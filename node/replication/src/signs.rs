@@ -1,176 +1,166 @@
-//! A leader's signs of life to those voters to whom openraft says nothing for a while.
+//! Leaders' signs of life: those of all groups that a node leads at the same moment, and in one message to each other node.
 //!
-//! Openraft gives none to a follower that it sends a snapshot, nor while it waits before it tries again. That may take long, and whoever
-//! hears nothing stands for election: the office of the leader would end, and with it the transfer, again and again.
+//! Openraft's own are a message a group, each at a time of its own: where hundreds of groups idle they are most of what a node does. And it
+//! gives none to a follower that it sends a snapshot, nor while it waits before it tries again; whoever hears nothing stands for election, and
+//! the office of the leader would end, and with it the transfer, again and again. So its own are switched off, and these take their place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use openraft::ServerState;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
+use openraft::{RaftMetrics, ServerState};
+use serde::{Deserialize, Serialize};
 use sutra_peer::Class;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::network::Network;
-use crate::service::APPEND;
-use crate::transport::Call;
-use crate::types::{Member, Raft, TypeConfig, Vote};
-use crate::words::{decode, request};
+use crate::service::{Groups, SIGNS, Served, WeakGroups};
+use crate::timing::Timing;
+use crate::transport::{Call, Transport};
+use crate::types::{LogId, Member, TypeConfig, Vote};
+use crate::words::{decode, encode};
 
-/// When a replica last spoke to others as their leader, and was answered. Cheap to clone; all clones are the same.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Contact(Arc<Inner>);
+/// The part of a heartbeat that a message waits for groups that are busy: theirs come with the next.
+const TOGETHER: u32 = 8;
+/// The part of a heartbeat that an answer waits for groups that are busy.
+const ANSWERED: u32 = 2;
+/// Most signs of a message.
+const MESSAGE_SIGNS: usize = 4_096;
 
-#[derive(Debug, Default)]
-struct Inner {
-    spoken: Mutex<BTreeMap<u64, Spoken>>,
-    refused: Notify,
+/// A leader's sign of life to a replica.
+#[derive(Debug, Serialize, Deserialize)]
+struct Sign {
+    group: u64,
+    to: u64,
+    vote: Vote,
+    /// Last entry that the replica is known to have.
+    matched: Option<LogId>,
+    /// Last entry that is committed: the message that said so may have been lost.
+    committed: Option<LogId>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Spoken {
-    asked: Option<Instant>,
-    /// When that was said which was answered last.
-    answered: Option<Instant>,
-    /// The vote for which it refused one that leads.
-    higher: Option<Vote>,
+/// What came of the signs of a message, in their order; `None`: nothing in time, or the replica is not here.
+type Answers = Vec<Option<AppendEntriesResponse<u64>>>;
+
+/// A sign that is on its way.
+struct Given {
+    by: Network,
+    at: Instant,
+    sign: Sign,
 }
 
-impl Contact {
-    /// Something is said to `other` now; when that was, which its answer has to be told with.
-    pub(crate) fn asked(&self, other: u64) -> Instant {
-        let now = Instant::now();
-        self.lock().entry(other).or_default().asked = Some(now);
-        now
-    }
-
-    /// It took what was said at `asked` for its leader's.
-    pub(crate) fn answered(&self, other: u64, asked: Instant) {
-        let mut all = self.lock();
-        let spoken = all.entry(other).or_default();
-        spoken.answered = spoken.answered.max(Some(asked));
-    }
-
-    /// When a quorum was last spoken to that has answered, in each of these sets of voters.
-    pub(crate) fn quorum_answered<'a>(&self, own: u64, sets: impl IntoIterator<Item = &'a BTreeSet<u64>>) -> Option<Instant> {
-        let (all, now) = (self.lock(), Instant::now());
-        let of_set = |voters: &BTreeSet<u64>| {
-            let of = |id: &u64| if *id == own { Some(now) } else { all.get(id).and_then(|spoken| spoken.answered) };
-            let mut times: Vec<Option<Instant>> = voters.iter().map(of).collect();
-            times.sort_unstable();
-            times.get(times.len().saturating_sub(1) / 2).copied().flatten()
-        };
-        sets.into_iter().map(of_set).min().flatten()
-    }
-
-    /// It refused its leader for a greater vote.
-    fn refused(&self, other: u64, higher: Vote) {
-        self.lock().entry(other).or_default().higher = Some(higher);
-        self.0.refused.notify_waiters();
-    }
-
-    /// Ends when `other` has refused whoever leads by `vote`, with the greater vote.
-    pub(crate) async fn outvoted(&self, other: u64, vote: Vote) -> Vote {
-        loop {
-            let refused = self.0.refused.notified();
-            let higher = self.lock().get(&other).and_then(|spoken| spoken.higher).filter(|higher| *higher > vote);
-            if let Some(higher) = higher {
-                return higher;
-            }
-            refused.await;
-        }
-    }
-
-    fn asked_last(&self, other: u64) -> Option<Instant> {
-        self.lock().get(&other).and_then(|spoken| spoken.asked)
-    }
-
-    /// No code panics while it holds the lock.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Spoken>> {
-        self.0.spoken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Gives signs of life where nothing else is said, until the replica has stopped.
-pub(crate) async fn give(raft: Raft, network: Network) {
-    let metrics = raft.metrics();
-    let heartbeat = network.timing.heartbeat;
-    // Openraft's own come a little late.
-    let enough = heartbeat * 3 / 2;
-    // The channel ends with the replica.
-    while metrics.has_changed().is_ok() {
-        let untold = || -> (Vote, Vec<(u64, Member)>) {
-            let now = metrics.borrow();
-            let leads = now.state == ServerState::Leader && now.vote.committed && !network.silence.is_kept();
-            let voters = now.membership_config.voter_ids().filter(|id| leads && *id != now.id);
-            let is_told = |id| network.contact.asked_last(id).is_some_and(|asked| asked.elapsed() < enough);
-            let untold = voters.filter(|id| !is_told(*id));
-            let known = untold.filter_map(|id| Some((id, now.membership_config.membership().get_node(&id)?.clone())));
-            (now.vote, known.collect())
-        };
-        // A leader that can't go on, because its disk is full or hangs, has to make way: it answers nothing here either.
-        if !untold().1.is_empty() && raft.with_raft_state(|_| ()).await.is_ok() {
-            let (vote, others) = untold();
-            for (other, member) in others {
-                let asked = network.contact.asked(other);
-                tokio::spawn(give_one(network.clone(), other, member, vote, asked));
+/// Gives signs of life for all groups of a node, as long as there are some.
+pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timing: Timing) {
+    let mut looking = FuturesUnordered::new();
+    let mut looked_at = BTreeSet::new();
+    while let Some(all) = groups.all() {
+        let beat = Instant::now();
+        for served in all {
+            let metrics = served.raft.metrics();
+            served.network.silence.look(&metrics.borrow(), &served.network.contact, timing.lease());
+            let is_due = !untold(&served.network, &metrics.borrow()).is_empty();
+            if is_due && looked_at.insert(served.network.group) {
+                looking.push(async move {
+                    // A leader that can't go on, because its disk is full or hangs, has to make way: it answers nothing here either.
+                    let committed = served.raft.with_raft_state(|state| state.committed).await;
+                    (served, committed)
+                });
             }
         }
-        sleep(heartbeat / 2).await;
+        let mut given: BTreeMap<String, (Member, Vec<Given>)> = BTreeMap::new();
+        while let Ok(Some((served, committed))) = timeout_at(beat + timing.heartbeat / TOGETHER, looking.next()).await {
+            let Served { raft, network, .. } = served;
+            looked_at.remove(&network.group);
+            let Ok(committed) = committed else { continue };
+            let (metrics, at) = (raft.metrics(), Instant::now());
+            let untold = untold(&network, &metrics.borrow());
+            for Untold { to, member, vote, matched } in untold {
+                network.contact.asked(to);
+                let sign = Sign { group: network.group, to, vote, matched, committed };
+                let of_node = given.entry(member.address.clone()).or_insert_with(|| (member, Vec::new()));
+                of_node.1.push(Given { by: network.clone(), at, sign });
+            }
+        }
+        for (member, mut signs) in given.into_values() {
+            while !signs.is_empty() {
+                let later = signs.split_off(signs.len().min(MESSAGE_SIGNS));
+                tokio::spawn(send(Arc::clone(&transport), member.clone(), signs, timing));
+                signs = later;
+            }
+        }
+        sleep_until(beat + timing.heartbeat).await;
     }
 }
 
-async fn give_one(network: Network, other: u64, member: Member, vote: Vote, asked: Instant) {
-    let nothing = AppendEntriesRequest::<TypeConfig> { vote, prev_log_id: None, entries: Vec::new(), leader_commit: None };
-    let Ok(payload) = request(other, &nothing) else { return };
-    let timeout = network.timing.lease();
-    let call = Call { class: Class::Append, service: APPEND, group: network.group, payload: payload.into(), timeout };
+/// A replica to which its leader has said nothing for a while.
+struct Untold {
+    to: u64,
+    member: Member,
+    vote: Vote,
+    matched: Option<LogId>,
+}
+
+/// To whom a sign of life is due; nobody, unless this replica leads.
+fn untold(network: &Network, now: &RaftMetrics<u64, Member>) -> Vec<Untold> {
+    let leads = now.running_state.is_ok() && now.state == ServerState::Leader && now.vote.committed;
+    if !leads || network.silence.is_kept() {
+        return Vec::new();
+    }
+    // The last sign was given a heartbeat ago, or a little less.
+    let enough = network.timing.heartbeat * 3 / 4;
+    let is_told = |id: u64| network.contact.asked_last(id).is_some_and(|asked| asked.elapsed() < enough);
+    let others = now.membership_config.nodes().filter(|(id, _)| **id != now.id && !is_told(**id));
+    let matched = |id: &u64| now.replication.as_ref()?.get(id).copied().flatten();
+    others.map(|(id, member)| Untold { to: *id, member: member.clone(), vote: now.vote, matched: matched(id) }).collect()
+}
+
+async fn send(transport: Arc<dyn Transport>, to: Member, given: Vec<Given>, timing: Timing) {
+    let signs: Vec<&Sign> = given.iter().map(|given| &given.sign).collect();
+    let Ok(payload) = encode(&signs) else { return };
+    let call = Call { class: Class::Append, service: SIGNS, group: 0, payload: payload.into(), timeout: timing.lease() };
     // What is lost is said again.
-    let Ok(reply) = network.transport.call(&member, call).await else { return };
-    match decode::<AppendEntriesResponse<u64>>(&reply) {
-        Ok(AppendEntriesResponse::HigherVote(higher)) => network.contact.refused(other, higher),
-        Ok(_) => network.contact.answered(other, asked),
-        Err(reason) => tracing::debug!(group = network.group, to = %member, reason, "a sign of life was not understood"),
+    let Ok(reply) = transport.call(&to, call).await else { return };
+    let answers = match decode::<Answers>(&reply) {
+        Ok(answers) => answers,
+        Err(reason) => return tracing::warn!(%to, reason, "what a node answers to signs of life was not understood"),
+    };
+    for (Given { by, at, sign }, answer) in given.into_iter().zip(answers) {
+        match answer {
+            Some(AppendEntriesResponse::HigherVote(higher)) => {
+                by.contact.refused(sign.to, higher);
+                by.yield_to(higher).await;
+            }
+            Some(_) => by.contact.answered(sign.to, at),
+            None => {}
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn an_office_ends_when_somebody_has_a_greater_vote_and_not_for_one_of_an_earlier_office() {
-        let contact = Contact::default();
-        contact.refused(3, Vote::new(4, 3));
-        let waits = tokio::spawn({
-            let contact = contact.clone();
-            async move { contact.outvoted(3, Vote::new_committed(5, 1)).await }
-        });
-        tokio::task::yield_now().await;
-        contact.refused(2, Vote::new(7, 2));
-        tokio::task::yield_now().await;
-        assert!(!waits.is_finished(), "the one has only refused an earlier leader, and the other is another");
-        contact.refused(3, Vote::new(6, 3));
-        assert_eq!(waits.await.unwrap(), Vote::new(6, 3));
+/// Has the replicas of this node take signs of life, and answers them: those that are busy for so long that the others would be thought dead
+/// take theirs afterwards, unanswered.
+///
+/// # Errors
+/// They are not understood.
+pub(crate) async fn take(groups: &Groups, payload: &Bytes) -> Result<Bytes, String> {
+    let signs: Vec<Sign> = decode(payload)?;
+    let mut answers: Answers = (0..signs.len()).map(|_| None).collect();
+    let mut taking = FuturesUnordered::new();
+    let mut until = Instant::now();
+    for (at, Sign { group, to, vote, matched, committed }) in signs.into_iter().enumerate() {
+        let Ok(served) = groups.served(group, to) else { continue };
+        until = until.max(Instant::now() + served.network.timing.heartbeat / ANSWERED);
+        let sign =
+            AppendEntriesRequest::<TypeConfig> { vote, prev_log_id: matched, entries: Vec::new(), leader_commit: committed };
+        taking.push(async move { (at, served.append(sign).await) });
     }
-
-    #[tokio::test]
-    async fn a_quorum_has_answered_when_most_of_each_set_have() {
-        let contact = Contact::default();
-        let sets = [BTreeSet::from([1, 2, 3]), BTreeSet::from([1, 3, 4, 5])];
-        assert_eq!(contact.quorum_answered(1, &sets), None);
-        let asked = contact.asked(3);
-        assert_eq!(contact.quorum_answered(1, &sets), None, "it has not answered");
-        contact.answered(3, asked);
-        assert_eq!(contact.quorum_answered(1, &sets[..1]), Some(asked));
-        assert_eq!(contact.quorum_answered(1, &sets), None, "two of four are none");
-        let earlier = asked - Duration::from_millis(5);
-        contact.answered(4, earlier);
-        assert_eq!(contact.quorum_answered(1, &sets), Some(earlier), "the last that is needed counts");
-        contact.answered(3, earlier);
-        assert_eq!(contact.quorum_answered(1, &sets[..1]), Some(asked), "a late answer takes nothing back");
+    while let Ok(Some((at, answer))) = timeout_at(until, taking.next()).await {
+        answers[at] = answer.ok();
     }
+    if !taking.is_empty() {
+        tokio::spawn(async move { while taking.next().await.is_some() {} });
+    }
+    encode(&answers).map(Bytes::from)
 }

@@ -3,51 +3,52 @@
 //! Links may be cut one way: its signs of life arrive and keep the others from voting, while it hears nobody and can commit nothing.
 //! It does not stay silent: those who can't win an election, as they lack entries that it has, need it to speak again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use openraft::ServerState;
-use tokio::time::{Instant, sleep};
+use openraft::{RaftMetrics, ServerState};
+use tokio::time::Instant;
 
-use crate::signs::Contact;
-use crate::timing::Timing;
-use crate::types::Raft;
+use crate::contact::Contact;
+use crate::types::Member;
 
 /// Whether a replica says nothing as a leader. Cheap to clone; all clones are the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Silence(Arc<AtomicBool>);
+pub(crate) struct Silence(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    kept: AtomicBool,
+    leads_since: Mutex<Option<Instant>>,
+}
 
 impl Silence {
     pub(crate) fn is_kept(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.kept.load(Ordering::Acquire)
     }
 
-    /// Keeps silent when it is time to, until the replica has stopped.
-    pub(crate) async fn watch(self, raft: Raft, contact: Contact, timing: Timing) {
-        let metrics = raft.metrics();
-        let mut leads_since = None;
-        // The channel ends with the replica.
-        while metrics.has_changed().is_ok() {
-            let (leads, is_alone, answered) = {
-                let now = metrics.borrow();
-                let is_alone = now.membership_config.voter_ids().count() == 1;
-                let known = now.millis_since_quorum_ack.map(Duration::from_millis);
-                // Openraft does not ask those to whom it sends a snapshot.
-                let sets = now.membership_config.membership().get_joint_config();
-                let asked = contact.quorum_answered(now.id, sets).map(|asked| asked.elapsed());
-                (now.state == ServerState::Leader, is_alone, known.into_iter().chain(asked).min())
-            };
-            let since: Instant = match (leads, leads_since) {
-                (true, Some(since)) => since,
-                _ => Instant::now(),
-            };
-            leads_since = leads.then_some(since);
-            let in_vain = answered.unwrap_or(Duration::MAX).min(since.elapsed());
-            self.0.store(leads && !is_alone && is_silent(in_vain, timing.lease()), Ordering::Release);
-            sleep(timing.lease() / 2).await;
+    /// Keeps silent from now on if it is time to, or speaks.
+    pub(crate) fn look(&self, now: &RaftMetrics<u64, Member>, contact: &Contact, lease: Duration) {
+        // No code panics while it holds the lock.
+        let mut leads_since = self.0.leads_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.state != ServerState::Leader {
+            *leads_since = None;
+            return self.0.kept.store(false, Ordering::Release);
         }
+        let leads_for = leads_since.get_or_insert_with(Instant::now).elapsed();
+        let is_alone = now.membership_config.voter_ids().count() == 1;
+        let in_vain = quorum_answered(now, contact).map_or(leads_for, |ago| ago.min(leads_for));
+        self.0.kept.store(!is_alone && is_silent(in_vain, lease), Ordering::Release);
     }
+}
+
+/// How long ago a quorum last answered a leader: what openraft sends it, or what is sent beside it.
+pub(crate) fn quorum_answered(now: &RaftMetrics<u64, Member>, contact: &Contact) -> Option<Duration> {
+    let openraft = now.millis_since_quorum_ack.map(Duration::from_millis);
+    let sets = now.membership_config.membership().get_joint_config();
+    let beside = contact.quorum_answered(now.id, sets).map(|asked| asked.elapsed());
+    openraft.into_iter().chain(beside).min()
 }
 
 /// Whether a leader that has spoken in vain for so long is silent now: by turns, long enough for an election.

@@ -39,8 +39,9 @@ impl Timing {
             election_timeout_min: millis(self.election[0]),
             election_timeout_max: millis(self.election[1]),
             max_payload_entries: MESSAGE_ENTRIES,
-            // See `patience`.
+            // See `patience`, and `signs`.
             enable_elect: false,
+            enable_heartbeat: false,
             // The store makes checkpoints when memory asks for them, and says itself when the log may be cut behind one.
             snapshot_policy: SnapshotPolicy::Never,
             max_in_snapshot_log_to_keep: NEVER,
