@@ -23,7 +23,7 @@ const QUESTION: Duration = Duration::from_secs(2);
 /// How long to wait before something is tried again.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often it is looked at how the replicas are.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A node's replica of a shard. Cheap to clone; all clones are the same.
 #[derive(Clone)]

@@ -32,7 +32,6 @@ pub(crate) const SIGNS: u16 = 7;
 pub const FIRST_OTHER: u16 = 100;
 
 /// A group of this node, as its peers see it.
-#[derive(Clone)]
 pub(crate) struct Served {
     pub(crate) replica: u64,
     pub(crate) raft: Raft,
@@ -61,7 +60,7 @@ pub struct Groups(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    served: Mutex<HashMap<u64, Served>>,
+    served: Mutex<HashMap<u64, Arc<Served>>>,
     /// Whether their leaders' signs of life are given.
     speaks: AtomicBool,
 }
@@ -71,7 +70,7 @@ pub(crate) struct WeakGroups(Weak<Inner>);
 
 impl WeakGroups {
     /// All that there are; `None`: nobody has them any more.
-    pub(crate) fn all(&self) -> Option<Vec<Served>> {
+    pub(crate) fn all(&self) -> Option<Vec<Arc<Served>>> {
         let groups = Groups(self.0.upgrade()?);
         let all = groups.lock().values().cloned().collect();
         Some(all)
@@ -90,7 +89,7 @@ impl Groups {
         if !self.0.speaks.swap(true, Ordering::AcqRel) {
             tokio::spawn(signs::give(WeakGroups(Arc::downgrade(&self.0)), Arc::clone(transport), *timing));
         }
-        self.lock().insert(*group, served);
+        self.lock().insert(*group, Arc::new(served));
     }
 
     pub(crate) fn remove(&self, group: u64) {
@@ -98,7 +97,7 @@ impl Groups {
     }
 
     /// A replica, if it is this one that is here.
-    pub(crate) fn served(&self, group: u64, replica: u64) -> Result<Served, String> {
+    pub(crate) fn served(&self, group: u64, replica: u64) -> Result<Arc<Served>, String> {
         let served = self.lock().get(&group).cloned().ok_or_else(|| format!("there is no replica of group {group} here"))?;
         if served.replica != replica {
             return Err(format!("replica {replica} of group {group} is not here; replica {} is", served.replica));
@@ -117,7 +116,7 @@ impl Groups {
         }
         let (addressee, payload) = addressee(payload)?;
         let served = self.served(group, addressee)?;
-        let Served { raft, receiving, network, .. } = &served;
+        let Served { raft, receiving, network, .. } = &*served;
         match service {
             APPEND => answer(served.append(decode(payload)?).await),
             VOTE => {
@@ -136,7 +135,7 @@ impl Groups {
     }
 
     /// No code panics while it holds the lock.
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Served>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Served>>> {
         self.0.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

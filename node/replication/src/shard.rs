@@ -1,6 +1,7 @@
 //! The group of a shard, whose state machine is a store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sutra_protocol::command::LogIndex;
 use sutra_storage::{
@@ -10,6 +11,7 @@ use sutra_storage::{
 use sutra_wal::{GroupId, LogPoint};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::group::{Group, GroupSetup, Node};
 use crate::machine::{Doing, Machine};
@@ -176,8 +178,11 @@ async fn tell_who_leads(group: Group, store: Store) {
             // Another may have led in between, and who has waited since then is told.
             store.lead(false);
         }
-        store.lead(group.leads() && group.status().leads_fully(lease));
-        if metrics.changed().await.is_err() {
+        let leads = group.leads();
+        store.lead(leads && group.status().leads_fully(lease));
+        // That nobody answers a leader any more is no change.
+        let look = timeout(if leads { lease / 2 } else { Duration::MAX }, metrics.changed());
+        if look.await.is_ok_and(|changed| changed.is_err()) {
             store.lead(false);
             return;
         }

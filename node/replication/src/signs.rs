@@ -17,7 +17,7 @@ use sutra_peer::Class;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::network::Network;
-use crate::service::{Groups, SIGNS, Served, WeakGroups};
+use crate::service::{Groups, SIGNS, WeakGroups};
 use crate::timing::Timing;
 use crate::transport::{Call, Transport};
 use crate::types::{LogId, Member, TypeConfig, Vote};
@@ -61,6 +61,7 @@ pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timi
         for served in all {
             let metrics = served.raft.metrics();
             served.network.silence.look(&metrics.borrow(), &served.network.contact, timing.lease());
+            served.raft.runtime_config().tick(needs_ticks(&metrics.borrow()));
             let is_due = !untold(&served.network, &metrics.borrow()).is_empty();
             if is_due && looked_at.insert(served.network.group) {
                 looking.push(async move {
@@ -72,11 +73,11 @@ pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timi
         }
         let mut given: BTreeMap<String, (Member, Vec<Given>)> = BTreeMap::new();
         while let Ok(Some((served, committed))) = timeout_at(beat + timing.heartbeat / TOGETHER, looking.next()).await {
-            let Served { raft, network, .. } = served;
+            let network = &served.network;
             looked_at.remove(&network.group);
             let Ok(committed) = committed else { continue };
-            let (metrics, at) = (raft.metrics(), Instant::now());
-            let untold = untold(&network, &metrics.borrow());
+            let (metrics, at) = (served.raft.metrics(), Instant::now());
+            let untold = untold(network, &metrics.borrow());
             for Untold { to, member, vote, matched } in untold {
                 network.contact.asked(to);
                 let sign = Sign { group: network.group, to, vote, matched, committed };
@@ -93,6 +94,12 @@ pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timi
         }
         sleep_until(beat + timing.heartbeat).await;
     }
+}
+
+/// Whether openraft's ticks have something to do, which each group would wake up for: elections and signs of life are given without them, but
+/// a leader that the members have removed steps down at one.
+fn needs_ticks(now: &RaftMetrics<u64, Member>) -> bool {
+    now.state == ServerState::Leader && now.membership_config.voter_ids().all(|id| id != now.id)
 }
 
 /// A replica to which its leader has said nothing for a while.
