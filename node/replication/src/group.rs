@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use openraft::error::{ClientWriteError, Fatal, RaftError};
@@ -230,7 +230,13 @@ impl Group {
         // It is this one until it is stopped; nobody else sets it.
         let _ = itself.set(raft.clone());
         let receiving = Arc::new(Receiving::new(machine, inbox, patience.clone()));
-        node.groups.insert(Served { replica: setup.replica.0, raft: raft.clone(), receiving, network: reached });
+        node.groups.insert(Served {
+            replica: setup.replica.0,
+            raft: raft.clone(),
+            receiving,
+            network: reached,
+            took: Mutex::default(),
+        });
         let (reads, asked) = mpsc::unbounded_channel();
         let node = node.clone();
         let inner = Inner { raft, node, setup, closing, patience: patience.clone(), contact, snapshots_sent, reads };

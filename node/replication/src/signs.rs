@@ -52,38 +52,50 @@ struct Given {
     sign: Sign,
 }
 
+/// Signs of life for one node.
+type OfNode = (Member, Vec<Given>);
+
+/// A leader that went on when it was looked at.
+struct Look {
+    at: Instant,
+    vote: Vote,
+    committed: Option<LogId>,
+}
+
 /// Gives signs of life for all groups of a node, as long as there are some.
 pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timing: Timing) {
     let mut looking = FuturesUnordered::new();
-    let mut looked_at = BTreeSet::new();
+    let mut looked_at: BTreeSet<u64> = BTreeSet::new();
+    let mut looks: BTreeMap<u64, Look> = BTreeMap::new();
     while let Some(all) = groups.all() {
         let beat = Instant::now();
+        let mut given: BTreeMap<String, OfNode> = BTreeMap::new();
         for served in all {
-            let metrics = served.raft.metrics();
-            served.network.silence.look(&metrics.borrow(), &served.network.contact, timing.lease());
+            let (network, metrics) = (&served.network, served.raft.metrics());
+            network.silence.look(&metrics.borrow(), &network.contact, timing.lease());
             served.raft.runtime_config().tick(needs_ticks(&metrics.borrow()));
-            let is_due = !untold(&served.network, &metrics.borrow()).is_empty();
-            if is_due && looked_at.insert(served.network.group) {
+            let untold = untold(network, &metrics.borrow());
+            let Some(vote) = untold.first().map(|untold| untold.vote) else { continue };
+            if let Some(look) =
+                looks.get(&network.group).filter(|look| look.vote == vote && look.at.elapsed() < timing.lease() / 2)
+            {
+                add(&mut given, network, untold, look.committed);
+            } else if looked_at.insert(network.group) {
                 looking.push(async move {
                     // A leader that can't go on, because its disk is full or hangs, has to make way: it answers nothing here either.
-                    let committed = served.raft.with_raft_state(|state| state.committed).await;
-                    (served, committed)
+                    let looked = served.raft.with_raft_state(|state| (state.vote_ref().to_owned(), state.committed)).await;
+                    (served, looked)
                 });
             }
         }
-        let mut given: BTreeMap<String, (Member, Vec<Given>)> = BTreeMap::new();
-        while let Ok(Some((served, committed))) = timeout_at(beat + timing.heartbeat / TOGETHER, looking.next()).await {
-            let network = &served.network;
+        while let Ok(Some((served, looked))) = timeout_at(beat + timing.heartbeat / TOGETHER, looking.next()).await {
+            let (network, metrics) = (&served.network, served.raft.metrics());
             looked_at.remove(&network.group);
-            let Ok(committed) = committed else { continue };
-            let (metrics, at) = (served.raft.metrics(), Instant::now());
-            let untold = untold(network, &metrics.borrow());
-            for Untold { to, member, vote, matched } in untold {
-                network.contact.asked(to);
-                let sign = Sign { group: network.group, to, vote, matched, committed };
-                let of_node = given.entry(member.address.clone()).or_insert_with(|| (member, Vec::new()));
-                of_node.1.push(Given { by: network.clone(), at, sign });
-            }
+            let Ok((vote, committed)) = looked else { continue };
+            let mut untold = untold(network, &metrics.borrow());
+            untold.retain(|untold| untold.vote == vote);
+            add(&mut given, network, untold, committed);
+            looks.insert(network.group, Look { at: Instant::now(), vote, committed });
         }
         for (member, mut signs) in given.into_values() {
             while !signs.is_empty() {
@@ -93,6 +105,16 @@ pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timi
             }
         }
         sleep_until(beat + timing.heartbeat).await;
+    }
+}
+
+/// Adds a group's signs to what is given.
+fn add(given: &mut BTreeMap<String, OfNode>, by: &Network, untold: Vec<Untold>, committed: Option<LogId>) {
+    for Untold { to, member, vote, matched } in untold {
+        let at = by.contact.asked(to);
+        let sign = Sign { group: by.group, to, vote, matched, committed };
+        let (_, of_node) = given.entry(member.address.clone()).or_insert_with(|| (member, Vec::new()));
+        of_node.push(Given { by: by.clone(), at, sign });
     }
 }
 
@@ -158,6 +180,10 @@ pub(crate) async fn take(groups: &Groups, payload: &Bytes) -> Result<Bytes, Stri
     let mut until = Instant::now();
     for (at, Sign { group, to, vote, matched, committed }) in signs.into_iter().enumerate() {
         let Ok(served) = groups.served(group, to) else { continue };
+        if served.follows(&vote, committed.as_ref()) {
+            answers[at] = Some(AppendEntriesResponse::Success);
+            continue;
+        }
         until = until.max(Instant::now() + served.network.timing.heartbeat / ANSWERED);
         let sign =
             AppendEntriesRequest::<TypeConfig> { vote, prev_log_id: matched, entries: Vec::new(), leader_commit: committed };
