@@ -66,7 +66,11 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
         ensure!(failures.is_empty(), "{} requests failed, the first: {}", failures.len(), failures[0]);
         let now = self::claims(&three).await?;
         ensure!(uids(&three).await? == pods && now == claims, "pods or claims were replaced: {now:?}, before {claims:?}");
-        machine_is_cut_off(case, &three, &load).await?;
+        load.nothing_is_missing(&nodes(case, &three, 3).await?, &case.world().http).await?;
+        let load = Load::in_a_hurry_on(&three.grid().await?)?;
+        for away in AWAY {
+            machine_is_away(case, &three, &load, away).await?;
+        }
         ensure!(uids(&three).await? == pods && self::claims(&three).await? == claims, "pods or claims were replaced");
         load.nothing_is_missing(&nodes(case, &three, 3).await?, &case.world().http).await?;
         // Its pod may be on that machine.
@@ -81,17 +85,24 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
     })
 }
 
-/// The leader's machine loses its network both ways, for less than the time after which Kubernetes gives its pods up. The others write on.
-async fn machine_is_cut_off(case: &Case, cluster: &Cluster<'_>, load: &Load) -> Result<()> {
+/// What becomes of a machine: how it is told, how it comes about, and how it ends.
+type Away = (&'static str, &'static [&'static str], &'static [&'static str]);
+const AWAY: [Away; 2] =
+    [("is cut off", &["node", "link", "down"], &["node", "link", "up"]), ("hangs", &["node", "pause"], &["node", "resume"])];
+
+/// The leader's machine is away for less than the time after which Kubernetes gives its pods up. The others write on.
+async fn machine_is_away(case: &Case, cluster: &Cluster<'_>, load: &Load, (what, goes, comes): Away) -> Result<()> {
+    load.goes_on(5).await?;
     let led = leader(cluster).await?;
     let pod = cluster.api::<Pod>().get(&led).await?;
     let machine = pod.spec.and_then(|spec| spec.node_name).context("a pod without a machine")?;
     let environment = &case.world().environment;
     let then = Instant::now();
-    environment.lab(["node", "link", "down", &machine]).await?;
-    let cut = load.goes_on(20).await;
-    environment.lab(["node", "link", "up", &machine]).await?;
-    cut?;
+    let to_it = |words: &[&'static str]| words.iter().map(ToString::to_string).chain([machine.clone()]).collect::<Vec<_>>();
+    environment.lab(to_it(goes)).await?;
+    let went_on = load.goes_on(20).await;
+    environment.lab(to_it(comes)).await?;
+    went_on?;
     let gap = load.gap_since(then);
     until("no node is away", LONG, async || {
         let degraded = cluster.condition_now("Degraded").await?;
@@ -102,7 +113,7 @@ async fn machine_is_cut_off(case: &Case, cluster: &Cluster<'_>, load: &Load) -> 
     leader(cluster).await?;
     cluster.ready().await?;
     tell(&format!(
-        "the leader's machine is cut off: {} ms without a write, {} requests failed, whole again after {} s",
+        "the leader's machine {what}: {} ms without a write, {} requests failed, whole again after {} s",
         gap.as_millis(),
         load.failures_since(then).len(),
         then.elapsed().as_secs()

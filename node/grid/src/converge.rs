@@ -216,7 +216,7 @@ mod tests {
             applied: None,
             checkpoint: None,
             purged: None,
-            members: members(ids),
+            members: Arc::new(members(ids)),
             voters: voters.iter().copied().map(ReplicaId).collect(),
             joint: false,
             quorum_answered: None,

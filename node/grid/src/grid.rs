@@ -416,10 +416,11 @@ impl Grid {
 
     /// Leaves the grid until the next start. What is acknowledged stays on the disk.
     pub async fn stop(&self) {
-        self.0.door.close();
+        let answering = self.0.door.close();
         self.0.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         self.0.own.hosting.stop().await;
         self.0.meta.stop().await;
+        answering.cancel();
         let directory = self.0.directory.clone();
         match tokio::task::spawn_blocking(move || directory.close()).await {
             Ok(Ok(())) => {}
@@ -480,7 +481,7 @@ fn scrubbers(grid: &Grid, shard: ShardId) -> Vec<Member> {
     let Some(shard) = grid.reach().shard(shard) else { return Vec::new() };
     // Who has just left the group, or comes to it, is known there first.
     let members: Vec<Member> = match shard.here() {
-        Some(here) => here.group().status().members.into_values().collect(),
+        Some(here) => here.group().status().members.values().cloned().collect(),
         None => shard.members().cloned().collect(),
     };
     members.into_iter().filter(|member| member.node != grid.node()).collect()

@@ -50,7 +50,7 @@ pub(crate) const MARK: u16 = FIRST_OTHER + 16;
 pub(crate) const DIGEST: u16 = FIRST_OTHER + 17;
 /// That the replica there is not what most of its group are: [`Heal`] → nothing.
 pub(crate) const HEAL: u16 = FIRST_OTHER + 18;
-/// A checkpoint of that shard, for a replica in quarantine: [`Wish`] → [`Given`].
+/// A checkpoint of that shard, for a replica in quarantine: [`Wished`] → [`Given`].
 pub(crate) const GIVE: u16 = FIRST_OTHER + 19;
 /// A piece of one of its files: [`PieceOf`] → its bytes.
 pub(crate) const GIFT_PIECE: u16 = FIRST_OTHER + 20;
@@ -343,6 +343,13 @@ pub(crate) enum Wish {
     OfLeader,
     /// That of any: nobody leads it, and may not before this replica is there.
     OfAny,
+}
+
+/// A checkpoint, wished for by a replica in quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Wished {
+    pub(crate) by: ReplicaId,
+    pub(crate) wish: Wish,
 }
 
 /// Why a leader gives none.

@@ -96,6 +96,7 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use sutra_protocol::command::LogIndex;
     use sutra_wal::LogPoint;
@@ -112,7 +113,7 @@ mod tests {
             applied: Some(LogPoint { index: LogIndex(applied), term: 1 }),
             checkpoint: None,
             purged: None,
-            members: BTreeMap::new(),
+            members: Arc::default(),
             voters: Vec::new(),
             joint: false,
             quorum_answered: None,

@@ -149,7 +149,7 @@ mod tests {
             applied: Some(LogPoint { index: LogIndex(1_000), term: 4 }),
             checkpoint: None,
             purged: None,
-            members: map.members(&record.replicas),
+            members: Arc::new(map.members(&record.replicas)),
             voters: record.replicas.iter().map(|one| one.replica).collect(),
             joint: false,
             quorum_answered: Some(Duration::ZERO),

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use openraft::error::{ClientWriteError, Fatal, RaftError};
 use openraft::{ChangeMembers, ServerState};
 use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
-use sutra_wal::{GroupId, Log, LogPoint};
-use tokio::sync::{mpsc, oneshot};
+use sutra_wal::{GroupId, Log};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::contact::Contact;
@@ -22,11 +22,12 @@ use crate::network::Network;
 use crate::patience::Patience;
 use crate::receive::Receiving;
 use crate::service::{Groups, Served};
-use crate::silence::{Silence, quorum_answered};
+use crate::silence::Silence;
+use crate::status::{GroupStatus, Reader};
 use crate::syncer::Syncer;
 use crate::timing::Timing;
 use crate::transport::Transport;
-use crate::types::{Logged, Member, Members, Raft, ReplicaId, Words, point};
+use crate::types::{Logged, Member, Members, Raft, ReplicaId, Words};
 
 /// How long cutting the log may take before it is tried again.
 const CUT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,74 +66,6 @@ pub struct GroupSetup {
     pub group: GroupId,
     /// This replica.
     pub replica: ReplicaId,
-}
-
-/// What a replica is to its group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// It takes proposals.
-    Leader,
-    /// It follows a leader, or waits for one.
-    Follower,
-    /// It stands for election.
-    Candidate,
-    /// It gets entries and has no vote.
-    Learner,
-    /// It has failed, or was stopped.
-    Stopped,
-}
-
-impl Role {
-    /// Every one.
-    pub const ALL: [Self; 5] = [Self::Leader, Self::Follower, Self::Candidate, Self::Learner, Self::Stopped];
-
-    /// Its name in every interface.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Leader => "leader",
-            Self::Follower => "follower",
-            Self::Candidate => "candidate",
-            Self::Learner => "learner",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-/// How a replica is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupStatus {
-    /// What it is.
-    pub role: Role,
-    /// Raft's term.
-    pub term: u64,
-    /// Who leads, as far as is known here.
-    pub leader: Option<ReplicaId>,
-    /// Last entry in its log.
-    pub last: Option<LogIndex>,
-    /// Last entry that is applied.
-    pub applied: Option<LogPoint>,
-    /// Last entry that the newest known checkpoint holds.
-    pub checkpoint: Option<LogIndex>,
-    /// Last entry that the log has given up.
-    pub purged: Option<LogIndex>,
-    /// Who belongs to the group.
-    pub members: Members,
-    /// Those of them who vote.
-    pub voters: Vec<ReplicaId>,
-    /// Whether a change of the voters is under way: those before and those after it have to agree.
-    pub joint: bool,
-    /// Of a leader: how long ago a quorum last answered.
-    pub quorum_answered: Option<Duration>,
-    /// Of a leader: up to which entry each replica is known to have its log.
-    pub matched: BTreeMap<ReplicaId, Option<LogIndex>>,
-}
-
-impl GroupStatus {
-    /// Whether it leads, and has applied an entry of its own term: then it knows of everything that was ever acknowledged.
-    pub fn leads_fully(&self, lease: Duration) -> bool {
-        let is_answered = self.voters.len() == 1 || self.quorum_answered.is_some_and(|ago| ago <= 2 * lease);
-        self.role == Role::Leader && is_answered && self.applied.is_some_and(|applied| applied.term == self.term)
-    }
 }
 
 /// Why a proposal has no answer.
@@ -177,6 +110,8 @@ struct Inner {
     closing: Arc<AtomicBool>,
     patience: Patience,
     contact: Contact,
+    reader: Reader,
+    stalls: Arc<Notify>,
     snapshots_sent: Arc<AtomicU64>,
     reads: mpsc::UnboundedSender<oneshot::Sender<Result<LogIndex, ReadError>>>,
 }
@@ -203,7 +138,7 @@ impl Group {
         let log = LogStore::new(node.log.clone(), setup, node.syncer.clone(), Arc::clone(&closing), held.clone());
         log.follow(applied).await.map_err(|error| format!("cut the log behind the checkpoint: {error}"))?;
         let (contact, patience) = (Contact::default(), Patience::new());
-        let snapshots_sent = Arc::new(AtomicU64::new(0));
+        let (snapshots_sent, stalls) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
         let itself = Arc::new(OnceLock::new());
         let network = Network {
             group: setup.group.0,
@@ -214,6 +149,7 @@ impl Group {
             contact: contact.clone(),
             patience: patience.clone(),
             sent: Arc::clone(&snapshots_sent),
+            stalls: Arc::clone(&stalls),
             own: Arc::clone(&itself),
         };
         let config = node.timing.config(setup.group.0).validate().map_err(|error| error.to_string())?;
@@ -230,16 +166,11 @@ impl Group {
         // It is this one until it is stopped; nobody else sets it.
         let _ = itself.set(raft.clone());
         let receiving = Arc::new(Receiving::new(machine, inbox, patience.clone()));
-        node.groups.insert(Served {
-            replica: setup.replica.0,
-            raft: raft.clone(),
-            receiving,
-            network: reached,
-            took: Mutex::default(),
-        });
+        node.groups.insert(Served { replica: setup.replica.0, raft: raft.clone(), receiving, network: reached });
         let (reads, asked) = mpsc::unbounded_channel();
         let node = node.clone();
-        let inner = Inner { raft, node, setup, closing, patience: patience.clone(), contact, snapshots_sent, reads };
+        let (reader, patience_kept) = (Reader::default(), patience.clone());
+        let inner = Inner { raft, node, setup, closing, patience: patience_kept, contact, reader, stalls, snapshots_sent, reads };
         let group = Self(Arc::new(inner));
         tokio::spawn(answer_reads(group.0.raft.clone(), asked));
         tokio::spawn(patience.watch(group.0.raft.clone(), group.timing()));
@@ -291,6 +222,11 @@ impl Group {
         self.0.snapshots_sent.load(Ordering::Relaxed)
     }
 
+    /// Ends when it leads, and does not go on: its status tells that no quorum is answered, and does not say so by itself.
+    pub(crate) async fn stalls(&self) {
+        self.0.stalls.notified().await;
+    }
+
     pub(crate) fn raft(&self) -> &Raft {
         &self.0.raft
     }
@@ -314,7 +250,7 @@ impl Group {
 
     /// How the replica is.
     pub fn status(&self) -> GroupStatus {
-        status(&self.0.raft.metrics().borrow(), &self.0.contact)
+        self.0.reader.status(&self.0.raft.metrics().borrow(), &self.0.contact)
     }
 
     /// Ends when `is_so` holds of the replica's status; `None` if it does not come to that in time, or never.
@@ -322,7 +258,7 @@ impl Group {
         let mut metrics = self.0.raft.metrics();
         let wait = async {
             loop {
-                let status = status(&metrics.borrow_and_update(), &self.0.contact);
+                let status = self.0.reader.status(&metrics.borrow_and_update(), &self.0.contact);
                 if is_so(&status) {
                     return Some(status);
                 }
@@ -466,34 +402,6 @@ impl Group {
     }
 }
 
-fn status(metrics: &openraft::RaftMetrics<u64, Member>, contact: &Contact) -> GroupStatus {
-    let members = metrics.membership_config.nodes().map(|(id, member)| (ReplicaId(*id), member.clone())).collect();
-    let role = match metrics.state {
-        _ if metrics.running_state.is_err() => Role::Stopped,
-        ServerState::Leader => Role::Leader,
-        ServerState::Follower => Role::Follower,
-        ServerState::Candidate => Role::Candidate,
-        ServerState::Learner => Role::Learner,
-        ServerState::Shutdown => Role::Stopped,
-    };
-    let index = |id: &openraft::LogId<u64>| LogIndex(id.index);
-    let matched = metrics.replication.iter().flatten().map(|(id, matched)| (ReplicaId(*id), matched.as_ref().map(index)));
-    GroupStatus {
-        role,
-        term: metrics.current_term,
-        leader: metrics.current_leader.map(ReplicaId),
-        last: metrics.last_log_index.map(LogIndex),
-        applied: metrics.last_applied.as_ref().map(point),
-        checkpoint: metrics.snapshot.as_ref().map(index),
-        purged: metrics.purged.as_ref().map(index),
-        members,
-        voters: metrics.membership_config.voter_ids().map(ReplicaId).collect(),
-        joint: metrics.membership_config.membership().get_joint_config().len() > 1,
-        quorum_answered: metrics.state.is_leader().then(|| quorum_answered(metrics, contact)).flatten(),
-        matched: matched.collect(),
-    }
-}
-
 /// Answers those who want to read, all who have asked meanwhile with one round.
 async fn answer_reads(raft: Raft, mut asked: mpsc::UnboundedReceiver<oneshot::Sender<Result<LogIndex, ReadError>>>) {
     let mut waiting = Vec::new();
@@ -510,44 +418,5 @@ async fn answer_reads(raft: Raft, mut asked: mpsc::UnboundedReceiver<oneshot::Se
             // Whoever asked may have gone away.
             let _ = reply.send(answer.clone());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_leads_fully_is_answered_and_has_applied_an_entry_of_its_term() {
-        let lease = Duration::from_millis(750);
-        let applied = |term| Some(LogPoint { index: LogIndex(9), term });
-        let leader = GroupStatus {
-            role: Role::Leader,
-            term: 4,
-            leader: Some(ReplicaId(1)),
-            last: Some(LogIndex(9)),
-            applied: applied(4),
-            checkpoint: None,
-            purged: None,
-            members: Members::new(),
-            voters: [1, 2, 3].map(ReplicaId).into(),
-            joint: false,
-            quorum_answered: Some(lease),
-            matched: BTreeMap::new(),
-        };
-        assert!(leader.leads_fully(lease));
-        let unready = [
-            GroupStatus { role: Role::Follower, ..leader.clone() },
-            // What earlier leaders acknowledged may not be applied yet.
-            GroupStatus { applied: applied(3), ..leader.clone() },
-            GroupStatus { applied: None, ..leader.clone() },
-            GroupStatus { quorum_answered: Some(3 * lease), ..leader.clone() },
-            GroupStatus { quorum_answered: None, ..leader.clone() },
-        ];
-        for status in unready {
-            assert!(!status.leads_fully(lease), "{status:?}");
-        }
-        let alone = GroupStatus { voters: vec![ReplicaId(1)], quorum_answered: None, ..leader };
-        assert!(alone.leads_fully(lease));
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use sutra_peer::{CallError, Class};
 use tokio::time::timeout;
 
-use crate::group::{Group, GroupStatus, Role};
+use crate::group::Group;
 use crate::patience::Patience;
 use crate::service::STAND;
+use crate::status::{GroupStatus, Role};
 use crate::transport::Call;
 use crate::types::{Member, ReplicaId};
 use crate::words::request;

@@ -9,6 +9,7 @@
 //! | module | responsibility |
 //! |---|---|
 //! | `group` | a replica of a group: start, propose, read index, stop |
+//! | `status` | how a replica is |
 //! | `hand_over` | a leader that leaves lets another lead |
 //! | `shard` | the group of a shard, whose state machine is a store |
 //! | `patience` | when a replica stands for election |
@@ -41,6 +42,7 @@ mod service;
 mod shard;
 mod signs;
 mod silence;
+mod status;
 #[cfg(test)]
 mod suite;
 mod syncer;
@@ -49,10 +51,11 @@ mod transport;
 mod types;
 mod words;
 
-pub use group::{Group, GroupSetup, GroupStatus, Node, ProposeError, ReadError, Role};
+pub use group::{Group, GroupSetup, Node, ProposeError, ReadError};
 pub use machine::{Doing, Machine};
 pub use service::{FIRST_OTHER, Groups};
 pub use shard::{Shard, StartError};
+pub use status::{GroupStatus, Role};
 pub use syncer::Syncer;
 pub use timing::Timing;
 pub use transport::{Call, PeerPool, Reply, Transport};

@@ -14,7 +14,9 @@ use openraft::{AnyError, CommittedLeaderId, OptionalSend};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sutra_peer::{CallError, Class};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::contact::Contact;
 use crate::files::SnapshotFiles;
@@ -27,7 +29,7 @@ use crate::transport::{Call, Transport};
 use crate::types::{LogId, Member, Raft, TypeConfig, Vote};
 use crate::words::{decode, request};
 
-/// How many heartbeats entries may be on their way before they are sent again. Openraft stops waiting after one; a disk that syncs may
+/// How many heartbeats entries may be on their way before they are sent again. Openraft stops waiting earlier; a disk that syncs may
 /// take longer, and sending the same again would only add to what it has to do.
 const APPEND_HEARTBEATS: u32 = 16;
 /// How many heartbeats a reply to a message of a snapshot's transfer is waited for before it is sent again, and how often it is sent.
@@ -55,6 +57,8 @@ pub(crate) struct Network {
     pub(crate) patience: Patience,
     /// Snapshots that another replica has taken in.
     pub(crate) sent: Arc<AtomicU64>,
+    /// Told while it does not come to look at itself as a leader: nothing else would say so.
+    pub(crate) stalls: Arc<Notify>,
     /// This replica, once it runs.
     pub(crate) own: Arc<OnceLock<Raft>>,
 }
@@ -72,6 +76,7 @@ struct InFlight {
     vote: Vote,
     before: Option<LogId>,
     last: Option<LogId>,
+    asked: Instant,
     reply: JoinHandle<Result<Bytes, CallError>>,
 }
 
@@ -124,24 +129,19 @@ impl Link {
                 "no quorum answers, and others may elect a leader",
             ))));
         }
-        let asked = self.network.contact.asked(self.target);
-        let answered = |response: &AppendEntriesResponse<u64>| {
+        let (contact, target) = (self.network.contact.clone(), self.target);
+        let answered = |response: &AppendEntriesResponse<u64>, asked: Instant| {
             if !matches!(response, AppendEntriesResponse::HigherVote(_)) {
-                self.network.contact.answered(self.target, asked);
+                contact.answered(target, asked);
             }
         };
         if rpc.entries.is_empty() {
-            // A sign of life. It leaves alone what is on its way, and nothing may wait for a reply to it that was lost.
-            let reply = self
-                .call(
-                    Class::Append,
-                    APPEND,
-                    request(self.target, &rpc).map_err(lost)?,
-                    self.network.timing.heartbeat * APPEND_HEARTBEATS,
-                )
-                .await;
+            // It says what is committed, as signs of life do. It leaves alone what is on its way, and entries wait no longer for its reply.
+            let asked = contact.asked(target);
+            let payload = request(target, &rpc).map_err(lost)?;
+            let reply = self.call(Class::Append, APPEND, payload, self.network.timing.heartbeat).await;
             let reply = reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?;
-            return decode(&reply).map_err(lost).inspect(answered);
+            return decode(&reply).map_err(lost).inspect(|response| answered(response, asked));
         }
         let last = rpc.entries.last().map(|entry| entry.log_id);
         let is_it = |sent: &InFlight| sent.vote == rpc.vote && sent.before == rpc.prev_log_id && sent.last <= last;
@@ -149,16 +149,17 @@ impl Link {
             let payload = request(self.target, &rpc).map_err(lost)?;
             let reply =
                 tokio::spawn(self.call(Class::Append, APPEND, payload, self.network.timing.heartbeat * APPEND_HEARTBEATS));
-            self.in_flight = Some(InFlight { vote: rpc.vote, before: rpc.prev_log_id, last, reply });
+            let asked = contact.asked(target);
+            self.in_flight = Some(InFlight { vote: rpc.vote, before: rpc.prev_log_id, last, asked, reply });
         }
         let Some(sent) = &mut self.in_flight else { return Err(lost("nothing was sent".into())) };
         // If openraft stops waiting here, the next identical request goes on.
         let reply = (&mut sent.reply).await;
-        let covered = sent.last;
+        let (covered, asked) = (sent.last, sent.asked);
         self.in_flight = None;
         let reply = reply.map_err(|error| lost(error.to_string()))?;
         let reply = reply.map_err(|error| self.failed(error, RPCTypes::AppendEntries))?;
-        match decode(&reply).map_err(lost).inspect(answered)? {
+        match decode(&reply).map_err(lost).inspect(|response| answered(response, asked))? {
             AppendEntriesResponse::Success if covered < last => Ok(AppendEntriesResponse::PartialSuccess(covered)),
             response => Ok(response),
         }

@@ -5,15 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
-use openraft::ServerState;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest};
 use serde::Serialize;
-use tokio::time::Instant;
 
 use crate::network::Network;
 use crate::receive::Receiving;
 use crate::signs;
-use crate::types::{LogId, Raft, TypeConfig, Vote};
+use crate::types::{Raft, TypeConfig};
 use crate::words::{addressee, decode, encode};
 
 /// Entries, or a sign of life of the leader.
@@ -39,31 +37,9 @@ pub(crate) struct Served {
     pub(crate) raft: Raft,
     pub(crate) receiving: Arc<Receiving>,
     pub(crate) network: Network,
-    /// When it last took what a leader said, as far as it is known.
-    pub(crate) took: Mutex<Option<Instant>>,
 }
 
 impl Served {
-    /// Whether it has just followed this vote, and knows all that is committed: it need not be told again.
-    pub(crate) fn follows(&self, vote: &Vote, committed: Option<&LogId>) -> bool {
-        let metrics = self.raft.metrics();
-        let now = metrics.borrow();
-        let is_follower = now.running_state.is_ok() && matches!(now.state, ServerState::Follower | ServerState::Learner);
-        let knows = is_follower && now.vote == *vote && now.last_applied.as_ref() >= committed;
-        // Less often than it is given, and oftener than the lease ends.
-        let has_just = || self.took().is_some_and(|took| took.elapsed() < self.network.timing.lease() / 2);
-        let follows = knows && has_just();
-        if follows {
-            self.network.patience.heard();
-        }
-        follows
-    }
-
-    /// No code panics while it holds the lock.
-    fn took(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.took.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes what its leader says.
     ///
     /// # Errors
@@ -73,7 +49,6 @@ impl Served {
         // One whose time is over gives no sign of life.
         if appended.as_ref().is_ok_and(|response| !matches!(response, AppendEntriesResponse::HigherVote(_))) {
             self.network.patience.heard();
-            *self.took() = Some(Instant::now());
         }
         appended.map_err(|error| error.to_string())
     }

@@ -1,7 +1,6 @@
 //! The group of a shard, whose state machine is a store.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sutra_protocol::command::LogIndex;
 use sutra_storage::{
@@ -11,7 +10,6 @@ use sutra_storage::{
 use sutra_wal::{GroupId, LogPoint};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 use crate::group::{Group, GroupSetup, Node};
 use crate::machine::{Doing, Machine};
@@ -178,11 +176,13 @@ async fn tell_who_leads(group: Group, store: Store) {
             // Another may have led in between, and who has waited since then is told.
             store.lead(false);
         }
-        let leads = group.leads();
-        store.lead(leads && group.status().leads_fully(lease));
-        // That nobody answers a leader any more is no change.
-        let look = timeout(if leads { lease / 2 } else { Duration::MAX }, metrics.changed());
-        if look.await.is_ok_and(|changed| changed.is_err()) {
+        store.lead(group.leads() && group.status().leads_fully(lease));
+        // They change whenever a leader is looked at for its signs of life; where it stalls, they do not.
+        let changed = tokio::select! {
+            changed = metrics.changed() => changed,
+            () = group.stalls() => Ok(()),
+        };
+        if changed.is_err() {
             store.lead(false);
             return;
         }

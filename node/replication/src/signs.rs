@@ -70,32 +70,34 @@ pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timi
     while let Some(all) = groups.all() {
         let beat = Instant::now();
         let mut given: BTreeMap<String, OfNode> = BTreeMap::new();
+        looks.retain(|_, look| look.at.elapsed() < timing.lease() / 2);
         for served in all {
             let (network, metrics) = (&served.network, served.raft.metrics());
             network.silence.look(&metrics.borrow(), &network.contact, timing.lease());
             served.raft.runtime_config().tick(needs_ticks(&metrics.borrow()));
             let untold = untold(network, &metrics.borrow());
             let Some(vote) = untold.first().map(|untold| untold.vote) else { continue };
-            if let Some(look) =
-                looks.get(&network.group).filter(|look| look.vote == vote && look.at.elapsed() < timing.lease() / 2)
-            {
+            if let Some(look) = looks.get(&network.group).filter(|look| look.vote == vote) {
                 add(&mut given, network, untold, look.committed);
             } else if looked_at.insert(network.group) {
+                let at = Instant::now();
                 looking.push(async move {
                     // A leader that can't go on, because its disk is full or hangs, has to make way: it answers nothing here either.
                     let looked = served.raft.with_raft_state(|state| (state.vote_ref().to_owned(), state.committed)).await;
-                    (served, looked)
+                    (served, at, looked)
                 });
+            } else {
+                network.stalls.notify_waiters();
             }
         }
-        while let Ok(Some((served, looked))) = timeout_at(beat + timing.heartbeat / TOGETHER, looking.next()).await {
+        while let Ok(Some((served, at, looked))) = timeout_at(beat + timing.heartbeat / TOGETHER, looking.next()).await {
             let (network, metrics) = (&served.network, served.raft.metrics());
             looked_at.remove(&network.group);
             let Ok((vote, committed)) = looked else { continue };
             let mut untold = untold(network, &metrics.borrow());
             untold.retain(|untold| untold.vote == vote);
             add(&mut given, network, untold, committed);
-            looks.insert(network.group, Look { at: Instant::now(), vote, committed });
+            looks.insert(network.group, Look { at, vote, committed });
         }
         for (member, mut signs) in given.into_values() {
             while !signs.is_empty() {
@@ -108,8 +110,11 @@ pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timi
     }
 }
 
-/// Adds a group's signs to what is given.
+/// Adds a group's signs to what is given, unless it is silent.
 fn add(given: &mut BTreeMap<String, OfNode>, by: &Network, untold: Vec<Untold>, committed: Option<LogId>) {
+    if by.silence.is_kept() {
+        return;
+    }
     for Untold { to, member, vote, matched } in untold {
         let at = by.contact.asked(to);
         let sign = Sign { group: by.group, to, vote, matched, committed };
@@ -135,7 +140,7 @@ struct Untold {
 /// To whom a sign of life is due; nobody, unless this replica leads.
 fn untold(network: &Network, now: &RaftMetrics<u64, Member>) -> Vec<Untold> {
     let leads = now.running_state.is_ok() && now.state == ServerState::Leader && now.vote.committed;
-    if !leads || network.silence.is_kept() {
+    if !leads {
         return Vec::new();
     }
     // The last sign was given a heartbeat ago, or a little less.
@@ -160,7 +165,8 @@ async fn send(transport: Arc<dyn Transport>, to: Member, given: Vec<Given>, timi
         match answer {
             Some(AppendEntriesResponse::HigherVote(higher)) => {
                 by.contact.refused(sign.to, higher);
-                by.yield_to(higher).await;
+                // It may take its disk long, and is the matter of no other group.
+                tokio::spawn(async move { by.yield_to(higher).await });
             }
             Some(_) => by.contact.answered(sign.to, at),
             None => {}
@@ -180,10 +186,6 @@ pub(crate) async fn take(groups: &Groups, payload: &Bytes) -> Result<Bytes, Stri
     let mut until = Instant::now();
     for (at, Sign { group, to, vote, matched, committed }) in signs.into_iter().enumerate() {
         let Ok(served) = groups.served(group, to) else { continue };
-        if served.follows(&vote, committed.as_ref()) {
-            answers[at] = Some(AppendEntriesResponse::Success);
-            continue;
-        }
         until = until.max(Instant::now() + served.network.timing.heartbeat / ANSWERED);
         let sign =
             AppendEntriesRequest::<TypeConfig> { vote, prev_log_id: matched, entries: Vec::new(), leader_commit: committed };

@@ -37,18 +37,15 @@ impl Silence {
             return self.0.kept.store(false, Ordering::Release);
         }
         let leads_for = leads_since.get_or_insert_with(Instant::now).elapsed();
-        let is_alone = now.membership_config.voter_ids().count() == 1;
+        let is_alone = now.membership_config.voter_ids().eq([now.id]);
         let in_vain = quorum_answered(now, contact).map_or(leads_for, |ago| ago.min(leads_for));
         self.0.kept.store(!is_alone && is_silent(in_vain, lease), Ordering::Release);
     }
 }
 
-/// How long ago a quorum last answered a leader: what openraft sends it, or what is sent beside it.
+/// How long ago a leader said something that a quorum has answered. What openraft notes of it stands still where its core does.
 pub(crate) fn quorum_answered(now: &RaftMetrics<u64, Member>, contact: &Contact) -> Option<Duration> {
-    let openraft = now.millis_since_quorum_ack.map(Duration::from_millis);
-    let sets = now.membership_config.membership().get_joint_config();
-    let beside = contact.quorum_answered(now.id, sets).map(|asked| asked.elapsed());
-    openraft.into_iter().chain(beside).min()
+    contact.quorum_answered(now.id, now.membership_config.membership().get_joint_config()).map(|asked| asked.elapsed())
 }
 
 /// Whether a leader that has spoken in vain for so long is silent now: by turns, long enough for an election.

@@ -35,7 +35,8 @@ impl Timing {
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         Config {
             cluster_name: format!("group {group}"),
-            heartbeat_interval: millis(self.heartbeat),
+            // For openraft it is how long entries may be on their way, and two thirds of its tick. See `network`, and `signs`.
+            heartbeat_interval: millis(self.election[0]).saturating_sub(1),
             election_timeout_min: millis(self.election[0]),
             election_timeout_max: millis(self.election[1]),
             max_payload_entries: MESSAGE_ENTRIES,

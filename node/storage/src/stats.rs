@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sutra_protocol::Timestamp;
 use sutra_protocol::command::LogIndex;
@@ -10,6 +10,7 @@ use sutra_wal::Durability;
 
 use crate::load::WriteLogHealth;
 use crate::manifest::Manifest;
+use crate::store::Store;
 
 /// Numbers since the start.
 #[derive(Debug, Default)]
@@ -159,5 +160,57 @@ impl StoreStats {
             write_log: self.write_log.and(other.write_log),
             ..self
         }
+    }
+}
+
+impl Store {
+    /// Numbers about the store.
+    pub fn stats(&self) -> StoreStats {
+        let shared = self.shared();
+        let (state, depth, counters) = (shared.state.load(), shared.write_log.depth(), &shared.counters);
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (log, bounds) = (shared.log.stats(), shared.write_log.bounds());
+        let seconds = |counter: &AtomicU64| Duration::from_nanos(read(counter)).as_secs_f64();
+        let stalled = shared.stalled.load(Ordering::Relaxed);
+        let load = shared.load.load();
+        let trouble = shared.trouble.load_full().or_else(|| shared.merge_trouble.load_full());
+        let mut stats = StoreStats {
+            namespaces: state.namespaces.len() as u64,
+            commands_written: read(&counters.commands),
+            commands_pending: depth.commands as u64,
+            bytes_pending: depth.bytes as u64,
+            entries: read(&counters.entries),
+            apply_seconds_total: seconds(&counters.apply_nanos),
+            installs: read(&counters.installs),
+            applied: state.applied,
+            durable: LogIndex(read(&counters.durable)),
+            durability: shared.config.durability,
+            wal_bytes: shared.log.bytes(),
+            wal_files: shared.log.file_count() as u64,
+            syncs: log.syncs,
+            sync_seconds_total: Duration::from_nanos(log.sync_nanos).as_secs_f64(),
+            segments: read(&counters.segments),
+            segment_bytes: read(&counters.segment_bytes),
+            delta_bytes: state.delta_bytes() as u64,
+            delta_budget_bytes: shared.config.delta_bytes as u64,
+            checkpoints: read(&counters.checkpoints),
+            checkpoint_seconds_total: seconds(&counters.checkpoint_nanos),
+            last_checkpoint_seconds: seconds(&counters.last_checkpoint_nanos),
+            compactions: read(&counters.compactions),
+            compacted_bytes: read(&counters.compacted_bytes),
+            graph_inserts: read(&counters.graph_inserts),
+            scrubs_pending: state.scrubs.len() as u64,
+            effects_pending: state.outbox.len() as u64,
+            effects_oldest: state.outbox.oldest().map(|effects| effects.recorded_at),
+            trouble: trouble.map(|told| told.as_ref().clone()),
+            write_log: load.health(depth.commands, bounds.commands, depth.bytes, bounds.bytes, stalled),
+            ..StoreStats::default()
+        };
+        for graph in state.namespaces.values() {
+            stats.concepts += graph.counts.concepts;
+            stats.associations += graph.counts.associations;
+            stats.vectors += graph.counts.vectors;
+        }
+        stats
     }
 }

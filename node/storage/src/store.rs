@@ -1,11 +1,10 @@
 //! The store: a data directory, its log and segments, and what it knows.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use sutra_disk::{Disk, RealDisk};
@@ -25,7 +24,7 @@ use crate::memory::{State, View};
 use crate::opening::{Opened, open};
 use crate::reconciler::Reconciler;
 use crate::replica::Consensus;
-use crate::stats::{Counters, StoreStats};
+use crate::stats::Counters;
 use crate::tenants::Tenants;
 use crate::write_log::{Bounds, Pending, WriteLog};
 
@@ -321,62 +320,6 @@ impl Store {
     /// Every namespace, by name.
     pub fn namespaces(&self) -> Vec<NamespaceView> {
         self.0.shared.state.load().namespace_views()
-    }
-
-    /// Numbers about the store.
-    pub fn stats(&self) -> StoreStats {
-        let state = self.0.shared.state.load();
-        let depth = self.0.shared.write_log.depth();
-        let counters = &self.0.shared.counters;
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (log, bounds) = (self.0.shared.log.stats(), self.0.shared.write_log.bounds());
-        let seconds = |counter: &AtomicU64| Duration::from_nanos(read(counter)).as_secs_f64();
-        let stalled = self.0.shared.stalled.load(Ordering::Relaxed);
-        let load = self.0.shared.load.load();
-        let mut stats = StoreStats {
-            namespaces: state.namespaces.len() as u64,
-            commands_written: read(&counters.commands),
-            commands_pending: depth.commands as u64,
-            bytes_pending: depth.bytes as u64,
-            entries: read(&counters.entries),
-            apply_seconds_total: seconds(&counters.apply_nanos),
-            installs: read(&counters.installs),
-            applied: state.applied,
-            durable: LogIndex(read(&counters.durable)),
-            durability: self.0.shared.config.durability,
-            wal_bytes: self.0.shared.log.bytes(),
-            wal_files: self.0.shared.log.file_count() as u64,
-            syncs: log.syncs,
-            sync_seconds_total: Duration::from_nanos(log.sync_nanos).as_secs_f64(),
-            segments: read(&counters.segments),
-            segment_bytes: read(&counters.segment_bytes),
-            delta_bytes: state.delta_bytes() as u64,
-            delta_budget_bytes: self.0.shared.config.delta_bytes as u64,
-            checkpoints: read(&counters.checkpoints),
-            checkpoint_seconds_total: seconds(&counters.checkpoint_nanos),
-            last_checkpoint_seconds: seconds(&counters.last_checkpoint_nanos),
-            compactions: read(&counters.compactions),
-            compacted_bytes: read(&counters.compacted_bytes),
-            graph_inserts: read(&counters.graph_inserts),
-            scrubs_pending: state.scrubs.len() as u64,
-            effects_pending: state.outbox.len() as u64,
-            effects_oldest: state.outbox.oldest().map(|effects| effects.recorded_at),
-            trouble: self
-                .0
-                .shared
-                .trouble
-                .load_full()
-                .or_else(|| self.0.shared.merge_trouble.load_full())
-                .map(|told| told.as_ref().clone()),
-            write_log: load.health(depth.commands, bounds.commands, depth.bytes, bounds.bytes, stalled),
-            ..StoreStats::default()
-        };
-        for graph in state.namespaces.values() {
-            stats.concepts += graph.counts.concepts;
-            stats.associations += graph.counts.associations;
-            stats.vectors += graph.counts.vectors;
-        }
-        stats
     }
 
     /// Snapshots of other replicas that took the place of what was here, since it was opened.

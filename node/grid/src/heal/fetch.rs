@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde::Serialize;
 use sutra_disk::{Disk, Open};
 use sutra_peer::Class;
-use sutra_replication::{Call, Member, Transport};
+use sutra_replication::{Call, Member, ReplicaId, Transport};
 use sutra_storage::{HeldSegments, Incoming, IncomingFile};
 
 use super::give::PIECE_BYTES;
-use crate::messages::{GIFT_PIECE, GIVE, Gift, Given, PieceOf, Wish};
+use crate::messages::{GIFT_PIECE, GIVE, Gift, Given, PieceOf, Wish, Wished};
 use crate::words;
 
 /// How long a node has to make a checkpoint.
@@ -28,13 +28,15 @@ pub(super) struct Fetch<'a> {
     /// A folder that nobody else uses meanwhile.
     pub(super) folder: PathBuf,
     pub(super) shard: u64,
+    /// The replica that it is for.
+    pub(super) by: ReplicaId,
 }
 
 impl Fetch<'_> {
     /// Fetches a checkpoint from a node, whole and synced; `None`: the node does not lead the shard, if that is wished for, or its replica
     /// is not sound.
     pub(super) async fn from(&self, member: &Member, wish: Wish) -> Result<Option<Incoming>, String> {
-        let given = self.ask(member, GIVE, &wish, CHECKPOINT).await?;
+        let given = self.ask(member, GIVE, &Wished { by: self.by, wish }, CHECKPOINT).await?;
         let Some(Gift { number, manifest, files }) = words::decode::<Given>(&given)? else { return Ok(None) };
         self.clear()?;
         let mut incoming = Incoming { manifest, files: Vec::with_capacity(files.len()), held: HeldSegments::default() };

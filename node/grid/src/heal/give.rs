@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sutra_replication::ReplicaId;
 use sutra_storage::Checkpoint;
 use tokio::time::Instant;
 
 use crate::hosted::HostedShard;
-use crate::messages::{Gift, GiftFile, Given, PieceOf, Wish};
+use crate::messages::{Gift, GiftFile, Given, PieceOf, Wish, Wished};
 
 /// How long files are kept open that nobody reads.
 const KEPT: Duration = Duration::from_secs(60);
@@ -22,19 +23,20 @@ pub(super) const PIECE_BYTES: u64 = 1 << 20;
 pub(crate) struct Giving(Arc<Mutex<BTreeMap<u64, One>>>);
 
 struct One {
+    to: ReplicaId,
     checkpoint: Arc<Checkpoint>,
     asked: Instant,
 }
 
 impl Giving {
     /// A new checkpoint of a replica, whose files stay until they are read, or nobody does; `None`: it does not lead, and whose leads was
-    /// wished for, or it is not sound itself.
+    /// wished for, or it is not sound itself. One that the same replica was given before is let go: it begins anew.
     ///
     /// # Errors
     /// It can't be made now: a sentence.
-    pub(crate) async fn begin(&self, shard: &HostedShard, wish: Wish) -> Result<Given, String> {
+    pub(crate) async fn begin(&self, shard: &HostedShard, wished: Wished) -> Result<Given, String> {
         let group = shard.group();
-        let is_it = wish == Wish::OfAny || group.status().leads_fully(group.timing().lease());
+        let is_it = wished.wish == Wish::OfAny || group.status().leads_fully(group.timing().lease());
         if !is_it || shard.store().damage().is_some() {
             return Ok(None);
         }
@@ -48,11 +50,11 @@ impl Giving {
         let manifest = checkpoint.manifest.clone();
         {
             let (mut all, now) = (self.lock(), Instant::now());
-            all.retain(|_, one| one.asked + KEPT > now);
+            all.retain(|_, one| one.to != wished.by && one.asked + KEPT > now);
             if all.len() >= MOST {
                 return Err(format!("{MOST} checkpoints are being given, and no more at once"));
             }
-            all.insert(number, One { checkpoint: Arc::new(checkpoint), asked: now });
+            all.insert(number, One { to: wished.by, checkpoint: Arc::new(checkpoint), asked: now });
         }
         tokio::spawn(self.clone().forget(number));
         Ok(Some(Gift { number, manifest, files }))

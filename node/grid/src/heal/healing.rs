@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sutra_peer::Class;
 use sutra_protocol::command::LogIndex;
-use sutra_replication::{Call, Member, StartError};
+use sutra_replication::{Call, Member, ReplicaId, StartError};
 use sutra_storage::{Incoming, ManifestError, OpenError, Placement, Quarantined, SegmentError};
 use tokio::time::sleep;
 
@@ -182,8 +182,9 @@ impl Hosting {
     /// A checkpoint of whoever leads the shard, or, where nobody does for a while, of any replica that is sound: what it holds is committed,
     /// and it may be that nobody can lead before this one is there.
     async fn fetch(&self, ward: &Ward, map: &GridMap) -> Result<Incoming, String> {
-        let shard = ward.placement.shard;
-        let fetch = Fetch { pool: self.pool(), disk: Arc::clone(self.directory().disk()), folder: self.incoming(shard), shard };
+        let (shard, by) = (ward.placement.shard, ReplicaId(ward.placement.replica));
+        let (disk, folder) = (Arc::clone(self.directory().disk()), self.incoming(shard));
+        let fetch = Fetch { pool: self.pool(), disk, folder, shard, by };
         let mut why = String::from("no other node leads its shard");
         let members = map.members(map.replicas(ShardId(shard)));
         for wish in [Wish::OfLeader, Wish::OfLeader, Wish::OfAny] {

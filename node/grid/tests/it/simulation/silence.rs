@@ -1,7 +1,12 @@
-//! Leaders that are gone.
+//! Nodes that do not answer.
 
 use std::time::Duration;
 
+use sutra_grid::ShardId;
+use sutra_peer::{CallError, Class};
+use sutra_protocol::founding::{CHECK, CheckRequest};
+use sutra_replication::Call;
+use sutra_weather::{OUTSIDE, member};
 use tokio::time::{Instant, timeout};
 
 use super::nodes::{Nodes, Setup};
@@ -25,5 +30,23 @@ async fn whoever_waits_for_leaders_that_are_gone_is_answered_when_the_time_is_ov
         assert!(answer.unwrap().is_err(), "two of three are gone");
     }
     drop(router);
+    nodes.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_asks_another_for_whoever_asked_it_can_be_stopped_and_started_again() {
+    let mut nodes = Nodes::start(Setup { seed: 8, shards: 2, log_file_bytes: 256 << 10, delta_bytes: 48 << 20 }).await;
+    come_to_rest(&nodes, LIMIT).await.unwrap();
+    let leads = |node: &u64| nodes.running(*node).unwrap().grid.shard(ShardId(1)).unwrap().group().leads();
+    let (leaders, others): (Vec<u64>, Vec<u64>) = nodes.numbers().into_iter().partition(leads);
+    let asked = others[0];
+    nodes.net.part(&[nodes.address(asked)], &[nodes.address(leaders[0])]);
+    // It passes that on, and waits ten minutes for an answer.
+    let payload = rmp_serde::to_vec_named(&CheckRequest::default()).unwrap().into();
+    let call = Call { class: Class::Control, service: CHECK, group: 1, payload, timeout: Duration::from_millis(300) };
+    let answer = nodes.net.transport(OUTSIDE).call(&member(nodes.address(asked)), call).await;
+    assert!(matches!(answer, Err(CallError::TimedOut { .. })), "{answer:?}");
+    nodes.stop(asked).await;
+    nodes.start_node(asked).await;
     nodes.close().await;
 }

@@ -171,7 +171,21 @@ struct Told<'a> {
 impl Change<'_, '_> {
     /// A concept of another shard is as that one says; answers how many living associations died of it.
     fn take_ghost(&mut self, ghost: &Ghost) -> u64 {
-        if self.keeps(ghost.id) { 0 } else { self.see(ghost.id, |change| change.graph.put_ghost(change.namespace, ghost)) }
+        if self.keeps(ghost.id) {
+            return 0;
+        }
+        let known = self.graph.ghost(ghost.id);
+        // Every command that mentions it here shows it, mostly as it was.
+        if known == *ghost {
+            return 0;
+        }
+        let living = |ghost: &Ghost| ghost.living().map(|(_, shade)| shade.incarnation);
+        if living(&known) == living(ghost) {
+            // No more of it decides whether what rests on it lives.
+            self.graph.put_ghost(self.namespace, ghost);
+            return 0;
+        }
+        self.see(ghost.id, |change| change.graph.put_ghost(change.namespace, ghost))
     }
 
     /// The same, as somebody else saw it.
