@@ -33,8 +33,9 @@ pub(super) struct Landed {
     pub(super) generation: Option<u64>,
 }
 
-/// How long a shard may be without a leader before an import gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an import waits for a command before it gives up: a shard may be without a leader, and where memory is full, and there are as many
+/// segments as there may be, a long merge has to end first.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Submits a command: an import waits where a request would be turned away.
 pub(super) fn depart(router: Router, command: Command, origins: Vec<Origin>, generation: Option<u64>) -> Flight {
