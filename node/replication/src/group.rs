@@ -169,11 +169,12 @@ impl Group {
         node.groups.insert(Served { replica: setup.replica.0, raft: raft.clone(), receiving, network: reached });
         let (reads, asked) = mpsc::unbounded_channel();
         let node = node.clone();
-        let (reader, patience_kept) = (Reader::default(), patience.clone());
-        let inner = Inner { raft, node, setup, closing, patience: patience_kept, contact, reader, stalls, snapshots_sent, reads };
+        let watching = patience.clone().watch(raft.clone(), node.timing);
+        let reader = Reader::default();
+        let inner = Inner { raft, node, setup, closing, patience, contact, reader, stalls, snapshots_sent, reads };
         let group = Self(Arc::new(inner));
         tokio::spawn(answer_reads(group.0.raft.clone(), asked));
-        tokio::spawn(patience.watch(group.0.raft.clone(), group.timing()));
+        tokio::spawn(watching);
         Ok(group)
     }
 

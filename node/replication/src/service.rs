@@ -14,7 +14,7 @@ use crate::signs;
 use crate::types::{Raft, TypeConfig};
 use crate::words::{addressee, decode, encode};
 
-/// Entries, or a sign of life of the leader.
+/// Entries, or how far they are committed.
 pub(crate) const APPEND: u16 = 1;
 /// A candidate wants a vote.
 pub(crate) const VOTE: u16 = 2;

@@ -137,7 +137,8 @@ struct Untold {
     matched: Option<LogId>,
 }
 
-/// To whom a sign of life is due; nobody, unless this replica leads.
+/// To whom a sign of life is due; nobody, unless this replica leads. One that is silent gives none, but is looked at all the same: its status
+/// tells then what has become of it.
 fn untold(network: &Network, now: &RaftMetrics<u64, Member>) -> Vec<Untold> {
     let leads = now.running_state.is_ok() && now.state == ServerState::Leader && now.vote.committed;
     if !leads {
