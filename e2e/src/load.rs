@@ -16,7 +16,7 @@ use crate::wait::{SOON, until};
 
 /// Between two requests.
 const PAUSE: Duration = Duration::from_millis(40);
-/// A node that is gone lets a connection hang; a client in a hurry then tries another.
+/// A node that is gone lets a connection hang.
 const CONNECT: Duration = Duration::from_millis(500);
 /// How long a node may take for a write before it says what became of it: a client that waits, and one that would rather try again.
 const WRITES: [Duration; 2] = [Duration::from_secs(8), Duration::from_secs(2)];
@@ -55,25 +55,26 @@ impl Load {
     /// # Errors
     /// If there can be no client.
     pub fn on(grid: &Grid) -> Result<Self> {
-        Self::with(grid, WRITES[0], ANSWER)
+        Self::with(vec![grid.address.clone()], WRITES[0], ANSWER)
     }
 
-    /// The same by a client that tries again soon: of a machine that hangs, or that nothing reaches, nobody hears that it is gone.
+    /// The same by a client that tries another of these nodes soon: of a machine that hangs, or that nothing reaches, nobody hears that
+    /// it is gone, and a Service's address leads there for as long as Kubernetes has not heard it.
     ///
     /// # Errors
     /// If there can be no client.
-    pub fn in_a_hurry_on(grid: &Grid) -> Result<Self> {
-        Self::with(grid, WRITES[1], ANSWER / 4)
+    pub fn in_a_hurry_on(nodes: &[Grid]) -> Result<Self> {
+        Self::with(nodes.iter().map(|node| node.address.clone()).collect(), WRITES[1], ANSWER / 4)
     }
 
-    fn with(grid: &Grid, write: Duration, answer: Duration) -> Result<Self> {
+    fn with(addresses: Vec<String>, write: Duration, answer: Duration) -> Result<Self> {
         // Without connections that are kept: each request may reach another node.
         let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         let http = builder.connect_timeout(CONNECT).timeout(write + answer).build().context("make a client")?;
         let seen = Arc::new(Mutex::new(Seen::default()));
         // Each teaches something else: what was taught once is told again without being stored.
         let shift = SHIFTS.fetch_add(1, Ordering::Relaxed);
-        let client = Client { http, address: grid.address.clone(), write, shift, token: None, number: 0 };
+        let client = Client { http, addresses, write, shift, token: None, number: 0 };
         let work = tokio::spawn(client.work(Arc::clone(&seen)));
         Ok(Self { seen, work, began: Instant::now() })
     }
@@ -153,7 +154,8 @@ async fn known(node: &Grid, http: &reqwest::Client, ids: &[&str]) -> Result<()> 
 
 struct Client {
     http: reqwest::Client,
-    address: String,
+    /// The first is asked until it fails to answer; then it is the last.
+    addresses: Vec<String>,
     /// How long a node may take for a write.
     write: Duration,
     /// Which of the clients it is.
@@ -172,7 +174,10 @@ impl Client {
             let id = loop {
                 match self.write().await {
                     Ok(id) => break id,
-                    Err(error) => note(&|seen| seen.failed.push((Instant::now(), format!("write {}: {error:#}", self.number)))),
+                    Err(error) => {
+                        note(&|seen| seen.failed.push((Instant::now(), format!("write {}: {error:#}", self.number))));
+                        self.addresses.rotate_left(1);
+                    }
                 }
                 sleep(PAUSE).await;
             };
@@ -180,7 +185,10 @@ impl Client {
             match self.read(&id).await {
                 Ok(true) => {}
                 Ok(false) => note(&|seen| seen.went_back.push(format!("write {} ({id}) was not found", self.number))),
-                Err(error) => note(&|seen| seen.failed.push((Instant::now(), format!("read {}: {error:#}", self.number)))),
+                Err(error) => {
+                    note(&|seen| seen.failed.push((Instant::now(), format!("read {}: {error:#}", self.number))));
+                    self.addresses.rotate_left(1);
+                }
             }
             sleep(PAUSE).await;
         }
@@ -192,7 +200,7 @@ impl Client {
             "key": format!("round-{}-{}", self.shift, self.number),
         });
         let key = format!("ward-round-{}-{}", self.shift, self.number);
-        let url = format!("{}/v1/learn?timeout_ms={}", self.address, self.write.as_millis());
+        let url = format!("{}/v1/learn?timeout_ms={}", self.addresses[0], self.write.as_millis());
         let mut request = self.http.post(url).header("Idempotency-Key", key).json(&body);
         if let Some(token) = &self.token {
             request = request.header("Sutra-Token", token);
@@ -209,7 +217,7 @@ impl Client {
 
     /// Whether it is there.
     async fn read(&self, id: &str) -> Result<bool> {
-        let mut request = self.http.get(format!("{}/v1/concept/{id}", self.address));
+        let mut request = self.http.get(format!("{}/v1/concept/{id}", self.addresses[0]));
         if let Some(token) = &self.token {
             request = request.header("Sutra-Token", token);
         }

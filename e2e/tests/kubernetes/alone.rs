@@ -67,7 +67,7 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
         let now = self::claims(&three).await?;
         ensure!(uids(&three).await? == pods && now == claims, "pods or claims were replaced: {now:?}, before {claims:?}");
         load.nothing_is_missing(&nodes(case, &three, 3).await?, &case.world().http).await?;
-        let load = Load::in_a_hurry_on(&three.grid().await?)?;
+        let load = Load::in_a_hurry_on(&nodes(case, &three, 3).await?)?;
         for away in AWAY {
             machine_is_away(case, &three, &load, away).await?;
         }

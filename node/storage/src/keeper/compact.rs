@@ -1,6 +1,6 @@
-//! Neighbouring segments become one, written by a thread of its own, so that a long merge stands in the way of no checkpoint until
-//! there are too many segments. A compaction of all that somebody asked for has another thread: what comes meanwhile is merged beside
-//! it.
+//! Neighbouring segments become one, written by a thread of its own, so that a long merge stands in the way of no checkpoint: what comes
+//! meanwhile is merged beside it, and so it is beside a compaction of all that somebody asked for. Only where there are too many
+//! segments all the same is a merge waited for.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use sutra_segment::{Pace, Segment, SegmentId, Source};
 use super::checkpoint::entry;
 use super::files::remove_segments;
 use super::work::Asker;
-use super::{EndOnPanic, KeepError, Keeper, Work, segment_path, step_back, told, undamaged};
+use super::{EndOnPanic, KeepError, Keeper, Work, segment_path, step_back, tiers, told, undamaged};
 use crate::control::Control;
 use crate::home::Home;
 use crate::manifest::NamespaceEntry;
@@ -72,6 +72,9 @@ impl Drop for Over {
         let _ = self.keeper.send(Work::Merged(self.id));
     }
 }
+
+/// So many merges that the sizes of segments ask for are under way at once: a long one, and what comes meanwhile.
+const BESIDE: usize = 2;
 
 /// How often a compaction that was asked for is begun anew because something was erased, before erasures wait for it.
 const RESTARTS: u32 = 3;
@@ -136,23 +139,21 @@ impl Keeper {
     fn merge(&mut self) -> Result<(), KeepError> {
         self.compact_if_asked()?;
         loop {
-            // The merge gives way to all else; were there no end of that, readers would have ever more segments to look into.
-            let waits = self.segments.len() - self.compacting() > super::tiers::MOST;
-            match &self.merging {
-                Some(_) if waits => {
-                    let merging = self.merging.take();
-                    self.finish(merging)?;
+            // Merges give way to all else; were there no end of that, readers would have ever more segments to look into.
+            if self.merging.len() == BESIDE && self.segments.len() - self.under_way() > tiers::MOST {
+                // The one that will be over first.
+                let newest = self.merging.pop();
+                self.finish(newest)?;
+            } else if self.merging.len() < BESIDE
+                && let Some(run) = self.due()
+            {
+                let begun = self.begin(run, Vec::new())?;
+                self.merging.push(begun);
+            } else {
+                if self.merging.is_empty() && self.compaction.is_none() {
+                    self.shared.merge_trouble.store(None);
                 }
-                Some(_) => return Ok(()),
-                None => {
-                    let Some(run) = self.due() else {
-                        if self.compaction.is_none() {
-                            self.shared.merge_trouble.store(None);
-                        }
-                        return Ok(());
-                    };
-                    self.merging = Some(self.begin(run, Vec::new())?);
-                }
+                return Ok(());
             }
         }
     }
@@ -163,8 +164,8 @@ impl Keeper {
             return Ok(());
         }
         // It merges these segments too.
-        let merging = self.merging.take();
-        self.give_up([merging]);
+        let merging = std::mem::take(&mut self.merging);
+        self.give_up(merging);
         let asked = std::mem::take(&mut self.asked);
         if self.segments.is_empty() {
             answer(asked, Ok(()));
@@ -176,15 +177,25 @@ impl Keeper {
 
     /// How many of the oldest segments a compaction is about to replace.
     fn compacting(&self) -> usize {
-        let replaced = self.compaction.as_ref().map_or(&[][..], |compaction| &compaction.replaced);
-        self.segments.iter().take_while(|segment| replaced.contains(&segment.id().0)).count()
+        self.end_of(self.compaction.iter())
     }
 
-    /// The segments to merge because of their sizes, if there are such.
+    /// How many of the oldest segments there are up to the newest one that a merge is about to replace.
+    fn under_way(&self) -> usize {
+        self.end_of(self.merging.iter().chain(&self.compaction))
+    }
+
+    fn end_of<'a>(&self, merges: impl Iterator<Item = &'a Merging> + Clone) -> usize {
+        let newest =
+            self.segments.iter().rposition(|segment| merges.clone().any(|merging| merging.replaced.contains(&segment.id().0)));
+        newest.map_or(0, |newest| newest + 1)
+    }
+
+    /// The segments to merge because of their sizes, if there are such, among those newer than what is being merged.
     fn due(&self) -> Option<Range<usize>> {
-        let first = self.compacting();
+        let first = self.under_way();
         let sizes: Vec<u64> = self.manifest.files.iter().skip(first).map(|file| file.bytes).collect();
-        super::tiers::choose(&sizes).map(|run| run.start + first..run.end + first)
+        tiers::choose(&sizes).map(|run| run.start + first..run.end + first)
     }
 
     fn begin(&mut self, run: Range<usize>, asked: Vec<Asker>) -> Result<Merging, KeepError> {
@@ -219,12 +230,12 @@ impl Keeper {
 
     /// The merge into this segment has ended; it may have been published already, or given up.
     pub(super) fn merged(&mut self, id: u64) -> Result<(), KeepError> {
-        let is_it = |merging: &mut Merging| merging.id == id;
-        let merging = self.merging.take_if(is_it).or_else(|| self.compaction.take_if(is_it));
+        let at = self.merging.iter().position(|merging| merging.id == id);
+        let merging = at.map(|at| self.merging.remove(at)).or_else(|| self.compaction.take_if(|compaction| compaction.id == id));
         if merging.is_some() {
             if let Err(error) = self.settle_unfinished() {
                 // What it has written may take the space that the checkpoint needs.
-                self.give_up([merging]);
+                self.give_up(Vec::from_iter(merging));
                 return Err(error);
             }
             // The next run may have been waiting for this one.
@@ -241,17 +252,17 @@ impl Keeper {
 
     /// Leaves no merge under way: one that is over, or overdue, is published, and another given up.
     pub(super) fn settle_merges(&mut self) -> Result<(), KeepError> {
-        let too_many = self.segments.len() - self.compacting() > super::tiers::MOST;
+        let too_many = self.segments.len() - self.compacting() > 2 * tiers::MOST;
         let is_due = |merging: &mut Merging, overdue| overdue || merging.thread.is_finished();
-        let merging = self.merging.take_if(|merging| is_due(merging, too_many));
-        let compaction = self.compaction.take_if(|compaction| is_due(compaction, self.restarts >= RESTARTS));
+        let mut over: Vec<Merging> = self.merging.extract_if(.., |merging| is_due(merging, too_many)).collect();
+        over.extend(self.compaction.take_if(|compaction| is_due(compaction, self.restarts >= RESTARTS)));
         self.give_up_merges();
         if let Err(error) = self.settle_unfinished() {
-            self.give_up([merging, compaction]);
+            self.give_up(over);
             return Err(error);
         }
-        for over in [merging, compaction] {
-            let finished = self.finish(over);
+        for over in over {
+            let finished = self.finish(Some(over));
             self.note_merge(finished);
         }
         Ok(())
@@ -274,15 +285,16 @@ impl Keeper {
 
     /// Gives up the merges that are under way.
     pub(super) fn give_up_merges(&mut self) {
-        let under_way = [self.merging.take(), self.compaction.take()];
+        let mut under_way = std::mem::take(&mut self.merging);
+        under_way.extend(self.compaction.take());
         self.give_up(under_way);
     }
 
     /// Gives up merges. Who asked for one gets another.
-    fn give_up<const N: usize>(&mut self, merges: [Option<Merging>; N]) {
+    fn give_up(&mut self, merges: Vec<Merging>) {
         // All of them before one is waited for.
-        merges.iter().flatten().for_each(|merging| merging.cancelled.store(true, Ordering::Relaxed));
-        for Merging { thread, asked, .. } in merges.into_iter().flatten() {
+        merges.iter().for_each(|merging| merging.cancelled.store(true, Ordering::Relaxed));
+        for Merging { thread, asked, .. } in merges {
             self.restarts += u32::from(!asked.is_empty());
             self.asked.extend(asked);
             if let Ok(merged) = thread.join() {

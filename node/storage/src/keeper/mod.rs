@@ -61,8 +61,8 @@ pub(crate) struct Keeper {
     /// A frozen state whose segment could not be written yet.
     unfinished: Option<State>,
     indexer: Indexer,
-    /// The merge of segments of one size that another thread writes.
-    merging: Option<compact::Merging>,
+    /// Merges of segments of one size that other threads write, each of newer segments than the one before.
+    merging: Vec<compact::Merging>,
     /// The compaction of all segments that was asked for, and another thread writes.
     compaction: Option<compact::Merging>,
     /// How often it was begun anew.
@@ -121,7 +121,7 @@ impl Keeper {
             segments,
             unfinished: None,
             indexer,
-            merging: None,
+            merging: Vec::new(),
             compaction: None,
             restarts: 0,
             asked: Vec::new(),
@@ -182,7 +182,7 @@ impl Keeper {
 
     /// How long to wait before what failed is tried again; `None`: nothing did, or the end of a merge is waited for.
     fn pause(&self) -> Option<Duration> {
-        let merges = self.compaction.is_some() || (self.merging.is_some() && self.asked.is_empty());
+        let merges = self.compaction.is_some() || (!self.merging.is_empty() && self.asked.is_empty());
         let waits = merges && self.shared.trouble.load().is_none();
         let doubled = self.failures.checked_sub(1)?.min(16);
         (!waits).then(|| (PAUSES[0] * 2_u32.pow(doubled)).min(PAUSES[1]))

@@ -92,6 +92,37 @@ async fn segments_of_one_size_become_one_and_nobody_waits_for_it() {
 }
 
 #[tokio::test]
+async fn a_long_merge_holds_up_no_checkpoint() {
+    let disk = SimulatedDisk::new(15);
+    let store = store_on(&disk);
+    let held = disk.hold("0000000000000005");
+    segments_of(&store, &DRUGS).await;
+    // More than a store keeps without waiting for merges.
+    let findings: Vec<String> = (0..40).map(|number| format!("finding {number}")).collect();
+    soon(segments_of(&store, &findings.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    until(&store, |stats| stats.compactions >= 1 && stats.segments <= 4 + 12).await;
+    for replaced in 1..=4 {
+        let file = format!("{replaced:016}.sutradat");
+        assert!(disk.paths().iter().any(|path| path.ends_with(&file)), "{file} is the long merge's");
+    }
+    // What is erased meanwhile waits for no merge: it gives them up, and they are begun anew.
+    let erased = store.submit(command(Operation::Erase(id("finding 7")))).await.unwrap();
+    drop(held);
+    soon(store.scrub(erased.index)).await;
+    assert!(!holds(&disk, "finding 7"));
+    until(&store, |stats| stats.segments <= 4).await;
+    let is_there = |content: &str| view(&store).concept(id(content)).is_some();
+    assert!(
+        DRUGS.into_iter().chain(findings.iter().map(String::as_str)).all(|content| is_there(content) == (content != "finding 7"))
+    );
+    store.close().await;
+    let store = store_on(&disk);
+    assert!(DRUGS.iter().all(|drug| view(&store).concept(id(drug)).is_some()));
+    assert_eq!(store.stats().trouble, None);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_failed_merge_is_told_and_tried_again_and_refuses_no_write() {
     let disk = SimulatedDisk::new(6);
     let store = store_on(&disk);
