@@ -204,10 +204,14 @@ impl Keeper {
         let cancelled = Arc::new(AtomicBool::new(false));
         let pace = Pace { cancelled: Some(Arc::clone(&cancelled)), ..Pace::default() };
         let (shared, over) = (Arc::clone(&self.shared), Over { id, keeper: self.shared.keeper.sender() });
+        // Where segments come faster than they are merged, the priority of writers is right for it: else they would run away from it.
+        let is_behind = asked.is_empty() && !self.merging.is_empty();
         let thread = std::thread::Builder::new().name("merger".into()).spawn(move || {
             let _over = over;
             let _guard = EndOnPanic(shared);
-            step_back();
+            if !is_behind {
+                step_back();
+            }
             job.run(&pace)
         });
         match thread {
