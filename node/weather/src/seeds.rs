@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Handle;
 
-/// How many there are in a soak.
-const SOAK: u64 = 2_000;
+/// How many there are in a soak, and by how much more of them go on at once: mostly they wait.
+const SOAK: (u64, usize) = (2_000, 3);
 
 /// How much a test may take.
 #[derive(Clone, Copy, Debug)]
@@ -26,17 +26,18 @@ pub fn each_seed<F: Future<Output = ()>>(name: &str, budget: Budget, trial: impl
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let first = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let only = number("SUTRA_SEED");
-    let (most, end) = match number("SUTRA_SEEDS").or(number("SUTRA_HISTORIES")).or(is_soak().then_some(SOAK)) {
+    let (most, end) = match number("SUTRA_SEEDS").or(number("SUTRA_HISTORIES")).or(is_soak().then_some(SOAK.0)) {
         _ if only.is_some() => (1, None),
         Some(histories) => (histories, None),
         None => (u64::MAX, Some(Instant::now() + budget.span)),
     };
+    let at_once = if is_soak() { SOAK.1 * budget.at_once } else { budget.at_once };
     let trial = Arc::new(trial);
     let (mut begun, mut done) = (0, 0);
     runtime.block_on(async {
         let mut trials = tokio::task::JoinSet::new();
         loop {
-            while trials.len() < budget.at_once && begun < most && end.is_none_or(|end| Instant::now() < end) {
+            while trials.len() < at_once && begun < most && end.is_none_or(|end| Instant::now() < end) {
                 let seed = only.unwrap_or(first.wrapping_add(begun));
                 let (trial, runtime) = (Arc::clone(&trial), Handle::current());
                 // On a thread of its own; what it spawns goes on on those of the runtime.
