@@ -13,8 +13,10 @@ use tokio::task::JoinHandle;
 use crate::hosting::Hosting;
 use crate::map::{GridMap, ReplicaRecord, ShardId};
 
-/// How often a leader looks.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How often a leader looks: while the members of a group change, while a replica is waited for, and while all is as the map says.
+const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(125), Duration::from_millis(500)];
+/// How long to wait before what failed is tried again.
+const FAILED_PAUSE: Duration = Duration::from_millis(500);
 /// How many entries a replica may be behind when it gets its vote: few enough for the quorum not to wait for it.
 pub(crate) const BEHIND: u64 = 64;
 /// For how many leases a leader that is to leave its group looks for another.
@@ -40,6 +42,17 @@ pub(crate) enum Next {
     Drop(Vec<ReplicaId>),
     /// A replica has still to come, or to catch up.
     Wait(ReplicaId),
+}
+
+impl Next {
+    /// When to look again.
+    fn pause(&self) -> Duration {
+        match self {
+            Self::Nothing => PAUSES[2],
+            Self::Wait(_) => PAUSES[1],
+            Self::Add(_) | Self::Vote { .. } | Self::HandOver(_) | Self::Drop(_) => PAUSES[0],
+        }
+    }
 }
 
 /// Who should belong to a group.
@@ -133,12 +146,17 @@ struct Kept {
 }
 
 /// Keeps meta and the shards' groups what the map says, whenever this node leads them.
-pub(crate) async fn keep(meta: Group, hosting: Hosting, map: watch::Receiver<Arc<GridMap>>) {
+pub(crate) async fn keep(meta: Group, hosting: Hosting, mut map: watch::Receiver<Arc<GridMap>>) {
     let lease = meta.timing().lease();
     let mut kept: BTreeMap<(GroupId, ReplicaId), Kept> = BTreeMap::new();
     loop {
-        tokio::time::sleep(PAUSE).await;
-        let known = Arc::clone(&map.borrow());
+        let pause = kept.values().map(|one| one.told.pause()).min().unwrap_or(PAUSES[2]);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            // The map lives as long as this.
+            Ok(()) = map.changed() => {}
+        }
+        let known = Arc::clone(&map.borrow_and_update());
         let shards = hosting.shards();
         let groups = || std::iter::once(&meta).chain(shards.iter().map(|shard| shard.group()));
         kept.retain(|key, _| groups().any(|group| (group.id(), group.replica()) == *key));
@@ -149,7 +167,11 @@ pub(crate) async fn keep(meta: Group, hosting: Hosting, map: watch::Receiver<Arc
                 changing: None,
             });
             let is_changing = one.changing.as_ref().is_some_and(|changing| !changing.is_finished());
-            if is_changing || !one.group.leads() {
+            if is_changing {
+                continue;
+            }
+            if !one.group.leads() {
+                one.told = Next::Nothing;
                 continue;
             }
             let status = one.group.status();
@@ -190,6 +212,7 @@ impl Kept {
             };
             if let Err(error) = done {
                 tracing::warn!(group = %group.id(), %error, "a change of members is tried again");
+                tokio::time::sleep(FAILED_PAUSE).await;
             }
         }));
     }

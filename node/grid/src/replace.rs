@@ -31,6 +31,8 @@ const QUESTION: Duration = Duration::from_secs(5);
 const QUORUM: Duration = Duration::from_secs(5);
 /// How often what is awaited is looked after.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The same of one that was just invited.
+const INVITED: Duration = Duration::from_millis(100);
 
 /// Has a node that waits at `address` take the place of node `name`.
 pub(crate) async fn replace(asking: &Asking, secret: &PeerSecret, request: ReplaceRequest, version: &str) -> Result<(), String> {
@@ -141,15 +143,25 @@ pub(crate) async fn status_of(asking: &Asking, map: &GridMap, name: &str) -> Res
 /// Invites the nodes that are awaited, and notes when they have come, as long as this node leads meta.
 pub(crate) async fn look_after_awaited(asking: Arc<Asking>, secret: PeerSecret) {
     let lease = asking.meta.timing().lease();
+    let mut changes = asking.machine.map();
+    let mut pause = PAUSE;
     loop {
-        tokio::time::sleep(PAUSE).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            // The map lives as long as this.
+            Ok(()) = changes.changed() => {}
+        }
+        pause = PAUSE;
         if !asking.meta.status().leads_fully(lease) {
             continue;
         }
-        let map = asking.machine.map().borrow().clone();
+        let map = changes.borrow_and_update().clone();
         for name in &map.awaited {
-            if let Err(reason) = look_after(&asking, &secret, &map, name).await {
-                tracing::warn!(node = name, reason, "a node that was added, or takes a lost one's place, has not come yet");
+            match look_after(&asking, &secret, &map, name).await {
+                Ok(()) => pause = INVITED,
+                Err(reason) => {
+                    tracing::warn!(node = name, reason, "a node that was added, or takes a lost one's place, has not come yet");
+                }
             }
         }
     }

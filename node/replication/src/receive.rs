@@ -6,7 +6,8 @@
 //!          ─ end ───────────────────────────────→ synced, installed
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sutra_disk::{DiskFile, Open};
 use sutra_storage::{Incoming, IncomingFile};
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
 
 use crate::files::SnapshotFiles;
 use crate::machine::{Inbox, Machine};
@@ -97,10 +99,52 @@ struct Transfer {
 
 struct Part {
     path: PathBuf,
-    file: Box<dyn DiskFile>,
-    /// The pieces that came, by their offset: one may come twice.
-    received: HashMap<u64, u64>,
     bytes: u64,
+    /// Until all of it has come.
+    file: Option<Box<dyn DiskFile>>,
+    /// The offsets of the pieces that came: one may come twice.
+    pieces: HashSet<u64>,
+    received: u64,
+    /// Made durable while the next file comes.
+    synced: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Part {
+    fn new(path: PathBuf, bytes: u64, file: Box<dyn DiskFile>) -> Self {
+        Self { path, bytes, file: Some(file), pieces: HashSet::new(), received: 0, synced: None }
+    }
+
+    fn put(&mut self, offset: u64, content: &[u8]) -> Result<(), String> {
+        let end = offset.checked_add(content.len() as u64).filter(|end| *end <= self.bytes);
+        end.ok_or("a piece lies beyond the file's end")?;
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.write_at(offset, content).map_err(|error| format!("write a piece of a snapshot: {error}"))?;
+        if self.pieces.insert(offset) {
+            self.received += content.len() as u64;
+        }
+        if self.received == self.bytes {
+            self.sync();
+        }
+        Ok(())
+    }
+
+    /// Begins to make it durable, unless that has begun.
+    fn sync(&mut self) {
+        if let Some(mut file) = self.file.take() {
+            self.synced = Some(tokio::task::spawn_blocking(move || file.sync()));
+        }
+    }
+
+    /// Ends when it is durable.
+    async fn end(&mut self) -> Result<(), String> {
+        if self.received != self.bytes {
+            return Err(format!("a file has {} bytes, and {} of them came", self.bytes, self.received));
+        }
+        self.sync();
+        let Some(synced) = self.synced.take() else { return Ok(()) };
+        let synced = synced.await.map_err(|error| error.to_string())?;
+        synced.map_err(|error| format!("sync a file of a snapshot: {error}"))
+    }
 }
 
 impl Receiving {
@@ -123,7 +167,7 @@ impl Receiving {
             let path = self.inbox.path();
             let opened =
                 self.inbox.disk().open(&path, Open::Create).map_err(|error| format!("make a file for a snapshot: {error}"))?;
-            files.insert(at, Part { path, file: opened, received: HashMap::new(), bytes: file.bytes });
+            files.insert(at, Part::new(path, file.bytes, opened));
         }
         let mut wanted: Vec<usize> = files.keys().copied().collect();
         wanted.sort_unstable();
@@ -142,11 +186,7 @@ impl Receiving {
             return Err("another snapshot has begun to come".into());
         };
         let part = transfer.files.get_mut(&piece.file).ok_or("this file was not asked for")?;
-        let end = piece.offset.checked_add(piece.content.len() as u64).filter(|end| *end <= part.bytes);
-        end.ok_or("a piece lies beyond the file's end")?;
-        part.file.write_at(piece.offset, &piece.content).map_err(|error| format!("write a piece of a snapshot: {error}"))?;
-        part.received.insert(piece.offset, piece.content.len() as u64);
-        Ok(())
+        part.put(piece.offset, &piece.content)
     }
 
     /// All has come. It may be asked again, as the answer may be lost.
@@ -174,11 +214,7 @@ impl Receiving {
 
     async fn put_in_place(&self, raft: &Raft, mut transfer: Box<Transfer>) -> Result<Vote, String> {
         for part in transfer.files.values_mut() {
-            let received: u64 = part.received.values().sum();
-            if received != part.bytes {
-                return Err(format!("a file has {} bytes, and {received} of them came", part.bytes));
-            }
-            part.file.sync().map_err(|error| format!("sync a file of a snapshot: {error}"))?;
+            part.end().await?;
         }
         // They stay until it is in place: a replica whose consensus is refused a snapshot has failed.
         let held = self.machine.hold().await?;
