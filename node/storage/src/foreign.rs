@@ -37,7 +37,7 @@ pub(crate) fn take_in(
     if segment.signature() != signature {
         return Err(unusable("a received segment is another one than its sender named"));
     }
-    segment.verify()?;
+    segment.check()?;
     Ok(segment)
 }
 
