@@ -1,5 +1,6 @@
 //! A `sutra-node` of our own.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -99,18 +100,16 @@ impl Node {
     /// `POST /v1/import` of the whole file; the time is from the first byte sent to the last of the answer, which comes when every
     /// line is durable.
     pub(crate) fn import(&self, file: &Path) -> anyhow::Result<(Duration, ImportReport)> {
-        // Not the blocking client: of an answer that comes before the whole body is sent, it tells only that sending failed.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?;
-        let (time, status, text) = runtime.block_on(async {
-            let client = reqwest::Client::builder().no_proxy().build().context("make an HTTP client")?;
-            let body = tokio::fs::File::open(file).await.with_context(|| format!("open {}", file.display()))?;
-            let request = client.post(format!("http://{}/v1/import", self.http)).header("content-type", "application/x-ndjson");
-            let started = Instant::now();
-            let answer = request.body(body).send().await.context("send the import")?;
-            let status = answer.status();
-            let text = answer.text().await.context("read the import's answer")?;
-            anyhow::Ok((started.elapsed(), status, text))
-        })?;
+        // However long it has to wait for merges.
+        let client = reqwest::blocking::Client::builder().no_proxy().timeout(None).tcp_user_timeout(None);
+        let client = client.build().context("make an HTTP client")?;
+        let body = File::open(file).with_context(|| format!("open {}", file.display()))?;
+        let request = client.post(format!("http://{}/v1/import", self.http)).header("content-type", "application/x-ndjson");
+        let started = Instant::now();
+        let answer = request.body(body).send().context("send the import")?;
+        let status = answer.status();
+        let text = answer.text().context("read the import's answer")?;
+        let time = started.elapsed();
         anyhow::ensure!(status.is_success(), "the import was answered with {status}: {text}");
         let report: ImportReport = serde_json::from_str(&text).with_context(|| format!("understand {text}"))?;
         if let Some(first) = report.errors.first() {

@@ -14,7 +14,7 @@ use crate::hosting::Hosting;
 use crate::map::{GridMap, ReplicaRecord, ShardId};
 
 /// How often a leader looks: while the members of a group change, while a replica is waited for, and while all is as the map says.
-const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(125), Duration::from_millis(500)];
+const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(500)];
 /// How long to wait before what failed is tried again.
 const FAILED_PAUSE: Duration = Duration::from_millis(500);
 /// How many entries a replica may be behind when it gets its vote: few enough for the quorum not to wait for it.
@@ -207,6 +207,9 @@ impl Kept {
                 Next::HandOver(heirs) => {
                     let is_led = group.hand_over_among(&heirs, group.timing().lease() * HAND_OVER_LEASES).await;
                     tracing::info!(group = %group.id(), is_led, "a leader that is to leave its group lets another lead");
+                    if !is_led {
+                        tokio::time::sleep(FAILED_PAUSE).await;
+                    }
                     Ok(())
                 }
             };

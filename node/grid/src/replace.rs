@@ -31,8 +31,8 @@ const QUESTION: Duration = Duration::from_secs(5);
 const QUORUM: Duration = Duration::from_secs(5);
 /// How often what is awaited is looked after.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The same of one that was just invited.
-const INVITED: Duration = Duration::from_millis(100);
+/// The same of one that was just invited; it is invited again after a longer one.
+const INVITED: Duration = Duration::from_millis(50);
 
 /// Has a node that waits at `address` take the place of node `name`.
 pub(crate) async fn replace(asking: &Asking, secret: &PeerSecret, request: ReplaceRequest, version: &str) -> Result<(), String> {
@@ -144,21 +144,23 @@ pub(crate) async fn status_of(asking: &Asking, map: &GridMap, name: &str) -> Res
 pub(crate) async fn look_after_awaited(asking: Arc<Asking>, secret: PeerSecret) {
     let lease = asking.meta.timing().lease();
     let mut changes = asking.machine.map();
-    let mut pause = PAUSE;
+    let mut invited: BTreeMap<String, Instant> = BTreeMap::new();
     loop {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(if invited.is_empty() { PAUSE } else { INVITED }) => {}
             // The map lives as long as this.
             Ok(()) = changes.changed() => {}
         }
-        pause = PAUSE;
+        invited.retain(|_, at| at.elapsed() < PAUSE);
         if !asking.meta.status().leads_fully(lease) {
             continue;
         }
         let map = changes.borrow_and_update().clone();
+        invited.retain(|name, _| map.awaited.contains(name));
         for name in &map.awaited {
-            match look_after(&asking, &secret, &map, name).await {
-                Ok(()) => pause = INVITED,
+            match look_after(&asking, &secret, &map, name, invited.contains_key(name)).await {
+                Ok(Awaited::Invited) => drop(invited.insert(name.clone(), Instant::now())),
+                Ok(Awaited::Noted | Awaited::Comes) => {}
                 Err(reason) => {
                     tracing::warn!(node = name, reason, "a node that was added, or takes a lost one's place, has not come yet");
                 }
@@ -167,17 +169,36 @@ pub(crate) async fn look_after_awaited(asking: Arc<Asking>, secret: PeerSecret) 
     }
 }
 
-async fn look_after(asking: &Asking, secret: &PeerSecret, map: &Arc<GridMap>, name: &str) -> Result<(), String> {
+/// How far a node that is awaited is.
+enum Awaited {
+    /// It has come, and meta was told.
+    Noted,
+    /// It was invited.
+    Invited,
+    /// It was invited before.
+    Comes,
+}
+
+async fn look_after(
+    asking: &Asking,
+    secret: &PeerSecret,
+    map: &Arc<GridMap>,
+    name: &str,
+    invited: bool,
+) -> Result<Awaited, String> {
     let record = map.nodes.get(name).ok_or("the map does not know it")?;
     let own: Vec<u64> = map.all_replicas().filter(|one| one.node == name).map(|one| one.replica.0).collect();
     let has_come = |status: &NodeStatus| own.iter().all(|id| status.replicas.iter().any(|replica| replica.replica == *id));
     if status_of(asking, map, name).await.is_ok_and(|status| has_come(&status)) {
         let change = Change::Arrived { name: name.to_owned() };
         asking.propose(&ProposedChange { known: map.epoch, change }).await?;
-        return Ok(());
+        return Ok(Awaited::Noted);
+    }
+    if invited {
+        return Ok(Awaited::Comes);
     }
     let invitation = Invitation { node: name.to_owned(), map: GridMap::clone(map), secret: secret.as_bytes().to_vec() };
-    found(&record.peer, secret, JOIN, words::encode(&invitation)?.into()).await.map(|_| ())
+    found(&record.peer, secret, JOIN, words::encode(&invitation)?.into()).await.map(|_| Awaited::Invited)
 }
 
 /// Why a node belongs to its grid no more, as a sentence.

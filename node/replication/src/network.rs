@@ -1,5 +1,6 @@
 //! How openraft reaches the other replicas of a group.
 
+use std::collections::VecDeque;
 use std::iter::repeat;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -179,35 +180,41 @@ impl Link {
         let files = files.map(|file| OfferedFile { bytes: file.bytes, signature: file.signature.into() }).collect();
         let offer = Offer { vote, meta: snapshot.meta, manifest: checkpoint.manifest, files };
         let Wanted { transfer, files } = self.ask(SNAPSHOT_OFFER, &offer, PIECE_TRIES).await?;
+        let mut pieces = Vec::new();
         for at in files {
             let file = checkpoint.files.get(at).ok_or("a file was asked for that is not offered")?;
-            let mut on_their_way = std::collections::VecDeque::new();
-            let mut offset = 0;
-            while offset < file.bytes || !on_their_way.is_empty() {
-                if offset < file.bytes && on_their_way.len() < PIECES_IN_FLIGHT {
-                    let bytes = usize::try_from(file.bytes - offset).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
-                    let source = Arc::clone(&file.content);
-                    let read = tokio::task::spawn_blocking(move || {
-                        let mut content = vec![0; bytes];
-                        source.read_at(offset, &mut content).map(|read| (read == bytes).then_some(content))
-                    });
-                    let content =
-                        read.await.map_err(|error| error.to_string())?.map_err(|error| format!("read a segment: {error}"))?;
-                    let content = content.ok_or("a segment is shorter than it was")?;
-                    let piece = request(self.target, &Piece { transfer, file: at, offset, content })?;
-                    let sent = repeated(self.network.clone(), self.to.clone(), SNAPSHOT_PIECE, piece.into(), PIECE_TRIES);
-                    on_their_way.push_back(tokio::spawn(sent));
-                    offset += bytes as u64;
-                } else if let Some(piece) = on_their_way.pop_front() {
-                    let reply = piece.await.map_err(|error| error.to_string())??;
-                    decode::<()>(&reply)?;
-                }
+            pieces.extend((0..file.bytes).step_by(PIECE_BYTES).map(|offset| (at, file, offset)));
+        }
+        let mut on_their_way = VecDeque::new();
+        for (at, file, offset) in pieces {
+            if on_their_way.len() == PIECES_IN_FLIGHT {
+                arrived(on_their_way.pop_front()).await?;
             }
+            let bytes = usize::try_from(file.bytes - offset).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+            let source = Arc::clone(&file.content);
+            let read = tokio::task::spawn_blocking(move || {
+                let mut content = vec![0; bytes];
+                source.read_at(offset, &mut content).map(|read| (read == bytes).then_some(content))
+            });
+            let content = read.await.map_err(|error| error.to_string())?.map_err(|error| format!("read a segment: {error}"))?;
+            let content = content.ok_or("a segment is shorter than it was")?;
+            let piece = request(self.target, &Piece { transfer, file: at, offset, content })?;
+            let sent = repeated(self.network.clone(), self.to.clone(), SNAPSHOT_PIECE, piece.into(), PIECE_TRIES);
+            on_their_way.push_back(tokio::spawn(sent));
+        }
+        for piece in on_their_way {
+            arrived(Some(piece)).await?;
         }
         let taken = self.ask(SNAPSHOT_END, &End { transfer }, END_TRIES).await?;
         self.network.sent.fetch_add(1, Ordering::Relaxed);
         Ok(taken)
     }
+}
+
+/// Ends when a piece of a snapshot has come to where it was sent.
+async fn arrived(piece: Option<JoinHandle<Result<Bytes, String>>>) -> Result<(), String> {
+    let Some(piece) = piece else { return Ok(()) };
+    decode(&piece.await.map_err(|error| error.to_string())??)
 }
 
 /// Sends a message of a snapshot's transfer until there is a reply: each can be done twice.

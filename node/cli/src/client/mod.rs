@@ -38,7 +38,11 @@ type Query = Vec<(&'static str, String)>;
 impl Client {
     /// A client of `server`; `timeout` bounds each request, the server's default applies without one.
     pub(crate) fn new(server: Server, timeout: Option<Duration>) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        // A transfer ends when it has not moved for as long as its command says; that a node takes nothing for half a minute is no failure.
+        #[cfg(target_os = "linux")]
+        let builder = builder.tcp_user_timeout(None);
+        let http = builder
             // A grid is talked to directly: a proxy between would cut long transfers, and a redirect would lose bodies.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

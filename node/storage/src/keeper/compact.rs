@@ -118,7 +118,7 @@ impl Job {
 }
 
 impl Keeper {
-    /// Has segments merged where somebody asked for it, and, one run at a time, where there are too many of one size.
+    /// Has segments merged where somebody asked for it, and where there are too many of one size.
     pub(super) fn try_merge(&mut self) {
         let merged = self.merge();
         self.note_merge(merged);
@@ -140,10 +140,9 @@ impl Keeper {
         self.compact_if_asked()?;
         loop {
             // Merges give way to all else; were there no end of that, readers would have ever more segments to look into.
-            if self.merging.len() == BESIDE && self.segments.len() - self.under_way() > tiers::MOST {
-                // The one that will be over first.
-                let newest = self.merging.pop();
-                self.finish(newest)?;
+            if self.merging.len() == BESIDE && self.idle().map(|run| run.len()).sum::<usize>() > tiers::MOST {
+                let next = self.next_over();
+                self.finish(next)?;
             } else if self.merging.len() < BESIDE
                 && let Some(run) = self.due()
             {
@@ -177,25 +176,46 @@ impl Keeper {
 
     /// How many of the oldest segments a compaction is about to replace.
     fn compacting(&self) -> usize {
-        self.end_of(self.compaction.iter())
+        let replaced = self.compaction.as_ref().map_or(&[][..], |compaction| &compaction.replaced);
+        self.segments.iter().take_while(|segment| replaced.contains(&segment.id().0)).count()
     }
 
-    /// How many of the oldest segments there are up to the newest one that a merge is about to replace.
-    fn under_way(&self) -> usize {
-        self.end_of(self.merging.iter().chain(&self.compaction))
+    /// The runs of neighbours that no merge is about to replace, the newest first.
+    fn idle(&self) -> impl Iterator<Item = Range<usize>> {
+        let is_idle = |segment: &Arc<Segment>| {
+            let mut merges = self.merging.iter().chain(&self.compaction);
+            merges.all(|merging| !merging.replaced.contains(&segment.id().0))
+        };
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for at in (0..self.segments.len()).rev().filter(|at| is_idle(&self.segments[*at])) {
+            match runs.last_mut() {
+                Some(run) if run.start == at + 1 => run.start = at,
+                _ => runs.push(at..at + 1),
+            }
+        }
+        runs.into_iter()
     }
 
-    fn end_of<'a>(&self, merges: impl Iterator<Item = &'a Merging> + Clone) -> usize {
-        let newest =
-            self.segments.iter().rposition(|segment| merges.clone().any(|merging| merging.replaced.contains(&segment.id().0)));
-        newest.map_or(0, |newest| newest + 1)
-    }
-
-    /// The segments to merge because of their sizes, if there are such, among those newer than what is being merged.
+    /// The segments to merge because of their sizes, if there are such.
     fn due(&self) -> Option<Range<usize>> {
-        let first = self.under_way();
-        let sizes: Vec<u64> = self.manifest.files.iter().skip(first).map(|file| file.bytes).collect();
-        tiers::choose(&sizes).map(|run| run.start + first..run.end + first)
+        let sizes: Vec<u64> = self.manifest.files.iter().map(|file| file.bytes).collect();
+        self.idle().find_map(|idle| {
+            let run = tiers::choose(sizes.get(idle.clone())?)?;
+            Some(run.start + idle.start..run.end + idle.start)
+        })
+    }
+
+    /// The merge that is over, or will be first.
+    fn next_over(&mut self) -> Option<Merging> {
+        let bytes = |merging: &Merging| -> u64 {
+            let files = self.manifest.files.iter().filter(|file| merging.replaced.contains(&file.id));
+            files.map(|file| file.bytes).sum()
+        };
+        let next = (0..self.merging.len()).min_by_key(|at| {
+            let merging = &self.merging[*at];
+            (!merging.thread.is_finished(), bytes(merging))
+        });
+        next.map(|at| self.merging.remove(at))
     }
 
     fn begin(&mut self, run: Range<usize>, asked: Vec<Asker>) -> Result<Merging, KeepError> {
@@ -204,7 +224,7 @@ impl Keeper {
         let cancelled = Arc::new(AtomicBool::new(false));
         let pace = Pace { cancelled: Some(Arc::clone(&cancelled)), ..Pace::default() };
         let (shared, over) = (Arc::clone(&self.shared), Over { id, keeper: self.shared.keeper.sender() });
-        // Where segments come faster than they are merged, the priority of writers is right for it: else they would run away from it.
+        // It has not come to an end for as long as enough others have come: with a low priority this one might not either.
         let is_behind = asked.is_empty() && !self.merging.is_empty();
         let thread = std::thread::Builder::new().name("merger".into()).spawn(move || {
             let _over = over;
@@ -281,9 +301,6 @@ impl Keeper {
         // One that has panicked ends the store.
         let published = thread.join().map_err(|_| KeepError::Closed).and_then(|merged| self.publish(merged));
         answer(asked, published.as_ref().copied());
-        if published.is_ok() {
-            self.shared.merge_trouble.store(None);
-        }
         published
     }
 

@@ -61,7 +61,7 @@ pub(crate) struct Keeper {
     /// A frozen state whose segment could not be written yet.
     unfinished: Option<State>,
     indexer: Indexer,
-    /// Merges of segments of one size that other threads write, each of newer segments than the one before.
+    /// Merges of segments of one size that other threads write.
     merging: Vec<compact::Merging>,
     /// The compaction of all segments that was asked for, and another thread writes.
     compaction: Option<compact::Merging>,

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-/// Most segments that a shard keeps; checkpoints wait for a merge before there are more, because reads look into all of them.
+/// Most segments that no merge is at work on; checkpoints wait for a merge before there are more, because reads look into all of them.
 pub(crate) const MOST: usize = 12;
 /// So many of about one size become one.
 const FAN: usize = 4;

@@ -4,7 +4,7 @@ use std::iter::Peekable;
 
 /// Merges sequences that ascend, each without repetitions, into one; what several hold comes once.
 pub(crate) fn merged<'a, T: Ord + 'a>(sources: Vec<Box<dyn Iterator<Item = T> + 'a>>) -> impl Iterator<Item = T> + 'a {
-    // A shard has at most a dozen layers, and a delta some twenty runs: looking at each head is cheaper than a heap.
+    // A shard has a dozen layers or two, and a delta some twenty runs: looking at each head is cheaper than a heap.
     let mut heads: Vec<Peekable<_>> = sources.into_iter().map(Iterator::peekable).collect();
     std::iter::from_fn(move || {
         let mut least: Option<usize> = None;
