@@ -23,12 +23,15 @@ pub struct SimulatedDisk(Arc<Mutex<State>>);
 /// As long as it lives, changes of some files wait: see [`SimulatedDisk::hold`].
 #[derive(Debug)]
 #[must_use = "nothing waits any more once it is dropped"]
-pub struct Held(SimulatedDisk);
+pub struct Held {
+    disk: SimulatedDisk,
+    number: u64,
+}
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.held = None;
+        let mut state = self.disk.state();
+        state.held.remove(&self.number);
         state.released.notify_all();
     }
 }
@@ -57,8 +60,10 @@ pub(super) struct State {
     off: bool,
     /// In bytes; `None`: endless.
     capacity: Option<u64>,
-    /// Changes of files whose path has this in it wait.
-    held: Option<String>,
+    /// Changes of files whose path has one of these in it wait.
+    held: BTreeMap<u64, String>,
+    /// How many times something was held.
+    holds: u64,
     pub(super) released: Arc<Condvar>,
 }
 
@@ -108,7 +113,8 @@ impl SimulatedDisk {
             last: None,
             off: false,
             capacity: None,
-            held: None,
+            held: BTreeMap::new(),
+            holds: 0,
             released: Arc::default(),
         })))
     }
@@ -155,8 +161,12 @@ impl SimulatedDisk {
     /// Lets the changes of files with `part` in their path wait, as on a disk that has more to do than it can, as long as what is returned
     /// lives.
     pub fn hold(&self, part: impl Into<String>) -> Held {
-        self.state().held = Some(part.into());
-        Held(self.clone())
+        let mut state = self.state();
+        state.holds += 1;
+        let number = state.holds;
+        state.held.insert(number, part.into());
+        drop(state);
+        Held { disk: self.clone(), number }
     }
 
     /// Takes all faults back; the power stays as it is.
@@ -282,7 +292,7 @@ impl State {
 
     /// Whether a change of this file has to wait.
     pub(super) fn is_held(&self, path: &Path) -> bool {
-        !self.off && self.held.as_ref().is_some_and(|part| path.to_string_lossy().contains(part))
+        !self.off && self.held.values().any(|part| path.to_string_lossy().contains(part))
     }
 
     pub(super) fn random(&mut self) -> &mut Random {

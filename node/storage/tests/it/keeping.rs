@@ -123,6 +123,27 @@ async fn a_long_merge_holds_up_no_checkpoint() {
 }
 
 #[tokio::test]
+async fn what_was_merged_is_merged_again_though_newer_merges_never_cease() {
+    let disk = SimulatedDisk::new(16);
+    let store = store_on(&disk);
+    let findings: Vec<String> = (0..20).map(|number| format!("finding {number}")).collect();
+    let mut under_way: Option<Held> = None;
+    for (four, before) in findings.chunks(4).zip(0..) {
+        // The merge into each fifth segment goes on until the next has begun.
+        let held = disk.hold(&format!("{:016}", 5 * before + 5));
+        soon(segments_of(&store, &four.iter().map(String::as_str).collect::<Vec<_>>())).await;
+        drop(under_way.replace(held));
+        until(&store, |stats| stats.compactions >= before).await;
+    }
+    // Four of one size, into segment 26.
+    until(&store, |stats| (stats.compactions, stats.segments) == (5, 5)).await;
+    drop(under_way);
+    until(&store, |stats| stats.segments <= 2).await;
+    assert!(findings.iter().all(|content| view(&store).concept(id(content)).is_some()));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_failed_merge_is_told_and_tried_again_and_refuses_no_write() {
     let disk = SimulatedDisk::new(6);
     let store = store_on(&disk);
