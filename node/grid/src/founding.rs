@@ -247,11 +247,15 @@ impl Waiting {
     /// Keeps map and secret; what is on the disk is never replaced by another grid's.
     async fn join(&self, node: &str, map: &GridMap, secret: &PeerSecret) -> Result<(), FoundingError> {
         let _deciding = self.0.deciding.lock().await;
-        if let Some(known) = MetaFile::read(&*self.0.disk, &self.0.dir)?
-            && known.map.grid_id != map.grid_id
-        {
-            let reason = format!("it belongs to grid {} already", known.map.grid_id);
-            return Err(FoundingError::Node { address: self.0.card.record.peer.clone(), reason });
+        if let Some(known) = MetaFile::read(&*self.0.disk, &self.0.dir)? {
+            if known.map.grid_id != map.grid_id {
+                let reason = format!("it belongs to grid {} already", known.map.grid_id);
+                return Err(FoundingError::Node { address: self.0.card.record.peer.clone(), reason });
+            }
+            // The node may be starting with it, and write there itself.
+            if self.0.joined.borrow().is_some() && known.map.epoch >= map.epoch {
+                return Ok(());
+            }
         }
         found_here(&*self.0.disk, &self.0.dir, node, map, secret)?;
         self.0.joined.send_replace(Some(secret.clone()));
