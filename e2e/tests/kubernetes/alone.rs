@@ -85,29 +85,10 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
     })
 }
 
-// What else was on that machine has to come again too.
-#[test]
-fn a_machine_that_loses_its_power_and_gets_it_back_takes_nothing_along() -> Result<()> {
-    alone(async |case| {
-        let environment = &case.world().environment;
-        let three = Cluster::running(case, &Manifest::minimal("formulary").spec(&json!({"nodes": 3}))).await?;
-        let (pods, claims) = (uids(&three).await?, claims(&three).await?);
-        let load = Load::in_a_hurry_on(&nodes(case, &three, 3).await?)?;
-        machine_is_away(case, &three, &load, WITHOUT_POWER).await?;
-        ensure!(uids(&three).await? == pods && self::claims(&three).await? == claims, "pods or claims were replaced");
-        load.nothing_is_missing(&nodes(case, &three, 3).await?, &case.world().http).await?;
-        for namespace in ["kube-system", operator::NAMESPACE] {
-            environment.kubectl(["wait", "--for=condition=Ready", "pod", "--all", "-n", namespace, "--timeout=180s"]).await?;
-        }
-        Ok(())
-    })
-}
-
 /// What becomes of a machine: how it is told, how it comes about, and how it ends.
 type Away = (&'static str, &'static [&'static str], &'static [&'static str]);
 const AWAY: [Away; 2] =
     [("is cut off", &["node", "link", "down"], &["node", "link", "up"]), ("hangs", &["node", "pause"], &["node", "resume"])];
-const WITHOUT_POWER: Away = ("loses its power", &["node", "kill"], &["node", "start"]);
 
 /// The leader's machine is away for less than the time after which Kubernetes gives its pods up. The others write on.
 async fn machine_is_away(case: &Case, cluster: &Cluster<'_>, load: &Load, (what, goes, comes): Away) -> Result<()> {
