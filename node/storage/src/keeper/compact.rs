@@ -140,8 +140,10 @@ impl Keeper {
         self.compact_if_asked()?;
         loop {
             // Merges give way to all else; were there no end of that, readers would have ever more segments to look into.
-            if self.merging.len() == BESIDE && self.idle().map(|run| run.len()).sum::<usize>() > tiers::MOST {
-                let next = self.next_over();
+            if self.merging.len() == BESIDE
+                && self.idle().map(|run| run.len()).sum::<usize>() > tiers::MOST
+                && let Some(next) = self.next_over()
+            {
                 self.finish(next)?;
             } else if self.merging.len() < BESIDE
                 && let Some(run) = self.due()
@@ -256,16 +258,15 @@ impl Keeper {
     pub(super) fn merged(&mut self, id: u64) -> Result<(), KeepError> {
         let at = self.merging.iter().position(|merging| merging.id == id);
         let merging = at.map(|at| self.merging.remove(at)).or_else(|| self.compaction.take_if(|compaction| compaction.id == id));
-        if merging.is_some() {
-            if let Err(error) = self.settle_unfinished() {
-                // What it has written may take the space that the checkpoint needs.
-                self.give_up(Vec::from_iter(merging));
-                return Err(error);
-            }
-            // The next run may have been waiting for this one.
-            let merged = self.finish(merging).and_then(|()| self.merge());
-            self.note_merge(merged);
+        let Some(merging) = merging else { return Ok(()) };
+        if let Err(error) = self.settle_unfinished() {
+            // What it has written may take the space that the checkpoint needs.
+            self.give_up(vec![merging]);
+            return Err(error);
         }
+        // The next run may have been waiting for this one.
+        let merged = self.finish(merging).and_then(|()| self.merge());
+        self.note_merge(merged);
         Ok(())
     }
 
@@ -286,21 +287,23 @@ impl Keeper {
             return Err(error);
         }
         for over in over {
-            let finished = self.finish(Some(over));
+            let finished = self.finish(over);
             self.note_merge(finished);
         }
         Ok(())
     }
 
     /// Waits for a merge and puts its segment in place. No checkpoint may be unfinished.
-    fn finish(&mut self, merging: Option<Merging>) -> Result<(), KeepError> {
-        let Some(Merging { thread, asked, .. }) = merging else { return Ok(()) };
+    fn finish(&mut self, Merging { thread, asked, .. }: Merging) -> Result<(), KeepError> {
         if !asked.is_empty() {
             self.restarts = 0;
         }
         // One that has panicked ends the store.
         let published = thread.join().map_err(|_| KeepError::Closed).and_then(|merged| self.publish(merged));
         answer(asked, published.as_ref().copied());
+        if published.is_ok() {
+            self.shared.merge_trouble.store(None);
+        }
         published
     }
 

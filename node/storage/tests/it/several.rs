@@ -1,5 +1,7 @@
 //! A directory that holds replicas of several shards, each the only one of its group: what is proposed is committed at once.
 
+mod checkpoints;
+
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -9,8 +11,8 @@ use sutra_protocol::command::{LogIndex, Operation};
 use sutra_protocol::{KeyRange, Knowledge, PlacementKey};
 use sutra_storage::offline::{self, Holds, OfflineError};
 use sutra_storage::{
-    CheckpointFile, Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, IncomingFile, OpenError, Placement,
-    Proposal, Quarantined, Store, StoreConfig, StoreStats,
+    Checkpoint, CheckpointFile, Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, IncomingFile, OpenError,
+    Placement, Proposal, Quarantined, Store, StoreConfig, StoreStats,
 };
 use sutra_wal::{GroupId, Log, LogPoint, Record};
 
@@ -136,6 +138,20 @@ async fn close(directory: Directory, replicas: Vec<Replica>) {
     directory.close().unwrap();
 }
 
+/// A checkpoint as it has come to another disk, with this done to each of its files.
+fn received(disk: &SimulatedDisk, checkpoint: &Checkpoint, damage: impl Fn(&mut [u8])) -> Incoming {
+    let file = |(at, file): (usize, &CheckpointFile)| {
+        let mut content = vec![0; file.bytes as usize];
+        assert_eq!(file.content.read_at(0, &mut content).unwrap(), content.len());
+        damage(&mut content);
+        let path = Path::new(DIR).join(format!("{at}.part"));
+        sutra_disk::replace(disk, &path, &content).unwrap();
+        IncomingFile { signature: file.signature, received: Some(path) }
+    };
+    let files = checkpoint.files.iter().enumerate().map(file).collect();
+    Incoming { manifest: checkpoint.manifest.clone(), files, held: HeldSegments::default() }
+}
+
 async fn until(otherwise: &str, is_so: impl Fn() -> bool) {
     for _ in 0..6_000 {
         if is_so() {
@@ -205,51 +221,6 @@ async fn a_manifest_in_the_place_of_another_shard_s_is_refused_and_a_lost_one_is
     assert!(Replica::open(&directory, &placement(3), &config).is_ok(), "the others open");
 }
 
-#[tokio::test]
-async fn the_checkpoint_of_another_shard_is_refused() {
-    let disk = disk();
-    let (directory, replicas) = open(&disk, &[2, 3]);
-    replicas[0].teach("warfarin").await;
-    replicas[1].teach("heparin").await;
-    replicas[0].store.checkpoint().await.unwrap();
-    let other = replicas[0].store.newest_checkpoint().await.unwrap().unwrap();
-    let files = other.files.iter().map(|file| IncomingFile { signature: file.signature, received: None }).collect();
-    let refused =
-        replicas[1].store.install(Incoming { manifest: other.manifest, files, held: HeldSegments::default() }).await.unwrap_err();
-    assert_eq!(refused.reason, "the checkpoint of another replica can't be used: it is of another grid or shard");
-    assert!(replicas[1].knows("heparin"));
-    close(directory, replicas).await;
-}
-
-#[tokio::test]
-async fn a_segment_that_a_checkpoint_from_elsewhere_needs_stays_while_it_is_put_together() {
-    let disk = disk();
-    let (directory, replicas) = open(&disk, &[2]);
-    let store = &replicas[0].store;
-    for content in ["aspirin", "warfarin"] {
-        replicas[0].teach(content).await;
-        store.checkpoint().await.unwrap();
-    }
-    let checkpoint = store.newest_checkpoint().await.unwrap().unwrap();
-    let incoming = |held| {
-        let files = checkpoint.files.iter().map(|file| IncomingFile { signature: file.signature, received: None });
-        Incoming { manifest: checkpoint.manifest.clone(), files: files.collect(), held }
-    };
-    let files = || disk.list(Path::new("/node/shards/2/segments")).unwrap().len();
-    let held = store.hold().await.unwrap();
-    store.compact().await.unwrap();
-    assert_eq!((store.stats().segments, files()), (1, 3), "one of both, and those that are held");
-    store.install(incoming(held)).await.unwrap();
-    assert!(replicas[0].knows("aspirin") && replicas[0].knows("warfarin"));
-    assert_eq!((store.stats().segments, files()), (2, 2), "what they were merged into has gone");
-
-    store.compact().await.unwrap();
-    let refused = store.install(incoming(HeldSegments::default())).await.unwrap_err().reason;
-    assert_eq!(refused, "the checkpoint of another replica can't be used: a segment that was here has gone meanwhile");
-    assert_eq!((store.stats().segments, files()), (1, 1));
-    close(directory, replicas).await;
-}
-
 /// What a directory's log holds of a text.
 fn is_logged(disk: &SimulatedDisk, text: &str) -> bool {
     let folder = Path::new("/node/wal");
@@ -277,15 +248,7 @@ async fn what_was_erased_during_a_quarantine_leaves_the_log_of_the_healed_replic
     drop(replicas);
     directory.quarantine(2, Quarantined { replica: 12, reason: "most know something else".into() }).unwrap();
     let checkpoint = one.store.newest_checkpoint().await.unwrap().unwrap();
-    let received = |(at, file): (usize, &CheckpointFile)| {
-        let mut content = vec![0; file.bytes as usize];
-        assert_eq!(file.content.read_at(0, &mut content).unwrap(), content.len());
-        let path = Path::new(DIR).join(format!("{at}.part"));
-        sutra_disk::replace(&mine, &path, &content).unwrap();
-        IncomingFile { signature: file.signature, received: Some(path) }
-    };
-    let files = checkpoint.files.iter().enumerate().map(received).collect();
-    let incoming = Incoming { manifest: checkpoint.manifest, files, held: HeldSegments::default() };
+    let incoming = received(&mine, &checkpoint, |_| {});
     assert_eq!(directory.heal(&placement(2), &incoming).unwrap().index, one.store.applied());
     assert_eq!(directory.quarantined(2).unwrap(), None);
 
