@@ -16,7 +16,7 @@ use sutra_e2e::operator::{self, Operator, Settings};
 use sutra_e2e::wait::{LONG, SOON, throughout, until};
 use tokio::time::Instant;
 
-use crate::grid::{LONGEST_GAP, leader, nodes, tell, uids};
+use crate::grid::{LONGEST_GAP, leader, nodes, tell, told, uids};
 
 /// Seconds without the API server, for a longer look.
 const OUTAGE: &str = "SUTRA_E2E_OUTAGE_S";
@@ -68,7 +68,7 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
         ensure!(uids(&three).await? == pods && now == claims, "pods or claims were replaced: {now:?}, before {claims:?}");
         load.nothing_is_missing(&nodes(case, &three, 3).await?, &case.world().http).await?;
         let load = Load::in_a_hurry_on(&nodes(case, &three, 3).await?)?;
-        for away in AWAY {
+        for away in &AWAY {
             machine_is_away(case, &three, &load, away).await?;
         }
         ensure!(uids(&three).await? == pods && self::claims(&three).await? == claims, "pods or claims were replaced");
@@ -85,25 +85,65 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
     })
 }
 
-/// What becomes of a machine: how it is told, how it comes about, and how it ends.
-type Away = (&'static str, &'static [&'static str], &'static [&'static str]);
-const AWAY: [Away; 2] =
-    [("is cut off", &["node", "link", "down"], &["node", "link", "up"]), ("hangs", &["node", "pause"], &["node", "resume"])];
+// What else was on that machine has to come again too.
+#[test]
+fn a_machine_that_loses_its_power_and_gets_it_back_takes_nothing_along() -> Result<()> {
+    alone(async |case| {
+        let environment = &case.world().environment;
+        let three = Cluster::running(case, &Manifest::minimal("formulary").spec(&json!({"nodes": 3}))).await?;
+        let (pods, claims) = (uids(&three).await?, claims(&three).await?);
+        let load = Load::in_a_hurry_on(&nodes(case, &three, 3).await?)?;
+        machine_is_away(case, &three, &load, &WITHOUT_POWER).await?;
+        ensure!(uids(&three).await? == pods && self::claims(&three).await? == claims, "pods or claims were replaced");
+        load.nothing_is_missing(&nodes(case, &three, 3).await?, &case.world().http).await?;
+        for namespace in ["kube-system", operator::NAMESPACE] {
+            environment.kubectl(["wait", "--for=condition=Ready", "pod", "--all", "-n", namespace, "--timeout=180s"]).await?;
+        }
+        Ok(())
+    })
+}
+
+/// What becomes of a machine.
+struct Away {
+    /// How it is told.
+    what: &'static str,
+    /// How it comes about, and how it ends.
+    lab: [&'static [&'static str]; 2],
+    /// Whether its processes go on afterwards.
+    keeps_processes: bool,
+}
+
+const AWAY: [Away; 2] = [
+    Away { what: "is cut off", lab: [&["node", "link", "down"], &["node", "link", "up"]], keeps_processes: true },
+    Away { what: "hangs", lab: [&["node", "pause"], &["node", "resume"]], keeps_processes: true },
+];
+const WITHOUT_POWER: Away =
+    Away { what: "loses its power", lab: [&["node", "kill"], &["node", "start"]], keeps_processes: false };
 
 /// The leader's machine is away for less than the time after which Kubernetes gives its pods up. The others write on.
-async fn machine_is_away(case: &Case, cluster: &Cluster<'_>, load: &Load, (what, goes, comes): Away) -> Result<()> {
+async fn machine_is_away(case: &Case, cluster: &Cluster<'_>, load: &Load, away: &Away) -> Result<()> {
     load.goes_on(5).await?;
-    let led = leader(cluster).await?;
-    let pod = cluster.api::<Pod>().get(&led).await?;
-    let machine = pod.spec.and_then(|spec| spec.node_name).context("a pod without a machine")?;
+    let led = settled_leader(case, cluster).await?;
+    let pods = cluster.api::<Pod>();
+    let before = pods.get(&led).await?;
+    let machine = before.spec.as_ref().and_then(|spec| spec.node_name.clone()).context("a pod without a machine")?;
     let environment = &case.world().environment;
     let then = Instant::now();
     let to_it = |words: &[&'static str]| words.iter().map(ToString::to_string).chain([machine.clone()]).collect::<Vec<_>>();
-    environment.lab(to_it(goes)).await?;
+    environment.lab(to_it(away.lab[0])).await?;
     let went_on = load.goes_on(20).await;
-    environment.lab(to_it(comes)).await?;
+    environment.lab(to_it(away.lab[1])).await?;
     went_on?;
     let gap = load.gap_since(then);
+    if !away.keeps_processes {
+        // Until then the pod is told to be what it was before, at an address that it has no more.
+        until("the pod's container is another one, and ready", LONG, async || {
+            let now = container(&pods.get(&led).await?)?;
+            ensure!(now.0 != container(&before)?.0 && now.1, "it is {now:?}");
+            Ok(())
+        })
+        .await?;
+    }
     until("no node is away", LONG, async || {
         let degraded = cluster.condition_now("Degraded").await?;
         ensure!(degraded.status == "False", "{}: {}", degraded.reason, degraded.message);
@@ -113,13 +153,44 @@ async fn machine_is_away(case: &Case, cluster: &Cluster<'_>, load: &Load, (what,
     leader(cluster).await?;
     cluster.ready().await?;
     tell(&format!(
-        "the leader's machine {what}: {} ms without a write, {} requests failed, whole again after {} s",
+        "the leader's machine {}: {} ms without a write, {} requests failed, whole again after {} s",
+        away.what,
         gap.as_millis(),
         load.failures_since(then).len(),
         then.elapsed().as_secs()
     ));
     ensure!(gap < LONGEST_GAP, "nothing could be written for {gap:?}");
     Ok(())
+}
+
+/// How long one node has to lead before it is taken for the leader: what was given back after a disturbance has been by then.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// The node that all nodes and the SutraShard say leads, and go on saying. The SutraShard alone may be a few seconds late.
+async fn settled_leader(case: &Case, cluster: &Cluster<'_>) -> Result<String> {
+    until("one node leads, as all say", LONG, async || {
+        let led = leader(cluster).await?;
+        let nodes = nodes(case, cluster, 3).await?;
+        throughout("its lead", SETTLED, async || {
+            for node in &nodes {
+                let told = told(case, node).await?;
+                let says = told.pointer("/shards/0/leader");
+                ensure!(says == Some(&json!(led)), "{} says that {says:?} leads, the SutraShard {led}", node.address);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(led)
+    })
+    .await
+}
+
+/// The id of a pod's container, and whether it is ready.
+fn container(pod: &Pod) -> Result<(String, bool)> {
+    let statuses =
+        pod.status.as_ref().and_then(|status| status.container_statuses.as_ref()).context("a pod without containers")?;
+    let status = statuses.first().context("a pod without a container")?;
+    Ok((status.container_id.clone().unwrap_or_default(), status.ready))
 }
 
 /// Uids of the claims, by name.
