@@ -93,6 +93,8 @@ impl Reconciler {
         }
         self.proposals.give_up();
         self.shared.write_log.abandon();
+        // Nothing makes room any more: who waits for it would hold the store for ever, and learns now that it is closed.
+        self.shared.room.send_replace(true);
     }
 
     /// Whether commands may be taken now.

@@ -1,6 +1,7 @@
 //! A directory that holds replicas of several shards, each the only one of its group: what is proposed is committed at once.
 
 mod checkpoints;
+mod closing;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -72,14 +73,21 @@ impl Replica {
     }
 
     async fn write(&self, operation: Operation) -> LogIndex {
+        self.entry(operation).await.point.index
+    }
+
+    /// The same, for others to apply it, too.
+    async fn entry(&self, operation: Operation) -> Committed {
         let written = self.store.admit(command(operation)).unwrap();
         let (payload, proposal) = self.proposed.recv().unwrap();
         let point = LogPoint { index: LogIndex(self.store.applied().0 + 1), term: 1 };
         let group = self.consensus.group;
         self.consensus.append(Record::Entry { group, index: point.index, term: point.term, payload: &payload });
-        self.store.apply(vec![Committed { point, payload }]).await.unwrap();
+        let entry = Committed { point, payload };
+        self.store.apply(vec![entry.clone()]).await.unwrap();
         proposal.resolve(Fate::Applied);
-        written.await.unwrap().index
+        assert_eq!(written.await.unwrap().index, point.index);
+        entry
     }
 
     /// A content like this that the shard keeps.
