@@ -14,6 +14,7 @@ use sutra_wal::{GroupId, Log};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::calm::Calm;
 use crate::contact::Contact;
 use crate::held::Held;
 use crate::log_store::LogStore;
@@ -135,7 +136,8 @@ impl Group {
         // A machine that was just opened is as of its newest checkpoint.
         let applied = machine.progress().applied;
         let held = Held::new(applied.map(|applied| applied.index));
-        let log = LogStore::new(node.log.clone(), setup, node.syncer.clone(), Arc::clone(&closing), held.clone());
+        let calm = Calm::default();
+        let log = LogStore::new(node.log.clone(), setup, node.syncer.clone(), Arc::clone(&closing), held.clone(), calm.clone());
         log.follow(applied).await.map_err(|error| format!("cut the log behind the checkpoint: {error}"))?;
         let (contact, patience) = (Contact::default(), Patience::new());
         let (snapshots_sent, stalls) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
@@ -148,6 +150,7 @@ impl Group {
             silence: Silence::default(),
             contact: contact.clone(),
             patience: patience.clone(),
+            calm,
             sent: Arc::clone(&snapshots_sent),
             stalls: Arc::clone(&stalls),
             own: Arc::clone(&itself),

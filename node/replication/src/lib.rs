@@ -20,6 +20,7 @@
 //! | `machine`, `files` | the state machine, its snapshots |
 //! | `network`, `receive` | sending to other replicas; taking in their snapshots |
 //! | `signs` | leaders' signs of life, those of all groups together |
+//! | `calm` | the consensus of a group in which nothing happens is spared most of them |
 //! | `contact` | when a leader was last answered, and by whom |
 //! | `silence` | a leader that nobody answers makes way |
 //! | `service` | what replicas ask of each other |
@@ -28,6 +29,7 @@
 //! The consensus is [openraft](https://docs.rs/openraft/0.9); its types do not leave this crate. An entry is acknowledged once it is
 //! fsynced on a quorum and applied by the leader.
 
+mod calm;
 mod contact;
 mod files;
 mod group;

@@ -14,6 +14,7 @@ use sutra_wal::{AppendError, GroupId, GroupState, Log, LogPoint, Record};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::calm::Calm;
 use crate::group::GroupSetup;
 use crate::held::Held;
 use crate::syncer::Syncer;
@@ -43,12 +44,15 @@ pub(crate) struct Entries {
     syncer: Syncer,
     /// Set when the group is closed: nothing is tried again then.
     closing: Arc<AtomicBool>,
+    /// Told before something is written.
+    calm: Calm,
 }
 
 impl LogStore {
     /// The log of a replica whose machine's checkpoints `held` tells of.
-    pub(crate) fn new(log: Log, setup: GroupSetup, syncer: Syncer, closing: Arc<AtomicBool>, held: Held) -> Self {
-        Self { entries: Entries { log, group: setup.group, syncer, closing }, replica: setup.replica, held, owed: None }
+    pub(crate) fn new(log: Log, setup: GroupSetup, syncer: Syncer, closing: Arc<AtomicBool>, held: Held, calm: Calm) -> Self {
+        let entries = Entries { log, group: setup.group, syncer, closing, calm };
+        Self { entries, replica: setup.replica, held, owed: None }
     }
 
     /// Takes out of the log what lies before a checkpoint that it does not reach: the process ended after the checkpoint of another
@@ -74,6 +78,7 @@ impl LogStore {
 
     /// Ends when nothing is owed any more.
     async fn settle(&mut self) -> io::Result<()> {
+        self.entries.calm.writes();
         let Some(owed) = self.owed.take() else { return Ok(()) };
         owed.await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
@@ -87,6 +92,7 @@ impl Entries {
     /// Appends, and tries again while the disk refuses: a full disk must not end the replica, which is behind as long as it lasts, and
     /// goes on when there is room. It answers nobody meanwhile.
     async fn append_records(&self, records: &[Record<'_>]) -> Result<sutra_wal::Position, AppendError> {
+        self.calm.writes();
         let mut told = false;
         loop {
             match self.log.append(records) {
@@ -325,7 +331,7 @@ mod tests {
         disk.sync_dir(std::path::Path::new("/")).unwrap();
         let log = Log::open(Arc::new(disk.clone()), config, |_, _, _| Ok(())).unwrap();
         let (syncer, _) = Syncer::start(log.clone(), |_| {}).unwrap();
-        (log.clone(), LogStore::new(log, SETUP, syncer, Arc::default(), Held::new(None)))
+        (log.clone(), LogStore::new(log, SETUP, syncer, Arc::default(), Held::new(None), Calm::default()))
     }
 
     fn entry(index: u64) -> Record<'static> {

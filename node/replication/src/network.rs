@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::calm::Calm;
 use crate::contact::Contact;
 use crate::files::SnapshotFiles;
 use crate::patience::Patience;
@@ -56,6 +57,7 @@ pub(crate) struct Network {
     pub(crate) silence: Silence,
     pub(crate) contact: Contact,
     pub(crate) patience: Patience,
+    pub(crate) calm: Calm,
     /// Snapshots that another replica has taken in.
     pub(crate) sent: Arc<AtomicU64>,
     /// Told while it does not come to look at itself as a leader: nothing else would say so.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::network::Network;
 use crate::receive::Receiving;
-use crate::signs;
+use crate::signs::{self, Said};
 use crate::types::{Raft, TypeConfig};
 use crate::words::{addressee, decode, encode};
 
@@ -40,15 +40,27 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    /// Takes a leader's sign of life if its consensus knows all that it says.
+    pub(crate) fn takes_by_itself(&self, said: &Said) -> bool {
+        let Network { calm, patience, timing, .. } = &self.network;
+        let is_taken = calm.take(&self.raft.metrics().borrow(), said, timing.lease());
+        if is_taken {
+            patience.heard();
+        }
+        is_taken
+    }
+
     /// Takes what its leader says.
     ///
     /// # Errors
     /// The replica has failed.
     pub(crate) async fn append(&self, said: AppendEntriesRequest<TypeConfig>) -> Result<AppendEntriesResponse<u64>, String> {
+        self.network.calm.asked();
         let appended = self.raft.append_entries(said).await;
         // One whose time is over gives no sign of life.
         if appended.as_ref().is_ok_and(|response| !matches!(response, AppendEntriesResponse::HigherVote(_))) {
             self.network.patience.heard();
+            self.network.calm.told();
         }
         appended.map_err(|error| error.to_string())
     }
@@ -120,7 +132,12 @@ impl Groups {
         match service {
             APPEND => answer(served.append(decode(payload)?).await),
             VOTE => {
-                let voted = raft.vote(decode::<VoteRequest<u64>>(payload)?).await;
+                let wanted: VoteRequest<u64> = decode(payload)?;
+                let refusal = network.calm.refusal(&raft.metrics().borrow(), network.timing.lease());
+                let voted = match refusal {
+                    Some(refusal) => Ok(refusal),
+                    None => raft.vote(wanted).await,
+                };
                 if voted.as_ref().is_ok_and(|response| response.vote_granted) {
                     network.patience.heard();
                 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sutra_peer::Class;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::calm::Calm;
 use crate::network::Network;
 use crate::service::{Groups, SIGNS, WeakGroups};
 use crate::timing::Timing;
@@ -35,11 +36,17 @@ const MESSAGE_SIGNS: usize = 4_096;
 struct Sign {
     group: u64,
     to: u64,
-    vote: Vote,
+    said: Said,
+}
+
+/// What a leader says with it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Said {
+    pub(crate) vote: Vote,
     /// Last entry that the replica is known to have.
-    matched: Option<LogId>,
+    pub(crate) matched: Option<LogId>,
     /// Last entry that is committed: the message that said so may have been lost.
-    committed: Option<LogId>,
+    pub(crate) committed: Option<LogId>,
 }
 
 /// What came of the signs of a message, in their order; `None`: nothing in time, or the replica is not here.
@@ -70,17 +77,23 @@ pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timi
     while let Some(all) = groups.all() {
         let beat = Instant::now();
         let mut given: BTreeMap<String, OfNode> = BTreeMap::new();
-        looks.retain(|_, look| look.at.elapsed() < timing.lease() / 2);
+        looks.retain(|_, look| look.at.elapsed() < Calm::longest(timing.lease()));
         for served in all {
             let (network, metrics) = (&served.network, served.raft.metrics());
             network.silence.look(&metrics.borrow(), &network.contact, timing.lease());
             served.raft.runtime_config().tick(needs_ticks(&metrics.borrow()));
             let untold = untold(network, &metrics.borrow());
             let Some(vote) = untold.first().map(|untold| untold.vote) else { continue };
-            if let Some(look) = looks.get(&network.group).filter(|look| look.vote == vote) {
+            let counts = |look: &&Look| {
+                let lasts = network.calm.look_lasts(&metrics.borrow(), look.committed, &network.contact, timing.lease());
+                look.vote == vote && look.at.elapsed() < lasts
+            };
+            if let Some(look) = looks.get(&network.group).filter(counts) {
                 add(&mut given, network, untold, look.committed);
             } else if looked_at.insert(network.group) {
                 let at = Instant::now();
+                looks.remove(&network.group);
+                network.calm.asked();
                 looking.push(async move {
                     // A leader that can't go on, because its disk is full or hangs, has to make way: it answers nothing here either.
                     let looked = served.raft.with_raft_state(|state| (state.vote_ref().to_owned(), state.committed)).await;
@@ -117,7 +130,7 @@ fn add(given: &mut BTreeMap<String, OfNode>, by: &Network, untold: Vec<Untold>, 
     }
     for Untold { to, member, vote, matched } in untold {
         let at = by.contact.asked(to);
-        let sign = Sign { group: by.group, to, vote, matched, committed };
+        let sign = Sign { group: by.group, to, said: Said { vote, matched, committed } };
         let (_, of_node) = given.entry(member.address.clone()).or_insert_with(|| (member, Vec::new()));
         of_node.push(Given { by: by.clone(), at, sign });
     }
@@ -185,9 +198,14 @@ pub(crate) async fn take(groups: &Groups, payload: &Bytes) -> Result<Bytes, Stri
     let mut answers: Answers = (0..signs.len()).map(|_| None).collect();
     let mut taking = FuturesUnordered::new();
     let mut until = Instant::now();
-    for (at, Sign { group, to, vote, matched, committed }) in signs.into_iter().enumerate() {
+    for (at, Sign { group, to, said }) in signs.into_iter().enumerate() {
         let Ok(served) = groups.served(group, to) else { continue };
+        if served.takes_by_itself(&said) {
+            answers[at] = Some(AppendEntriesResponse::Success);
+            continue;
+        }
         until = until.max(Instant::now() + served.network.timing.heartbeat / ANSWERED);
+        let Said { vote, matched, committed } = said;
         let sign =
             AppendEntriesRequest::<TypeConfig> { vote, prev_log_id: matched, entries: Vec::new(), leader_commit: committed };
         taking.push(async move { (at, served.append(sign).await) });

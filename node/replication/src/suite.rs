@@ -12,6 +12,7 @@ use sutra_storage::{
 };
 use sutra_wal::{GroupId, LogPoint};
 
+use crate::calm::Calm;
 use crate::group::GroupSetup;
 use crate::held::Held;
 use crate::log_store::LogStore;
@@ -102,7 +103,7 @@ impl StoreBuilder<TypeConfig, LogStore, Driven, Store> for Builder {
         let setup = GroupSetup { group: GroupId::FIRST_SHARD, replica: ReplicaId(1) };
         // The suite purges what no checkpoint holds.
         let held = Held::new(Some(LogIndex(u64::MAX)));
-        let log = LogStore::new(directory.log().clone(), setup, syncer, Arc::clone(&closing), held.clone());
+        let log = LogStore::new(directory.log().clone(), setup, syncer, Arc::clone(&closing), held.clone(), Calm::default());
         let inbox = Inbox::open(Arc::new(RealDisk), directory.path().join("incoming")).unwrap();
         let machine = Driven::new(Arc::new(Lenient(store.clone())), inbox, held, closing);
         Ok((store, log, machine))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sutra_replication::{ReplicaId, Timing};
 use sutra_storage::SubmitError;
 use tokio::time::timeout;
 
@@ -87,6 +88,31 @@ async fn a_leader_that_hears_nobody_and_one_that_nobody_hears_are_replaced() {
         cluster.assert_equal_and_hold(["goes on"]).await;
         cluster.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_happens_nobody_votes_for_one_that_hears_no_leader() {
+    // A lease that a noisy machine does not outlast.
+    let timing = Timing { heartbeat: Duration::from_millis(200), election: [750, 1_500].map(Duration::from_millis) };
+    let cluster = Setup { timing, ..Setup::of(3) }.start().await;
+    learn_all(&cluster, "before", 3).await;
+    let leader = cluster.leader().await;
+    cluster.settle().await;
+    // Signs of life say nothing new by then.
+    tokio::time::sleep(2 * timing.lease()).await;
+    let term = cluster.group(leader).status().term;
+    let [deaf, hears] = others(&cluster, leader)[..] else { panic!("there are three") };
+    cluster.net.part(&[leader], &[deaf]);
+    until("it stands for election", || cluster.group(deaf).status().term > term).await;
+    tokio::time::sleep(4 * timing.lease()).await;
+    for node in [leader, hears] {
+        let status = cluster.group(node).status();
+        assert_eq!((status.term, status.leader), (term, Some(ReplicaId(leader))), "of node {node}");
+    }
+    cluster.net.heal();
+    cluster.learn("together again").await;
+    cluster.assert_equal_and_hold(["before 2", "together again"]).await;
+    cluster.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
