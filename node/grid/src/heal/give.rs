@@ -1,7 +1,7 @@
 //! Checkpoints that are given to replicas in quarantine.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use sutra_replication::ReplicaId;
@@ -56,20 +56,8 @@ impl Giving {
             }
             all.insert(number, One { to: wished.by, checkpoint: Arc::new(checkpoint), asked: now });
         }
-        tokio::spawn(self.clone().forget(number));
+        tokio::spawn(forget(Arc::downgrade(&self.0), number));
         Ok(Some(Gift { number, manifest, files }))
-    }
-
-    /// Lets go of the files once nobody has read them for a while.
-    async fn forget(self, number: u64) {
-        loop {
-            let Some(asked) = self.lock().get(&number).map(|one| one.asked) else { return };
-            if asked.elapsed() >= KEPT {
-                self.lock().remove(&number);
-                return;
-            }
-            tokio::time::sleep_until(asked + KEPT).await;
-        }
     }
 
     /// A piece of a file; empty at its end.
@@ -104,5 +92,18 @@ impl Giving {
     /// No code panics while it holds the lock.
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, One>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets go of the files of one once nobody has read them for a while. They go with the node, too.
+async fn forget(giving: Weak<Mutex<BTreeMap<u64, One>>>, number: u64) {
+    while let Some(giving) = giving.upgrade().map(Giving) {
+        let Some(asked) = giving.lock().get(&number).map(|one| one.asked) else { return };
+        if asked.elapsed() >= KEPT {
+            giving.lock().remove(&number);
+            return;
+        }
+        drop(giving);
+        tokio::time::sleep_until(asked + KEPT).await;
     }
 }

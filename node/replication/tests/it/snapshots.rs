@@ -16,6 +16,8 @@ const OFFER: u16 = 3;
 const PIECE: u16 = 4;
 /// How often a cluster meets what does not come out the same each time.
 const ROUNDS: u64 = 4;
+/// In how many elections the only one who can win has won, mostly in one or two, on however noisy a machine.
+const ELECTIONS: u64 = 12;
 
 fn purged(cluster: &Cluster, node: u64) -> Option<LogIndex> {
     cluster.log(node).group(GROUP).and_then(|group| group.purged).map(|point| point.index)
@@ -204,10 +206,10 @@ async fn who_lacks_what_is_purged_does_not_keep_others_from_leading_it() {
         let terms = cluster.group(away).status().term;
         until("it does not stand again", || cluster.group(away).status().term > terms + 3).await;
         cluster.net.heal();
-        let begun = Instant::now();
+        let terms = cluster.group(away).status().term;
         let (_, applied) = cluster.write_among(&[leader, away], &learn("by the two of them")).await;
-        let took = begun.elapsed();
-        assert!(took < cluster.setup.timing.lease() * 12, "it takes {took:?}");
+        let took = cluster.group(leader).status().term - terms;
+        assert!(took <= ELECTIONS, "it takes {took} elections");
         cluster.applied(away, applied.index).await;
         assert!(contents.iter().all(|content| cluster.knows(away, content)) && !cluster.knows(away, "in vain"));
         assert!(lost.await.unwrap().is_err());
