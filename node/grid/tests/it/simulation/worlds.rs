@@ -189,6 +189,8 @@ impl Worlds {
                 let is_there = if is_strong { caught_up.is_some() } else { host.has_reached(&token).await };
                 let reading = if is_strong { host.strongly(caught_up.unwrap_or_default()) } else { host.seeing(&token) };
                 let shown = host.read(&world.subject.namespace, reading, |view| Picture::of(view, &world.subject));
+                // The next may be long in coming, and this node could not be started again while it is held here.
+                drop(host);
                 if let Some(shown) = shown.filter(|_| is_there) {
                     let who = if is_strong { "whoever has caught up" } else { "whoever has the token" };
                     let why = format!("shown to {who} after {fates:?} of {command:?} with {token:?}");
