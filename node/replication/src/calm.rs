@@ -4,7 +4,7 @@
 //! leader's is looked at, and a follower's hears of a sign, once in some leases. What it would make of the others is made of them here: no
 //! replica votes for another within the lease of its leader.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,15 +26,17 @@ pub(crate) struct Calm(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Whether it has had something written since it was asked.
-    writes: AtomicBool,
+    /// How often it has begun to write: it may hang in the last.
+    writes: AtomicU64,
+    /// How many of those it has surely come through.
+    seen: AtomicU64,
     heard: Mutex<Heard>,
 }
 
 /// What a follower has heard of its leader.
 #[derive(Debug, Default)]
 struct Heard {
-    /// When the consensus was told last that there is one.
+    /// When the consensus has last taken something from it.
     told: Option<Instant>,
     /// What it has been spared since.
     spared: Option<Spared>,
@@ -49,44 +51,58 @@ struct Spared {
     last: LogId,
 }
 
+/// That the consensus is asked something: whatever it had begun to write before, it has come through once it answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked(u64);
+
+/// A leader that went on when it was looked at.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) at: Instant,
+    pub(crate) vote: Vote,
+    pub(crate) committed: Option<LogId>,
+    /// Whether a quorum had answered it just before.
+    pub(crate) was_answered: bool,
+}
+
 impl Calm {
     /// The longest time for which a consensus is spared.
     pub(crate) fn longest(lease: Duration) -> Duration {
         SPARED * lease
     }
 
-    /// The consensus has something written: it may hang from here on.
+    /// The consensus begins to write something.
     pub(crate) fn writes(&self) {
-        self.0.writes.store(true, Ordering::Release);
+        self.0.writes.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// It is asked something, and has gone on if it answers. What it has written after that is not seen by that.
-    pub(crate) fn asked(&self) {
-        self.0.writes.store(false, Ordering::Release);
-        self.lock().told = None;
+    /// It is about to be asked something.
+    pub(crate) fn asks(&self) -> Asked {
+        Asked(self.0.writes.load(Ordering::Acquire))
     }
 
-    /// How long it counts that a leader went on when it was looked at, and had committed entries up to `committed`.
-    pub(crate) fn look_lasts(
-        &self,
-        now: &RaftMetrics<u64, Member>,
-        committed: Option<LogId>,
-        contact: &Contact,
-        lease: Duration,
-    ) -> Duration {
+    /// It has answered.
+    pub(crate) fn answered(&self, Asked(writes): Asked) {
+        self.0.seen.fetch_max(writes, Ordering::AcqRel);
+    }
+
+    /// It has taken something that its leader said.
+    pub(crate) fn told(&self, asked: Asked) {
+        self.answered(asked);
+        *self.lock() = Heard { told: Some(Instant::now()), spared: None };
+    }
+
+    /// Whether a look at a leader still says that it goes on, and what it has committed.
+    pub(crate) fn counts(&self, look: &Look, now: &RaftMetrics<u64, Member>, contact: &Contact, lease: Duration) -> bool {
         let is_last = |id: Option<LogId>| id.map(|id| id.index) == now.last_log_index;
         let is_calm = !self.has_written()
-            && is_last(committed)
+            && is_last(look.committed)
             && is_last(now.last_applied)
             && now.replication.iter().flatten().all(|(_, matched)| is_last(*matched))
-            // Whoever waits to hear that it leads no more learns it by its being looked at.
-            && quorum_answered(now, contact).is_some_and(|ago| ago < lease);
-        if is_calm { Self::longest(lease) } else { lease / 2 }
-    }
-
-    /// The consensus has taken something that its leader said.
-    pub(crate) fn told(&self) {
-        *self.lock() = Heard { told: Some(Instant::now()), spared: None };
+            // Whether it leads is told anew when it is looked at: soon after a quorum has come back, or gone.
+            && look.was_answered
+            && is_answered(now, contact, lease);
+        look.vote == now.vote && look.at.elapsed() < if is_calm { Self::longest(lease) } else { lease / 2 }
     }
 
     /// Takes what a leader says if it is nothing that the consensus does not know; else it has to be told.
@@ -94,7 +110,7 @@ impl Calm {
         let follows = now.running_state.is_ok()
             && matches!(now.state, ServerState::Follower | ServerState::Learner)
             && said.vote.committed
-            && now.vote == said.vote;
+            && is_of(now, said.vote);
         let Some(last) = said.matched.filter(|last| now.last_log_index == Some(last.index)) else { return false };
         let is_known = now.last_applied == Some(last) && said.committed == Some(last) && !self.has_written();
         let mut heard = self.lock();
@@ -109,18 +125,29 @@ impl Calm {
     /// stood itself since then has no leader.
     pub(crate) fn refusal(&self, now: &RaftMetrics<u64, Member>, lease: Duration) -> Option<VoteResponse<u64>> {
         let heard = self.lock();
-        let spared = heard.spared.as_ref().filter(|spared| spared.at.elapsed() <= lease && spared.vote == now.vote)?;
+        let spared = heard.spared.as_ref().filter(|spared| spared.at.elapsed() <= lease && is_of(now, spared.vote))?;
         Some(VoteResponse::new(spared.vote, Some(spared.last), false))
     }
 
-    fn has_written(&self) -> bool {
-        self.0.writes.load(Ordering::Acquire)
+    /// Whether it may hang in something that it writes.
+    pub(crate) fn has_written(&self) -> bool {
+        self.0.writes.load(Ordering::Acquire) != self.0.seen.load(Ordering::Acquire)
     }
 
     /// No code panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, Heard> {
         self.0.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a quorum has answered a leader within the lease.
+pub(crate) fn is_answered(now: &RaftMetrics<u64, Member>, contact: &Contact, lease: Duration) -> bool {
+    quorum_answered(now, contact).is_some_and(|ago| ago < lease)
+}
+
+/// Whether a replica's vote is this one. It has its term before it is saved.
+fn is_of(now: &RaftMetrics<u64, Member>, vote: Vote) -> bool {
+    now.vote == vote && now.current_term == vote.leader_id.term
 }
 
 #[cfg(test)]
@@ -135,7 +162,7 @@ mod tests {
     use super::*;
     use crate::types::{StoredMembership, log_id};
 
-    const LEASE: Duration = Duration::from_secs(60);
+    const LEASE: Duration = Duration::from_secs(20);
 
     fn at(index: u64) -> LogId {
         log_id(LogPoint { index: LogIndex(index), term: 5 })
@@ -162,26 +189,41 @@ mod tests {
         Said { vote: Vote::new_committed(5, 1), matched: Some(at(9)), committed: Some(at(9)) }
     }
 
+    fn told(calm: &Calm) {
+        calm.told(calm.asks());
+    }
+
     #[test]
     fn a_sign_that_says_nothing_new_is_taken_without_the_consensus_for_a_while() {
         let (calm, follower) = (Calm::default(), metrics(2, ServerState::Follower));
         assert!(!calm.take(&follower, &said(), LEASE), "it has never heard of a leader");
-        calm.told();
+        told(&calm);
         assert!(calm.take(&follower, &said(), LEASE));
         assert!(calm.take(&metrics(2, ServerState::Learner), &said(), LEASE));
         assert!(!calm.take(&follower, &said(), Duration::ZERO), "it has been spared for long enough");
+    }
+
+    #[test]
+    fn who_may_hang_in_what_it_writes_is_told_until_it_has_come_through() {
+        let (calm, follower) = (Calm::default(), metrics(2, ServerState::Follower));
+        let before = calm.asks();
         calm.writes();
-        assert!(!calm.take(&follower, &said(), LEASE), "it may hang in what it writes");
-        calm.asked();
-        assert!(!calm.take(&follower, &said(), LEASE), "it has not answered yet");
-        calm.told();
+        calm.told(before);
+        assert!(!calm.take(&follower, &said(), LEASE), "it has answered what it was asked before");
+        let later = calm.asks();
+        calm.writes();
+        calm.told(later);
+        assert!(!calm.take(&follower, &said(), LEASE), "there is another by now");
+        told(&calm);
         assert!(calm.take(&follower, &said(), LEASE));
+        calm.told(before);
+        assert!(calm.take(&follower, &said(), LEASE), "a late answer takes nothing back");
     }
 
     #[test]
     fn whatever_is_new_is_told_to_the_consensus() {
         let (calm, follower) = (Calm::default(), || metrics(2, ServerState::Follower));
-        calm.told();
+        told(&calm);
         let signs = [
             Said { vote: Vote::new_committed(6, 3), ..said() },
             Said { vote: Vote::new_committed(4, 3), ..said() },
@@ -200,6 +242,7 @@ mod tests {
             RaftMetrics { state: ServerState::Candidate, ..follower() },
             RaftMetrics { state: ServerState::Leader, ..follower() },
             RaftMetrics { vote: Vote::new(6, 2), ..follower() },
+            RaftMetrics { current_term: 6, ..follower() },
             RaftMetrics { last_applied: Some(at(8)), ..follower() },
             RaftMetrics { last_applied: Some(other_term), ..follower() },
             RaftMetrics { last_log_index: Some(10), ..follower() },
@@ -213,38 +256,48 @@ mod tests {
     #[test]
     fn no_vote_is_given_within_the_lease_of_a_leader_of_which_the_consensus_has_not_heard() {
         let (calm, follower) = (Calm::default(), metrics(2, ServerState::Follower));
-        calm.told();
+        told(&calm);
         assert!(calm.refusal(&follower, LEASE).is_none(), "the consensus knows of the leader, and refuses by itself");
         assert!(calm.take(&follower, &said(), LEASE));
         let refusal = calm.refusal(&follower, LEASE).unwrap();
         assert_eq!((refusal.vote, refusal.vote_granted, refusal.last_log_id), (said().vote, false, Some(at(9))));
         assert!(calm.refusal(&follower, Duration::ZERO).is_none(), "the lease is over");
-        let has_stood = RaftMetrics { vote: Vote::new(6, 2), ..follower };
+        let has_stood = RaftMetrics { current_term: 6, ..follower };
         assert!(calm.refusal(&has_stood, LEASE).is_none());
     }
 
     #[test]
     fn a_leader_is_looked_at_often_unless_nothing_happens_and_a_quorum_answers() {
-        let (calm, contact) = (Calm::default(), Contact::default());
-        let leader = || metrics(1, ServerState::Leader);
-        let lasts = |now: &RaftMetrics<u64, Member>, committed| calm.look_lasts(now, committed, &contact, LEASE);
-        let (often, seldom) = (LEASE / 2, 4 * LEASE);
-        assert_eq!(lasts(&leader(), Some(at(9))), often, "nobody has answered");
+        let (calm, contact, leader) = (Calm::default(), Contact::default(), || metrics(1, ServerState::Leader));
+        let look = |committed, was_answered| Look {
+            at: Instant::now() - LEASE,
+            vote: Vote::new_committed(5, 1),
+            committed: Some(at(committed)),
+            was_answered,
+        };
+        let counts = |look: &Look, now: &RaftMetrics<u64, Member>| calm.counts(look, now, &contact, LEASE);
+        assert!(!counts(&look(9, true), &leader()), "nobody answers");
         contact.answered(3, contact.asked(3));
-        assert_eq!(lasts(&leader(), Some(at(9))), seldom);
-        assert_eq!(lasts(&leader(), Some(at(8))), often, "more was committed since");
+        assert!(counts(&look(9, true), &leader()));
+        assert!(!counts(&look(9, false), &leader()), "whether it leads has to be told anew");
+        assert!(!counts(&look(8, true), &leader()), "more was committed since");
         let behind = [(1, Some(at(9))), (2, Some(at(9))), (3, None)].into_iter().collect();
-        let busy = [
+        let others = [
             RaftMetrics { last_applied: Some(at(8)), ..leader() },
             RaftMetrics { last_log_index: Some(10), ..leader() },
             RaftMetrics { replication: Some(behind), ..leader() },
+            RaftMetrics { vote: Vote::new_committed(7, 1), ..leader() },
         ];
-        for now in busy {
-            assert_eq!(lasts(&now, Some(at(9))), often, "{now}");
+        for now in others {
+            assert!(!counts(&look(9, true), &now), "{now}");
         }
         calm.writes();
-        assert_eq!(lasts(&leader(), Some(at(9))), often, "it may hang in what it writes");
-        calm.asked();
-        assert_eq!(lasts(&leader(), Some(at(9))), seldom);
+        assert!(!counts(&look(9, true), &leader()), "it may hang in what it writes");
+        let busy = Look { at: Instant::now(), ..look(9, false) };
+        assert!(counts(&busy, &leader()), "it was just looked at");
+        calm.answered(calm.asks());
+        assert!(counts(&look(9, true), &leader()));
+        let old = Look { at: Instant::now() - 5 * LEASE, ..look(9, true) };
+        assert!(!counts(&old, &leader()));
     }
 }

@@ -109,6 +109,7 @@ struct Inner {
     node: Node,
     setup: GroupSetup,
     closing: Arc<AtomicBool>,
+    held: Held,
     patience: Patience,
     contact: Contact,
     reader: Reader,
@@ -157,7 +158,7 @@ impl Group {
         };
         let config = node.timing.config(setup.group.0).validate().map_err(|error| error.to_string())?;
         let reached = network.clone();
-        let driven = Driven::new(Arc::clone(&machine), inbox.clone(), held, Arc::clone(&closing));
+        let driven = Driven::new(Arc::clone(&machine), inbox.clone(), held.clone(), Arc::clone(&closing));
         let raft = Raft::new(setup.replica.0, Arc::new(config), network, log, driven).await;
         let raft = raft.map_err(|error| error.to_string())?;
         let own = setup.replica.0;
@@ -174,7 +175,7 @@ impl Group {
         let node = node.clone();
         let watching = patience.clone().watch(raft.clone(), node.timing);
         let reader = Reader::default();
-        let inner = Inner { raft, node, setup, closing, patience, contact, reader, stalls, snapshots_sent, reads };
+        let inner = Inner { raft, node, setup, closing, held, patience, contact, reader, stalls, snapshots_sent, reads };
         let group = Self(Arc::new(inner));
         tokio::spawn(answer_reads(group.0.raft.clone(), asked));
         tokio::spawn(watching);
@@ -403,6 +404,8 @@ impl Group {
         if let Err(error) = self.0.raft.shutdown().await {
             tracing::error!(group = %self.id(), %error, "a replica had failed when it was stopped");
         }
+        // A purge may wait for a checkpoint that nobody puts in place any more.
+        self.0.held.fail();
     }
 }
 

@@ -316,7 +316,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
 #[cfg(test)]
 mod tests {
-    use openraft::storage::RaftLogStorage;
+    use openraft::storage::{RaftLogStorage, RaftLogStorageExt as _};
     use sutra_disk::{Disk, SimulatedDisk};
     use sutra_wal::LogConfig;
 
@@ -357,6 +357,26 @@ mod tests {
             let (_, mut store) = open(&disk.crash());
             assert_eq!(store.read_vote().await.unwrap(), Some(Vote::new(9, 4)), "seed {seed}");
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_whether_the_consensus_goes_on_knows_of_every_write() {
+        let (_, mut store) = open(&SimulatedDisk::new(5));
+        let calm = store.entries.calm.clone();
+        let assert_known = |what: &str| {
+            assert!(calm.has_written(), "{what}");
+            calm.answered(calm.asks());
+        };
+        assert!(!calm.has_written());
+        store.save_vote(&Vote::new(1, 4)).await.unwrap();
+        assert_known("a vote");
+        let entries = [1, 2, 3].map(|index| Entry { log_id: id(index), payload: EntryPayload::Blank });
+        store.blocking_append(entries).await.unwrap();
+        assert_known("entries");
+        store.truncate(id(3)).await.unwrap();
+        assert_known("a truncation");
+        store.purge(id(2)).await.unwrap();
+        assert_known("a purge");
     }
 
     #[tokio::test]

@@ -55,12 +55,12 @@ impl Served {
     /// # Errors
     /// The replica has failed.
     pub(crate) async fn append(&self, said: AppendEntriesRequest<TypeConfig>) -> Result<AppendEntriesResponse<u64>, String> {
-        self.network.calm.asked();
+        let asked = self.network.calm.asks();
         let appended = self.raft.append_entries(said).await;
         // One whose time is over gives no sign of life.
         if appended.as_ref().is_ok_and(|response| !matches!(response, AppendEntriesResponse::HigherVote(_))) {
             self.network.patience.heard();
-            self.network.calm.told();
+            self.network.calm.told(asked);
         }
         appended.map_err(|error| error.to_string())
     }

@@ -177,7 +177,8 @@ async fn tell_who_leads(group: Group, store: Store) {
             store.lead(false);
         }
         store.lead(group.leads() && group.status().leads_fully(lease));
-        // They change whenever a leader is looked at for its signs of life; where it stalls, they do not.
+        // They change whenever a leader is looked at for its signs of life, soon after a quorum has come back or gone; where it stalls, they
+        // do not.
         let changed = tokio::select! {
             changed = metrics.changed() => changed,
             () = group.stalls() => Ok(()),

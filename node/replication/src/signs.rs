@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sutra_peer::Class;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::calm::Calm;
+use crate::calm::{Calm, Look, is_answered};
 use crate::network::Network;
 use crate::service::{Groups, SIGNS, WeakGroups};
 use crate::timing::Timing;
@@ -36,11 +36,15 @@ const MESSAGE_SIGNS: usize = 4_096;
 struct Sign {
     group: u64,
     to: u64,
-    said: Said,
+    vote: Vote,
+    /// See [`Said::matched`].
+    matched: Option<LogId>,
+    /// See [`Said::committed`].
+    committed: Option<LogId>,
 }
 
 /// What a leader says with it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) vote: Vote,
     /// Last entry that the replica is known to have.
@@ -62,13 +66,6 @@ struct Given {
 /// Signs of life for one node.
 type OfNode = (Member, Vec<Given>);
 
-/// A leader that went on when it was looked at.
-struct Look {
-    at: Instant,
-    vote: Vote,
-    committed: Option<LogId>,
-}
-
 /// Gives signs of life for all groups of a node, as long as there are some.
 pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timing: Timing) {
     let mut looking = FuturesUnordered::new();
@@ -83,34 +80,35 @@ pub(crate) async fn give(groups: WeakGroups, transport: Arc<dyn Transport>, timi
             network.silence.look(&metrics.borrow(), &network.contact, timing.lease());
             served.raft.runtime_config().tick(needs_ticks(&metrics.borrow()));
             let untold = untold(network, &metrics.borrow());
-            let Some(vote) = untold.first().map(|untold| untold.vote) else { continue };
-            let counts = |look: &&Look| {
-                let lasts = network.calm.look_lasts(&metrics.borrow(), look.committed, &network.contact, timing.lease());
-                look.vote == vote && look.at.elapsed() < lasts
-            };
+            if untold.is_empty() {
+                continue;
+            }
+            let counts = |look: &&Look| network.calm.counts(look, &metrics.borrow(), &network.contact, timing.lease());
             if let Some(look) = looks.get(&network.group).filter(counts) {
                 add(&mut given, network, untold, look.committed);
             } else if looked_at.insert(network.group) {
-                let at = Instant::now();
                 looks.remove(&network.group);
-                network.calm.asked();
+                let (at, asked) = (Instant::now(), network.calm.asks());
+                let was_answered = is_answered(&metrics.borrow(), &network.contact, timing.lease());
                 looking.push(async move {
                     // A leader that can't go on, because its disk is full or hangs, has to make way: it answers nothing here either.
                     let looked = served.raft.with_raft_state(|state| (state.vote_ref().to_owned(), state.committed)).await;
-                    (served, at, looked)
+                    let look = looked.map(|(vote, committed)| Look { at, vote, committed, was_answered });
+                    (served, asked, look)
                 });
             } else {
                 network.stalls.notify_waiters();
             }
         }
-        while let Ok(Some((served, at, looked))) = timeout_at(beat + timing.heartbeat / TOGETHER, looking.next()).await {
+        while let Ok(Some((served, asked, look))) = timeout_at(beat + timing.heartbeat / TOGETHER, looking.next()).await {
             let (network, metrics) = (&served.network, served.raft.metrics());
             looked_at.remove(&network.group);
-            let Ok((vote, committed)) = looked else { continue };
+            let Ok(look) = look else { continue };
+            network.calm.answered(asked);
             let mut untold = untold(network, &metrics.borrow());
-            untold.retain(|untold| untold.vote == vote);
-            add(&mut given, network, untold, committed);
-            looks.insert(network.group, Look { at, vote, committed });
+            untold.retain(|untold| untold.vote == look.vote);
+            add(&mut given, network, untold, look.committed);
+            looks.insert(network.group, look);
         }
         for (member, mut signs) in given.into_values() {
             while !signs.is_empty() {
@@ -130,7 +128,7 @@ fn add(given: &mut BTreeMap<String, OfNode>, by: &Network, untold: Vec<Untold>, 
     }
     for Untold { to, member, vote, matched } in untold {
         let at = by.contact.asked(to);
-        let sign = Sign { group: by.group, to, said: Said { vote, matched, committed } };
+        let sign = Sign { group: by.group, to, vote, matched, committed };
         let (_, of_node) = given.entry(member.address.clone()).or_insert_with(|| (member, Vec::new()));
         of_node.push(Given { by: by.clone(), at, sign });
     }
@@ -198,14 +196,13 @@ pub(crate) async fn take(groups: &Groups, payload: &Bytes) -> Result<Bytes, Stri
     let mut answers: Answers = (0..signs.len()).map(|_| None).collect();
     let mut taking = FuturesUnordered::new();
     let mut until = Instant::now();
-    for (at, Sign { group, to, said }) in signs.into_iter().enumerate() {
+    for (at, Sign { group, to, vote, matched, committed }) in signs.into_iter().enumerate() {
         let Ok(served) = groups.served(group, to) else { continue };
-        if served.takes_by_itself(&said) {
+        if served.takes_by_itself(&Said { vote, matched, committed }) {
             answers[at] = Some(AppendEntriesResponse::Success);
             continue;
         }
         until = until.max(Instant::now() + served.network.timing.heartbeat / ANSWERED);
-        let Said { vote, matched, committed } = said;
         let sign =
             AppendEntriesRequest::<TypeConfig> { vote, prev_log_id: matched, entries: Vec::new(), leader_commit: committed };
         taking.push(async move { (at, served.append(sign).await) });
