@@ -162,6 +162,7 @@ impl Metrics {
             );
             replicas(&mut text, &node.replicas);
             checks(&mut text, node);
+            questions(&mut text, node);
             let mut of_node = |name: &str, help: &str, value: u64| {
                 let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
             };
@@ -260,12 +261,37 @@ fn checks(text: &mut String, node: &NodeNumbers) {
     }
 }
 
+/// What other nodes were asked for.
+fn questions(text: &mut String, node: &NodeNumbers) {
+    // Writing into a string can't fail.
+    let _ = writeln!(
+        text,
+        "# HELP sutra_view_requests_total Requests to other nodes for something of a state of a shard.\n\
+         # TYPE sutra_view_requests_total counter"
+    );
+    for (question, count) in &node.questions {
+        let _ = writeln!(text, "sutra_view_requests_total{{question=\"{question}\"}} {count}");
+    }
+}
+
 /// The numbers of a node's replicas, family by family.
 fn replicas(text: &mut String, replicas: &[ReplicaNumbers]) {
     for (name, kind, help, value) in OF_REPLICA {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for replica in replicas {
             let _ = writeln!(text, "{name}{{shard=\"{}\"}} {}", replica.shard, value(replica));
+        }
+    }
+    let _ = writeln!(
+        text,
+        "# HELP sutra_replica_follower_behind_entries Entries of the log of the replica, which leads, that another is not known to have.\n\
+         # TYPE sutra_replica_follower_behind_entries gauge"
+    );
+    for replica in replicas {
+        let known = replica.followers.iter().filter_map(|(node, behind)| Some((node, (*behind)?)));
+        for (node, behind) in known {
+            let shard = replica.shard;
+            let _ = writeln!(text, "sutra_replica_follower_behind_entries{{shard=\"{shard}\",node=\"{node}\"}} {behind}");
         }
     }
     let _ = writeln!(text, "# HELP sutra_replica_role 1 for what the replica is.\n# TYPE sutra_replica_role gauge");
@@ -334,10 +360,12 @@ mod tests {
             last: 12,
             applied: 10,
             lag_seconds: 0.5,
+            followers: Vec::new(),
             snapshots_sent: 6,
             snapshots_installed: 4,
         };
-        let leader = ReplicaNumbers { shard: 7, role: Role::Leader, term: 9, ..replica.clone() };
+        let followers = vec![("node-2".to_owned(), Some(5)), ("node-3".to_owned(), None)];
+        let leader = ReplicaNumbers { shard: 7, role: Role::Leader, term: 9, followers, ..replica.clone() };
         let node = NodeNumbers {
             replicas: vec![replica, leader],
             replicas_opened: 2,
@@ -349,6 +377,7 @@ mod tests {
             checks: vec![(7, CheckOutcome::Equal, 4), (7, CheckOutcome::Diverged, 1)],
             retries: 8,
             hedges: 2,
+            questions: vec![("concepts", 0), ("expand", 9)],
             pinned: 6,
             peer_calls: 3,
             peer_failures: 1,
@@ -364,6 +393,7 @@ mod tests {
             r#"sutra_replica_snapshots_installed_total{shard="1"} 4"#,
             r#"sutra_replica_term{shard="7"} 9"#,
             r#"sutra_replica_role{shard="7",role="leader"} 1"#,
+            r#"sutra_replica_follower_behind_entries{shard="7",node="node-2"} 5"#,
             r#"sutra_replication_lag_seconds{shard="1"} 0.5"#,
             r#"sutra_replica_quarantined{shard="1"} 0"#,
             r#"sutra_replica_quarantined{shard="3"} 1"#,
@@ -376,6 +406,8 @@ mod tests {
             "sutra_replicas_moving 5",
             "sutra_router_retries_total 8",
             "sutra_router_hedges_total 2",
+            r#"sutra_view_requests_total{question="concepts"} 0"#,
+            r#"sutra_view_requests_total{question="expand"} 9"#,
             "sutra_pinned_views 6",
             "sutra_peer_failures_total 1",
             "sutra_entries_total 9",

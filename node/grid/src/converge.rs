@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sutra_protocol::command::LogIndex;
 use sutra_replication::{Group, GroupStatus, Members, ReplicaId};
 use sutra_wal::GroupId;
 use tokio::sync::watch;
@@ -17,8 +16,8 @@ use crate::map::{GridMap, ReplicaRecord, ShardId};
 const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(500)];
 /// How long to wait before what failed is tried again.
 const FAILED_PAUSE: Duration = Duration::from_millis(500);
-/// How many entries a replica may be behind when it gets its vote: few enough for the quorum not to wait for it.
-pub(crate) const BEHIND: u64 = 64;
+/// How many entries a replica may be behind and count as one that keeps up: few enough for a quorum not to wait for it.
+pub const BEHIND: u64 = 64;
 /// For how many leases a leader that is to leave its group looks for another.
 const HAND_OVER_LEASES: u32 = 2;
 
@@ -93,10 +92,9 @@ impl Wanted {
 }
 
 /// Whether a replica is known to have nearly all of its leader's log.
-fn keeps_up(status: &GroupStatus, id: ReplicaId) -> bool {
-    let last = status.last.unwrap_or_default();
+pub(crate) fn keeps_up(status: &GroupStatus, id: ReplicaId) -> bool {
     // One that never answered is not there, however short the log is.
-    status.matched.get(&id).copied().flatten().is_some_and(|LogIndex(matched)| matched + BEHIND >= last.0)
+    status.behind(id).is_some_and(|entries| entries <= BEHIND)
 }
 
 /// What the leader `own` does next for its group.
@@ -223,6 +221,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use sutra_protocol::command::LogIndex;
     use sutra_replication::{Member, Role};
 
     use super::*;

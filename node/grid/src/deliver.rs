@@ -3,6 +3,8 @@
 //! The effects stay in the shard's state until they are taken, so the next leader goes on where this one stopped; what is delivered twice is
 //! taken once.
 
+mod batch;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +13,15 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use sutra_protocol::Namespace;
 use sutra_protocol::command::{Applied, Command, Operation, Rejection};
-use sutra_protocol::effects::{Delivery, Effect, Effects};
 use tokio::time::Instant;
 
+use self::batch::{Batch, Reached};
 use crate::hosted::HostedShard;
 use crate::map::ShardId;
 use crate::reach::KnownShard;
 use crate::route::{Repeat, RouteError};
 use crate::to_leader::ToLeader;
 
-/// Commands whose effects are looked at together.
-const LOOKED_AT: usize = 1_024;
-/// Most commands whose effects are delivered at once.
-const COMMANDS: usize = 256;
-/// Bytes beyond which no more are added to a delivery: it has to fit into a frame, and an entry of the log into a message.
-const BYTES: usize = 4 << 20;
 /// How long a delivery may take before it is tried again.
 const TIME: Duration = Duration::from_secs(10);
 /// How long to wait before what failed is tried again.
@@ -37,14 +33,14 @@ const TURN: Duration = Duration::from_millis(20);
 /// After how many deliveries it is noted what everybody has; and after what time where there are fewer.
 const NOTED: (u64, Duration) = (1_024, Duration::from_secs(1));
 
-/// A delivery that has ended: to whom, up to which number, and how.
-type Ended = (ShardId, u64, Result<Applied, RouteError>);
+/// A delivery that has ended: to whom, how far that one has come if it was taken, and how it went.
+type Ended = (ShardId, Reached, Result<Applied, RouteError>);
 
 /// How far a shard's effects have come, as its leader knows.
 #[derive(Default)]
 struct Progress {
-    /// By taker: the number up to which it has all that is for it, and the last one that was.
-    taken: BTreeMap<ShardId, (u64, u64)>,
+    /// By taker.
+    taken: BTreeMap<ShardId, Reached>,
     /// Takers to which something is on its way.
     busy: BTreeMap<ShardId, Option<Instant>>,
     /// Up to which number it is noted that all have them.
@@ -97,13 +93,18 @@ pub(crate) async fn keep(shard: HostedShard, to: ToLeader) {
             if is_busy {
                 continue;
             }
-            let (upto, last) = progress.taken.entry(other.id()).or_insert((0, 0));
-            match batch(&shard, other, &shard.store().effects(*upto, LOOKED_AT), *last) {
-                Batch::Nothing { upto: seen } => *upto = seen.max(*upto),
-                Batch::Some { command, upto } => {
-                    progress.busy.insert(other.id(), None);
-                    running.push(deliver(to.clone(), other.clone(), command, upto));
-                }
+            let reached = progress.taken.entry(other.id()).or_default();
+            let before = reached.upto;
+            let pending = |after, limit| shard.store().effects(after, limit);
+            let batch = batch::next(shard.id().0, &other.range(), reached, pending);
+            let is_far = reached.upto > before + batch::LOOKED_AT as u64;
+            if let Some(Batch { command, reached }) = batch {
+                progress.busy.insert(other.id(), None);
+                running.push(deliver(to.clone(), other.clone(), command, reached));
+            }
+            if is_far {
+                // Whoever else waits for this thread has not been served for a while.
+                tokio::task::yield_now().await;
             }
         }
         if let (Some(upto), Some(own)) = (progress.due(&others), own) {
@@ -121,10 +122,10 @@ pub(crate) async fn keep(shard: HostedShard, to: ToLeader) {
 
 type Running = std::pin::Pin<Box<dyn Future<Output = Ended> + Send>>;
 
-fn deliver(to: ToLeader, taker: KnownShard, command: Command, upto: u64) -> Running {
+fn deliver(to: ToLeader, taker: KnownShard, command: Command, reached: Reached) -> Running {
     Box::pin(async move {
         let ended = to.submit(&taker, &command, Repeat::Safe, Instant::now() + TIME).await;
-        (taker.id(), upto, ended)
+        (taker.id(), reached, ended)
     })
 }
 
@@ -139,14 +140,14 @@ fn note(to: ToLeader, shard: KnownShard, upto: u64) -> Running {
             foreign: Vec::new(),
         };
         let ended = to.submit(&shard, &command, Repeat::Safe, Instant::now() + TIME).await;
-        (shard.id(), upto, ended)
+        (shard.id(), Reached { upto, ..Reached::default() }, ended)
     })
 }
 
 impl Progress {
     /// Up to which number it should be noted now that all have them.
     fn due(&self, others: &[KnownShard]) -> Option<u64> {
-        let all = others.iter().map(|other| self.taken.get(&other.id()).map_or(0, |(upto, _)| *upto)).min()?;
+        let all = others.iter().map(|other| self.taken.get(&other.id()).map_or(0, |reached| reached.upto)).min()?;
         let new = all.checked_sub(self.noted).filter(|new| *new > 0)?;
         let waited = self.noted_at.is_none_or(|at| at.elapsed() >= NOTED.1);
         (!self.noting && (new >= NOTED.0 || waited)).then_some(all)
@@ -157,12 +158,12 @@ impl Progress {
         self.busy.values().any(Option::is_some)
     }
 
-    fn end(&mut self, shard: &HostedShard, (taker, upto, ended): Ended) {
+    fn end(&mut self, shard: &HostedShard, (taker, reached, ended): Ended) {
         if taker == shard.id() {
             self.noting = false;
             self.noted_at = Some(Instant::now());
             if ended.is_ok() {
-                self.noted = self.noted.max(upto);
+                self.noted = self.noted.max(reached.upto);
             }
             return;
         }
@@ -173,81 +174,17 @@ impl Progress {
         match (&ended, refused) {
             (Ok(_), None) => {
                 self.busy.remove(&taker);
-                self.taken.insert(taker, (upto, upto));
+                self.taken.insert(taker, reached);
             }
             (_, refused) => {
                 let why = refused.map(ToString::to_string).or_else(|| ended.as_ref().err().map(ToString::to_string));
                 tracing::warn!(from = %shard.id(), to = %taker, reason = why, "effects were not delivered yet");
                 // What it says that it has is right; what it is believed to have was not.
                 if let Some(Rejection::Gap { taken, .. }) = refused {
-                    self.taken.insert(taker, (*taken, *taken));
+                    self.taken.insert(taker, Reached { upto: *taken, last: *taken, ahead: None });
                 }
                 self.busy.insert(taker, Some(Instant::now() + PAUSE));
             }
         }
-    }
-}
-
-/// What a taker gets next.
-enum Batch {
-    /// There is nothing for it up to this number.
-    Nothing {
-        upto: u64,
-    },
-    Some {
-        command: Command,
-        upto: u64,
-    },
-}
-
-/// The next effects for a taker, of those that it may not have; `last` is the number of the last that it has, as far as is known.
-fn batch(shard: &HostedShard, taker: &KnownShard, pending: &[Arc<Effects>], last: u64) -> Batch {
-    let range = taker.range();
-    let mut after = last;
-    let mut batch: Option<(Command, usize)> = None;
-    let mut upto = 0;
-    for effects in pending {
-        let own = || effects.effects.iter().filter(|(audience, _)| audience.is_in(&range)).map(|(_, effect)| effect);
-        if own().next().is_none() {
-            // Behind what is delivered nothing is known to be seen.
-            if batch.is_none() {
-                upto = effects.number;
-            }
-            continue;
-        }
-        let weight = own().map(Effect::weight).sum::<usize>();
-        let alone = !effects.foreign.is_empty() || own().any(Effect::stands_alone);
-        let (command, bytes) = batch.get_or_insert_with(|| (begin(effects), 0));
-        let belongs = command.namespace == effects.namespace && command.asserted_by == effects.asserted_by;
-        let fits = belongs && !alone && command.operations.len() < COMMANDS && *bytes + weight <= BYTES;
-        if !command.operations.is_empty() && !fits {
-            break;
-        }
-        *bytes += weight;
-        command.operations.push(Operation::Take(Box::new(Delivery {
-            origin: shard.id().0,
-            number: effects.number,
-            after,
-            recorded_at: effects.recorded_at,
-            effects: own().cloned().collect(),
-        })));
-        (after, upto) = (effects.number, effects.number);
-        if alone {
-            break;
-        }
-    }
-    match batch {
-        Some((command, _)) => Batch::Some { command, upto },
-        None => Batch::Nothing { upto },
-    }
-}
-
-fn begin(effects: &Effects) -> Command {
-    Command {
-        namespace: effects.namespace.clone(),
-        asserted_by: Arc::clone(&effects.asserted_by),
-        request: None,
-        operations: Vec::new(),
-        foreign: effects.foreign.clone(),
     }
 }

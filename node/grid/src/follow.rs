@@ -9,6 +9,7 @@ use sutra_storage::SubmitError;
 use tokio::time::{Instant, timeout_at};
 
 use crate::grid::Grid;
+use crate::hosted::STANDS_STILL;
 use crate::messages::{AUDIENCES, Audiences, FOLLOW, Follow, Followed, Fresh, Said};
 use crate::perform::{Done, Performed};
 use crate::reach::KnownShard;
@@ -25,9 +26,9 @@ impl Router {
     ) -> Result<Performed, RouteError> {
         let (sent, index) = (applied.sent, applied.index);
         origin.note_seen(index);
-        if let Some(here) = origin.readable() {
+        if let (Some(here), Some(grid)) = (origin.readable(), self.grid()) {
             // What was acknowledged is stored, whether this node comes to see it in time or not.
-            let _ = timeout_at(until, here.unless_it_leaves(here.store().wait_applied(index))).await;
+            let _ = timeout_at(until, here.comes_to(index, grid.pool())).await;
         }
         let mut performed = Performed::of(origin.id().0, applied);
         if let Some(sent) = sent {
@@ -64,7 +65,9 @@ impl Router {
             let audiences = audiences(grid, &origin, number, until).await?;
             if audiences.is_none() {
                 // All have taken them; whether this node's replicas have is another question.
-                self.catch_up(until).await?;
+                if !self.shows_all(until).await {
+                    return Err(RouteError::Pending);
+                }
             }
             for shard in shards.iter().filter(|shard| shard.id() != origin.id()) {
                 let range = shard.range();
@@ -106,7 +109,7 @@ impl Router {
 async fn audiences(grid: &Grid, origin: &KnownShard, number: u64, until: Instant) -> Result<Option<Vec<Audience>>, RouteError> {
     if let Some(here) = origin.readable()
         // Where it does not know of the command yet, it does not know that all have taken its effects either.
-        && here.unless_it_leaves(here.store().wait_applied(origin.seen())).await.is_some()
+        && here.comes_to(origin.seen(), grid.pool()).await
     {
         let effects = here.store().effects_numbered(number);
         return Ok(effects.map(|effects| effects.effects.iter().map(|(audience, _): &(Audience, _)| audience.clone()).collect()));
@@ -132,7 +135,9 @@ async fn taken(
                 store.wait_taken(origin, number).await;
             }
         };
-        if here.unless_it_leaves(waiting).await.is_some() {
+        // It may stand still, and others not, if there are some.
+        let limit = if shard.is_only_here() { until } else { until.min(Instant::now() + STANDS_STILL) };
+        if let Ok(Some(())) = timeout_at(limit, here.unless_it_leaves(waiting)).await {
             let taken = store.taken(namespace, origin, number);
             // Looked at last: it is of no state before the one that was told.
             return Ok((store.applied(), taken));

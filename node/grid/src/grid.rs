@@ -469,6 +469,7 @@ impl Grid {
             replicas: self.shards().iter().map(HostedShard::numbers).collect(),
             retries: self.0.to.retries(),
             hedges: self.reach().hedges(),
+            questions: self.reach().questions(),
             pinned: self.0.pins.count(),
             peer_calls,
             peer_failures,

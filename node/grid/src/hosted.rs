@@ -1,11 +1,12 @@
 //! The replicas of shards that a node keeps.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sutra_peer::Class;
+use sutra_protocol::command::LogIndex;
 use sutra_replication::{Call, Group, Member, ReplicaId, Role, Shard, Transport};
 use sutra_storage::{OnFatal, Store};
 use tokio::task::{JoinHandle, JoinSet};
@@ -22,6 +23,8 @@ use crate::words;
 const QUESTION: Duration = Duration::from_secs(2);
 /// How long to wait before something is tried again.
 const PAUSE: Duration = Duration::from_millis(250);
+/// For how long a replica that has to go on may stand still before it counts as one that can't.
+pub(crate) const STANDS_STILL: Duration = Duration::from_millis(500);
 /// How often it is looked at how the replicas are.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -34,6 +37,8 @@ struct Inner {
     /// Set once this replica has come to what its leader had when it was asked first.
     caught_up: AtomicBool,
     watched: Watched,
+    /// The entry where it stood still when it was to go on; `u64::MAX`: it never did.
+    stands_at: AtomicU64,
     /// Whether it was there when the node started, which serves only when such replicas have caught up.
     at_start: bool,
     /// Cancelled when it is about to be removed.
@@ -58,6 +63,7 @@ impl HostedShard {
             shard,
             caught_up: AtomicBool::new(false),
             watched: Watched::default(),
+            stands_at: AtomicU64::new(u64::MAX),
             at_start,
             leaves: CancellationToken::new(),
             closes: CancellationToken::new(),
@@ -103,6 +109,32 @@ impl HostedShard {
         }
     }
 
+    /// Ends when an entry of its group is applied here; `false`: it leaves, or stands still while its leader has come to that, as one does whose
+    /// disk is full. Whoever waits longer than others need for their answer had better ask those.
+    pub(crate) async fn comes_to(&self, index: LogIndex, pool: &dyn Transport) -> bool {
+        let coming = async {
+            loop {
+                let before = self.store().applied();
+                if before >= index {
+                    return true;
+                }
+                if self.0.stands_at.load(Ordering::Acquire) == before.0 {
+                    return false;
+                }
+                let comes = tokio::time::timeout(STANDS_STILL, self.store().wait_applied(index)).await.is_ok();
+                if comes || self.store().applied() > before {
+                    continue;
+                }
+                let committed = tokio::time::timeout(QUESTION, self.read_index(pool, QUESTION)).await;
+                let is_there = committed.ok().flatten().is_some_and(|committed| committed >= index);
+                if is_there && self.store().applied() == before {
+                    self.0.stands_at.store(before.0, Ordering::Release);
+                }
+            }
+        };
+        self.unless_it_leaves(coming).await.unwrap_or(false)
+    }
+
     /// Does something for another node, unless the replica leaves or is closed meanwhile: nobody here ends it, and it would hold the store.
     pub(crate) async fn while_open<T>(&self, doing: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
@@ -143,6 +175,11 @@ impl HostedShard {
         !caught_up && (self.group().leader().is_some() || self.store().progress().applied.is_none())
     }
 
+    /// Whether its group has no other replica that votes.
+    pub(crate) fn is_only(&self) -> bool {
+        self.group().status().voters == [self.group().replica()]
+    }
+
     /// The replica that leads the shard, if it is known, and whether it is this one.
     pub(crate) fn leader(&self) -> Option<(ReplicaId, Member, bool)> {
         let (leader, member) = self.group().leader()?;
@@ -161,6 +198,17 @@ impl HostedShard {
         words::decode::<Index>(&reply).ok().flatten()
     }
 
+    /// Of a leader: the node of each other replica, and how many entries of the log here that one is not known to have; `None`: it never
+    /// answered this leader. Nothing of who does not lead.
+    pub fn followers(&self) -> Vec<(String, Option<u64>)> {
+        let (status, own) = (self.group().status(), self.group().replica());
+        if status.role != Role::Leader {
+            return Vec::new();
+        }
+        let others = status.members.iter().filter(|(id, _)| **id != own);
+        others.map(|(id, member)| (member.node.clone(), status.behind(*id))).collect()
+    }
+
     /// What an operator watches of the replica.
     pub(crate) fn numbers(&self) -> ReplicaNumbers {
         let status = self.group().status();
@@ -173,6 +221,7 @@ impl HostedShard {
             last: status.last.unwrap_or_default().0,
             applied: status.applied.map(|at| at.index).unwrap_or_default().0,
             lag_seconds: behind.as_secs_f64(),
+            followers: self.followers(),
             snapshots_sent: self.group().snapshots_sent(),
             snapshots_installed: self.store().installs(),
         }

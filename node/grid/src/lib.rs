@@ -60,6 +60,7 @@ mod pins;
 mod questions;
 mod reach;
 mod rejoin;
+mod release;
 mod replace;
 mod resize;
 mod route;
@@ -71,6 +72,7 @@ mod words;
 
 pub use change::{Change, ChangeRefusal, ProposedChange};
 pub use check::Outcome as CheckOutcome;
+pub use converge::BEHIND;
 pub use door::Door;
 pub use founding::{FoundingError, Waiting, found_here, secret_of};
 pub use grid::{Grid, GridError, GridSetup};

@@ -8,7 +8,7 @@ use sutra_protocol::effects::{Audience, Taken};
 use sutra_protocol::http::NamespaceView;
 use sutra_protocol::{AsOf, Namespace};
 use sutra_replication::{FIRST_OTHER, Member, ReplicaId};
-use sutra_storage::{Digest, SubmitError, ViewError};
+use sutra_storage::{Digest, ManifestHead, SubmitError, ViewError};
 
 use crate::map::{Epoch, GridMap, ShardId};
 use crate::questions::Kind;
@@ -52,7 +52,7 @@ pub(crate) const DIGEST: u16 = FIRST_OTHER + 17;
 pub(crate) const HEAL: u16 = FIRST_OTHER + 18;
 /// A checkpoint of that shard, for a replica in quarantine: [`Wished`] → [`Given`].
 pub(crate) const GIVE: u16 = FIRST_OTHER + 19;
-/// A piece of one of its files: [`PieceOf`] → its bytes.
+/// A piece of its manifest, or of one of its files: [`PieceOf`] → its bytes.
 pub(crate) const GIFT_PIECE: u16 = FIRST_OTHER + 20;
 
 /// To belong to a grid from now on: [`Invitation`] → nothing.
@@ -359,12 +359,11 @@ pub(crate) const UNDECIDED: &str =
 /// The answer to [`GIVE`]; `None`: the asked node does not lead the shard, or its replica is not sound itself.
 pub(crate) type Given = Option<Gift>;
 
-/// A checkpoint whose files can be asked for.
+/// A checkpoint whose manifest and files can be asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Gift {
     pub(crate) number: u64,
-    #[serde(with = "serde_bytes")]
-    pub(crate) manifest: Vec<u8>,
+    pub(crate) manifest: ManifestHead,
     /// In the manifest's order.
     pub(crate) files: Vec<GiftFile>,
 }
@@ -382,8 +381,8 @@ pub(crate) struct GiftFile {
 pub(crate) struct PieceOf {
     /// Of the checkpoint.
     pub(crate) number: u64,
-    /// The place of its file.
-    pub(crate) file: u64,
+    /// The place of its file; `None`: in its manifest.
+    pub(crate) file: Option<u64>,
     pub(crate) offset: u64,
 }
 

@@ -32,6 +32,8 @@ pub struct NodeNumbers {
     pub retries: u64,
     /// How often another replica was asked because the first took long.
     pub hedges: u64,
+    /// How often other nodes were asked for something of a view, by what was asked.
+    pub questions: Vec<(&'static str, u64)>,
     /// How many views other nodes have pinned here.
     pub pinned: usize,
     /// Requests to other nodes since the start.
@@ -57,6 +59,9 @@ pub struct ReplicaNumbers {
     pub applied: u64,
     /// For how long it has not applied all of its log, in seconds.
     pub lag_seconds: f64,
+    /// Of a leader: the node of each other replica, and how many entries of the leader's log that one is not known to have; `None`: it never
+    /// answered this leader.
+    pub followers: Vec<(String, Option<u64>)>,
     /// Snapshots that other replicas have taken in from this one.
     pub snapshots_sent: u64,
     /// Snapshots of other replicas that took the place of what this one had.

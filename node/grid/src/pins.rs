@@ -225,18 +225,20 @@ impl HeldPins {
     }
 }
 
-/// Ends when what this node has of a shard is as new as is asked for; `false`: not in time.
+/// Ends when what this node has of a shard is as new as is asked for; `false`: not in time, or it can't come to that.
 pub(crate) async fn reach(shard: &HostedShard, pool: &dyn Transport, fresh: Fresh) -> bool {
     let limit = Duration::from_millis(fresh.wait_ms);
     let reached = async {
         if fresh.strong || shard.is_behind() {
             let Some(index) = shard.read_index(pool, limit).await else { return false };
-            shard.store().wait_applied(index).await;
+            if !shard.comes_to(index, pool).await {
+                return false;
+            }
         }
-        if let Some(index) = fresh.applied {
-            shard.store().wait_applied(index).await;
+        match fresh.applied {
+            Some(index) => shard.comes_to(index, pool).await,
+            None => true,
         }
-        true
     };
     timeout(limit, reached).await.unwrap_or(false)
 }

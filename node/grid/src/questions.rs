@@ -74,6 +74,52 @@ pub(crate) enum Kind {
     Expand,
 }
 
+impl Kind {
+    /// Every one, in the order of their numbers on the wire.
+    pub(crate) const ALL: [Self; 17] = [
+        Self::Rest,
+        Self::Concepts,
+        Self::Associations,
+        Self::Details,
+        Self::Ghosts,
+        Self::Keys,
+        Self::Names,
+        Self::Dimension,
+        Self::ConceptsAfter,
+        Self::Recent,
+        Self::AssociationsAfter,
+        Self::Query,
+        Self::Count,
+        Self::Words,
+        Self::Search,
+        Self::Nearest,
+        Self::Expand,
+    ];
+
+    /// Its name where questions are counted.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Concepts => "concepts",
+            Self::Associations => "associations",
+            Self::Details => "details",
+            Self::Ghosts => "ghosts",
+            Self::Keys => "keys",
+            Self::Names => "names",
+            Self::Dimension => "dimension",
+            Self::ConceptsAfter => "concepts_after",
+            Self::Recent => "recent",
+            Self::AssociationsAfter => "associations_after",
+            Self::Query => "query",
+            Self::Count => "count",
+            Self::Words => "words",
+            Self::Search => "search",
+            Self::Nearest => "nearest",
+            Self::Expand => "expand",
+        }
+    }
+}
+
 macro_rules! lookups {
     ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty, $kind:ident, |$view:ident, $of:ident| $answer:expr;)+) => {$(
         $(#[$doc])*

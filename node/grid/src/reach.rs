@@ -20,6 +20,7 @@ use crate::hosted::HostedShard;
 use crate::map::{GridMap, ReplicaRecord, ShardId};
 use crate::messages::{LEADER, Led};
 use crate::pins::HeldPins;
+use crate::questions::Kind;
 use crate::words;
 
 /// How long other nodes have to say who leads, or that they are there.
@@ -58,6 +59,8 @@ struct Inner {
     pins: HeldPins,
     turn: AtomicUsize,
     hedges: AtomicU64,
+    /// Requests for something of a view, by what is asked.
+    questions: [AtomicU64; Kind::ALL.len()],
 }
 
 /// The shards as they follow from a map, and from what is here.
@@ -110,7 +113,19 @@ impl Reach {
         let (known, notes, silent) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (pins, turn, hedges) = (HeldPins::default(), AtomicUsize::new(0), AtomicU64::new(0));
         let runtime = tokio::runtime::Handle::current();
-        Self(Arc::new(Inner { runtime, pool, map, hosted, known, notes, silent, pins, turn, hedges }))
+        Self(Arc::new(Inner {
+            runtime,
+            pool,
+            map,
+            hosted,
+            known,
+            notes,
+            silent,
+            pins,
+            turn,
+            hedges,
+            questions: Default::default(),
+        }))
     }
 
     /// All shards, in the order of their ranges.
@@ -169,6 +184,19 @@ impl Reach {
 
     pub(crate) fn hedged(&self) {
         self.0.hedges.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Another node is asked for something of a view.
+    pub(crate) fn questioned(&self, kind: Kind) {
+        if let Some(count) = self.0.questions.get(kind as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often each was asked of another node.
+    pub(crate) fn questions(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.0.questions.iter().map(|count| count.load(Ordering::Relaxed));
+        Kind::ALL.iter().map(|kind| kind.as_str()).zip(counts).collect()
     }
 
     /// Asks a node, and notes whether it answers.
@@ -367,8 +395,12 @@ impl KnownShard {
 
     /// This node's replica of it, where it can answer: one that is new, or was away, has to catch up first, unless it is the only one.
     pub(crate) fn readable(&self) -> Option<&HostedShard> {
-        let is_only = |here: &HostedShard| here.group().status().voters == [here.group().replica()];
-        self.0.here.as_ref().filter(|here| !here.is_leaving() && (!here.is_behind() || is_only(here)))
+        self.0.here.as_ref().filter(|here| !here.is_leaving() && (!here.is_behind() || self.is_only_here()))
+    }
+
+    /// Whether this node's replica is its only one.
+    pub(crate) fn is_only_here(&self) -> bool {
+        self.0.here.as_ref().is_some_and(HostedShard::is_only)
     }
 
     /// The nodes that keep replicas of it.

@@ -23,6 +23,7 @@ use crate::asking::Asking;
 use crate::change::{Change, ProposedChange};
 use crate::map::{GridMap, ReplicaRecord, ShardId};
 use crate::messages::{Invitation, JOIN, MAP, NodeStatus, Proposed, STATUS};
+use crate::release;
 use crate::words;
 
 /// How long a node has for a question.
@@ -58,8 +59,13 @@ pub(crate) async fn replace(asking: &Asking, secret: &PeerSecret, request: Repla
     if card.record.peer != address {
         return Err(format!("the node at {address} says that others find it at {}: give that address", card.record.peer));
     }
-    if card.version != version {
-        return Err(format!("the node at {address} is of release {}, and the grid of {version}", card.version));
+    // While a grid is upgraded its nodes are of two releases, and any of them may be lost then.
+    if !release::mix(&card.version, version) {
+        return Err(format!(
+            "the node at {address} is of release {}, and the one that was asked of {version}: nodes of one grid are at most one minor \
+             release apart",
+            card.version
+        ));
     }
     let is_lost = lost.is_some() && map.meta_replica(&name).map(|replica| replica.0) == lost;
     if is_under_way(&map, &card) && !is_lost {

@@ -22,6 +22,7 @@ use crate::balance::{self, Observed};
 use crate::change::{Change, ProposedChange};
 use crate::map::{GridMap, ShardId};
 use crate::messages::{NodeStatus, Proposed, ReplicaStatus};
+use crate::release;
 use crate::replace::{found, is_under_way, status_of};
 use crate::words;
 
@@ -37,9 +38,14 @@ pub(crate) async fn resize(
     request: ResizeRequest,
     version: &str,
 ) -> Result<Resized, String> {
-    // What stays as it is, is a step of no release.
-    if !matches!(request, ResizeRequest::KeepNode { .. }) {
-        expect_one_release(asking, version).await?;
+    match &request {
+        // What stays as it is, is a step of no release.
+        ResizeRequest::KeepNode { .. } => {}
+        // A dead node is in the way of an upgrade, too, as long as it belongs to the grid.
+        ResizeRequest::RemoveNode { name } if is_away(asking, name).await => {
+            expect_releases(asking, version, release::mix).await?
+        }
+        _ => expect_releases(asking, version, |one, other| one == other).await?,
     }
     let change = match request {
         ResizeRequest::AddNode { address } => return add(asking, secret, &address, version).await,
@@ -51,16 +57,22 @@ pub(crate) async fn resize(
     Ok(Resized { name: None, epoch: epoch.0 })
 }
 
+/// Whether a node of the grid does not answer.
+async fn is_away(asking: &Asking, name: &str) -> bool {
+    let map = asking.machine.map().borrow().clone();
+    map.nodes.contains_key(name) && !matches!(timeout(QUESTION, status_of(asking, &map, name)).await, Ok(Ok(_)))
+}
+
 /// A node of another release may not know a step of what follows, and would end at it. Who does not answer can't be asked; a dead node may have to be removed.
-async fn expect_one_release(asking: &Asking, version: &str) -> Result<(), String> {
+async fn expect_releases(asking: &Asking, version: &str, suit: impl Fn(&str, &str) -> bool) -> Result<(), String> {
     let map = asking.machine.map().borrow().clone();
     let asked = map.nodes.keys().map(|name| timeout(QUESTION, status_of(asking, &map, name)));
     let answers = join_all(asked).await;
-    answers.into_iter().flatten().flatten().try_for_each(|status| same_release(&status, version))
+    answers.into_iter().flatten().flatten().try_for_each(|status| expect_release(&status, version, &suit))
 }
 
-fn same_release(status: &NodeStatus, version: &str) -> Result<(), String> {
-    if status.version == version {
+fn expect_release(status: &NodeStatus, version: &str, suits: impl Fn(&str, &str) -> bool) -> Result<(), String> {
+    if suits(&status.version, version) {
         return Ok(());
     }
     Err(format!(
@@ -225,12 +237,16 @@ mod tests {
     #[test]
     fn a_grid_of_two_releases_is_not_resized() {
         let (_, status) = says("node-2", &[], false);
-        same_release(&status, "0.1.0").unwrap();
-        let refusal = same_release(&status, "0.2.0").unwrap_err();
+        let same = |one: &str, other: &str| one == other;
+        expect_release(&status, "0.1.0", same).unwrap();
+        let refusal = expect_release(&status, "0.2.0", same).unwrap_err();
         assert_eq!(
             refusal,
             "node node-2 is of release 0.1.0, and the one that was asked of 0.2.0: a grid is resized once all its nodes are of one release"
         );
+        // But for a node that is away in the middle of an upgrade.
+        expect_release(&status, "0.2.0", release::mix).unwrap();
+        expect_release(&status, "0.3.0", release::mix).unwrap_err();
     }
 
     #[test]

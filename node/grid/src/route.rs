@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use sutra_protocol::command::{Command, LogIndex, Rejection, RequestKey};
 use sutra_protocol::http::NamespaceView;
 use sutra_protocol::{AsOf, Namespace, PlacementKey, Timestamp};
@@ -56,6 +56,9 @@ impl RouteError {
         matches!(self, Self::Late | Self::Pending | Self::Submit(SubmitError::Unknown | SubmitError::Closed))
     }
 }
+
+/// How long the leader of a shard has to say how far its log is committed, before other nodes are asked for what is in it.
+const LEADERLESS: Duration = Duration::from_millis(500);
 
 /// Whether a command may be sent again when nobody knows what became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,10 +248,10 @@ impl Router {
             Kind::Alone(store) if shard == sutra_storage::SHARD => store.wait_applied(index).await,
             Kind::Alone(_) => return false,
             Kind::Grid(grid) => match grid.reach().shard(ShardId(shard)) {
-                // A view of another node's is asked for what it has to see.
+                // Where it does not come here, a view of another node's is asked for what it has to see.
                 Some(shard) => {
                     if let Some(here) = shard.readable() {
-                        here.unless_it_leaves(here.store().wait_applied(index)).await;
+                        here.comes_to(index, grid.pool()).await;
                     }
                 }
                 None => return false,
@@ -258,36 +261,44 @@ impl Router {
     }
 
     /// Ends when what this node keeps has all that was acknowledged, by whichever node, before this was asked; answers of which shards that is.
-    ///
-    /// # Errors
-    /// [`RouteError::NoLeader`].
-    pub async fn catch_up(&self, until: Instant) -> Result<Vec<u64>, RouteError> {
+    /// The others are for other nodes to tell of: those that nobody leads now, and those whose replica here stands still.
+    pub async fn catch_up(&self, until: Instant) -> Vec<u64> {
         self.catch_up_with(|_| true, until).await
     }
 
-    /// Ends when this node has caught up once since its start: one that was away, or is new, would else answer with what it had then.
-    ///
-    /// # Errors
-    /// [`RouteError::NoLeader`].
-    pub async fn settle(&self, until: Instant) -> Result<(), RouteError> {
-        self.catch_up_with(HostedShard::is_behind, until).await.map(drop)
+    /// Ends when this node has caught up once since its start: one that was away, or is new, would else have to ask others for everything.
+    pub async fn settle(&self, until: Instant) {
+        self.catch_up_with(HostedShard::is_behind, until).await;
     }
 
-    /// Ends when a view taken here can tell what a write means: of a shard that is led here at once, since a leader that has been replaced
-    /// has its write refused. Answers for which shards this node's replica can tell it.
-    ///
-    /// # Errors
-    /// [`RouteError::NoLeader`].
-    pub async fn ready_to_write(&self, until: Instant) -> Result<Vec<u64>, RouteError> {
-        self.catch_up_with(|shard| !shard.store().leads(), until).await
+    /// Ends when a view taken here can tell what a write means: of a shard that is surely led here at once. Answers for which shards this
+    /// node's replica can tell it.
+    pub async fn ready_to_write(&self, until: Instant) -> Vec<u64> {
+        self.catch_up_with(|shard| !(shard.store().leads() && shard.group().holds_lease()), until).await
     }
 
-    async fn catch_up_with(&self, wanted: impl Fn(&HostedShard) -> bool, until: Instant) -> Result<Vec<u64>, RouteError> {
-        let Kind::Grid(grid) = &self.0 else { return Ok(vec![sutra_storage::SHARD]) };
+    async fn catch_up_with(&self, wanted: impl Fn(&HostedShard) -> bool, until: Instant) -> Vec<u64> {
+        let Kind::Grid(grid) = &self.0 else { return vec![sutra_storage::SHARD] };
         let shards = grid.reach().shards();
-        let here: Vec<&HostedShard> = shards.iter().filter_map(KnownShard::readable).collect();
-        try_join_all(here.iter().filter(|here| wanted(here)).map(|here| catch_up(grid, here, until))).await?;
-        Ok(here.into_iter().map(|here| here.id().0).collect())
+        let here = shards.iter().filter_map(KnownShard::readable);
+        let coming = here.map(|here| {
+            let is_wanted = wanted(here);
+            async move { (!is_wanted || catch_up(grid, here, until).await).then(|| here.id().0) }
+        });
+        join_all(coming).await.into_iter().flatten().collect()
+    }
+
+    /// Ends when whoever asks this node from now on sees all that was acknowledged before of the shards that it keeps, wherever that is read;
+    /// `false`: not in time.
+    pub(crate) async fn shows_all(&self, until: Instant) -> bool {
+        let Kind::Grid(grid) = &self.0 else { return true };
+        let shards = grid.reach().shards();
+        let showing = shards.iter().filter_map(|shard| Some((shard, shard.readable()?))).map(|(shard, here)| async move {
+            let index = committed(grid, here, until).await?;
+            shard.note_seen(index);
+            timeout_at(until, here.comes_to(index, grid.pool())).await.ok()
+        });
+        join_all(showing).await.into_iter().all(|shown| shown.is_some())
     }
 
     /// What an earlier, equal request came to; `None`: there was none within the hour.
@@ -424,19 +435,26 @@ async fn namespaces_of(grid: &Grid, shard: &KnownShard, reading: &Reading) -> Re
     Ok(namespaces)
 }
 
-/// Ends when every view of a shard that is taken here sees all that was acknowledged before.
-async fn catch_up(grid: &Grid, shard: &HostedShard, until: Instant) -> Result<(), RouteError> {
-    let caught_up = async {
+/// How far the log of a shard is committed, as soon as its leader says so; `None`: not in time.
+async fn committed(grid: &Grid, shard: &HostedShard, until: Instant) -> Option<LogIndex> {
+    let asked = async {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if let Some(index) = shard.read_index(grid.pool(), left).await {
-                // Should it leave the group, the next view is another node's.
-                shard.unless_it_leaves(shard.store().wait_applied(index)).await;
-                return;
+                return index;
             }
             // Who can't say it may be gone, which is answered at once.
             tokio::time::sleep(PAUSE).await;
         }
     };
-    timeout_at(until, caught_up).await.map_err(|_| RouteError::NoLeader { shard: shard.id().0 })
+    timeout_at(until, asked).await.ok()
+}
+
+/// Ends when every view of a shard that is taken here sees all that was acknowledged before; `false`: nobody says for a while what that is, or
+/// it does not come here.
+async fn catch_up(grid: &Grid, shard: &HostedShard, until: Instant) -> bool {
+    // Of the only replica nobody else can be asked.
+    let limit = if shard.is_only() { until } else { until.min(Instant::now() + LEADERLESS) };
+    let Some(index) = committed(grid, shard, limit).await else { return false };
+    timeout_at(until, shard.comes_to(index, grid.pool())).await.unwrap_or(false)
 }

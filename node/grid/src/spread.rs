@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sutra_protocol::command::LogIndex;
 use sutra_replication::{GroupStatus, ReplicaId, Role};
 use tokio::time::Instant;
 
 use crate::asking::Asking;
-use crate::converge::BEHIND;
+use crate::converge;
 use crate::hosted::HostedShard;
 use crate::hosting::Hosting;
 use crate::map::{GridMap, ShardId, ShardRecord};
@@ -70,10 +69,10 @@ impl Steady {
 fn heir(record: &ShardRecord, map: &GridMap, status: &GroupStatus, own: ReplicaId) -> Option<Due> {
     let preferred = record.preferred()?;
     let heir = preferred.replica;
-    let last = status.last.unwrap_or_default();
-    let matched = status.matched.get(&heir).copied().flatten().unwrap_or(LogIndex(0));
-    let can =
-        heir != own && status.voters.contains(&heir) && !map.awaited.contains(&preferred.node) && matched.0 + BEHIND >= last.0;
+    let can = heir != own
+        && status.voters.contains(&heir)
+        && !map.awaited.contains(&preferred.node)
+        && converge::keeps_up(status, heir);
     can.then_some(Due { shard: record.shard, heir, term: status.term })
 }
 
@@ -125,6 +124,7 @@ async fn due(asking: &Asking, map: &Arc<GridMap>, shards: &[HostedShard], lease:
 
 #[cfg(test)]
 mod tests {
+    use sutra_protocol::command::LogIndex;
     use sutra_protocol::founding::{NodeRecord, Plan};
     use sutra_wal::LogPoint;
 

@@ -345,6 +345,7 @@ impl There {
         // A large question does not hold up what is urgent.
         let class = if payload.len() > LARGE { Class::Bulk } else { class };
         let call = Call { class, service: ASK, group: self.0.shard.id().0, payload, timeout };
+        self.0.reach.questioned(asked.kind);
         let reply = self.0.reach.ask(member, call).await.map_err(|error| error.to_string())?;
         words::decode(&reply)
     }

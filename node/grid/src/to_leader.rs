@@ -92,7 +92,11 @@ impl ToLeader {
                     reply = self.reach.ask(&member, call) => match reply {
                         Ok(reply) => match words::decode::<Submitted>(&reply) {
                             Ok(submitted) => Attempt::of(submitted.map_err(SubmitError::from)),
-                            Err(reason) => Attempt::Done(Err(SubmitError::Refused { reason })),
+                            // It has said something, of a release whose words are others.
+                            Err(reason) => {
+                                tracing::warn!(shard = %shard.id(), reason, "the answer of a shard's leader was not understood");
+                                Attempt::Unknown
+                            }
                         },
                         // It fits nowhere else either.
                         Err(CallError::TooLarge { bytes, bound }) => Attempt::Done(Err(SubmitError::TooLarge { bytes, bound })),
@@ -103,6 +107,8 @@ impl ToLeader {
                 }
             };
             match attempt {
+                // Why it was not taken this time says nothing of the time before.
+                Attempt::Done(Err(_)) if sent => {}
                 Attempt::Done(outcome) => return outcome.map_err(RouteError::Submit),
                 Attempt::NotLeader => {}
                 Attempt::Unknown if repeat == Repeat::Safe => sent = true,

@@ -150,7 +150,7 @@ impl View {
 
     /// A concept as those shards may see it that do not keep it; an id that was never taught has no versions.
     pub fn ghost(&self, id: ConceptId) -> Ghost {
-        let none = || Ghost { id, versions: Vec::new(), erased_incarnation: 0 };
+        let none = || Ghost { id, versions: Vec::new(), erased_incarnation: 0, continues: false };
         self.keeper(id).and_then(|part| part.look_up::<OfGhost>(&id)).unwrap_or_else(none)
     }
 

@@ -360,7 +360,7 @@ pub enum Outcome {
 pub struct LearnedAssociation {
     /// Its identity.
     pub key: AssociationKey,
-    /// The target's content.
+    /// The target's content; empty where it is long, or another shard's.
     pub target_content: Arc<str>,
     /// Its confidence now.
     pub confidence: f64,

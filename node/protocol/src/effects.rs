@@ -62,6 +62,12 @@ impl From<&Concept> for Shade {
 }
 
 impl Shade {
+    /// About its size in bytes.
+    fn weight(&self) -> usize {
+        let texts = [self.key.as_deref(), self.uri.as_deref(), Some(&*self.asserted_by)];
+        144 + texts.into_iter().flatten().map(str::len).sum::<usize>()
+    }
+
     /// The concept that a ghost's row holds: one without content, which no concept that was taught is.
     pub fn concept(&self, namespace: &Namespace, id: ConceptId, recorded_at: Timestamp) -> Concept {
         Concept {
@@ -85,7 +91,7 @@ impl Shade {
     }
 }
 
-/// A concept as other shards have it: its history, as far as it shows.
+/// A concept as other shards have it: its history, as far as it shows, or the newest part of a long one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ghost {
     /// The concept.
@@ -95,6 +101,9 @@ pub struct Ghost {
     /// The greatest incarnation that was erased or forgotten; 0: none was.
     #[serde(default)]
     pub erased_incarnation: u64,
+    /// Whether there were versions before these. Whoever was told of them still knows them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub continues: bool,
 }
 
 impl Ghost {
@@ -102,6 +111,11 @@ impl Ghost {
     pub fn living(&self) -> Option<(Timestamp, &Shade)> {
         let (since, shade) = self.versions.last()?;
         Some((*since, shade.as_ref()?))
+    }
+
+    /// About its size in bytes.
+    fn weight(&self) -> usize {
+        64 + self.versions.iter().map(|(_, shade)| 16 + shade.as_ref().map_or(0, Shade::weight)).sum::<usize>()
     }
 
     /// The greatest incarnation that there was; 0: it never was taught.
@@ -129,6 +143,13 @@ pub struct Piece {
     pub retracted_at: Option<Timestamp>,
 }
 
+impl Piece {
+    /// About its size in bytes.
+    fn weight(&self) -> usize {
+        200 + if let Ground::AssertedBy(who) = &self.ground { who.len() } else { 0 }
+    }
+}
+
 /// A living concept as the shard that mentions it knows it.
 pub type Presumed = (ConceptId, Option<Shade>);
 
@@ -139,8 +160,13 @@ pub enum Effect {
     Ghost(Box<Ghost>),
     /// A concept was like this when somebody mentioned it: it counts where nothing newer is known.
     Glimpse(Box<Ghost>),
-    /// Nothing of a concept may be kept any more.
-    Forget(ConceptId),
+    /// Nothing of a concept may be kept any more, as far as it was taught before it was erased.
+    Forget {
+        /// The concept.
+        id: ConceptId,
+        /// Its incarnations up to this one; what is known of a later one came after.
+        upto: u64,
+    },
     /// A concept is needed in this incarnation, unless it has had it already.
     Ensure {
         /// What it is taught as.
@@ -172,6 +198,9 @@ pub enum Effect {
         key: Arc<str>,
         /// The number of the effects that taught it.
         number: u64,
+        /// The concept that gives way to it, and its incarnation, where one does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gives_way: Option<(ConceptId, u64)>,
     },
     /// Something that was asked of a shard which only remembers that it was asked.
     Do(Box<Operation>),
@@ -237,6 +266,9 @@ pub struct Effects {
     pub asserted_by: Arc<str>,
     /// The command's record time.
     pub recorded_at: Timestamp,
+    /// Which of the namespaces of this name it was decided in: see [`Effect::Drop`].
+    #[serde(default)]
+    pub era: Timestamp,
     /// What operations that are yet to be done have to know of concepts of other shards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<Ghost>,
@@ -251,7 +283,7 @@ impl Effects {
             let places = if let Audience::At(places) = audience { places.len() } else { 0 };
             16 * places + effect.weight()
         });
-        effects.sum::<usize>() + 256 * self.foreign.len() + 128
+        effects.sum::<usize>() + self.foreign.iter().map(Ghost::weight).sum::<usize>() + 128
     }
 }
 
@@ -259,14 +291,36 @@ impl Effect {
     /// About its size in bytes.
     pub fn weight(&self) -> usize {
         match self {
-            Self::Ghost(ghost) | Self::Glimpse(ghost) => 64 + 160 * ghost.versions.len(),
+            Self::Ghost(ghost) | Self::Glimpse(ghost) => ghost.weight(),
             Self::Evidence { key, pieces, presumed } => {
-                160 + key.label.as_str().len() + 200 * pieces.len() + 160 * presumed.len()
+                let presumed = presumed.iter().map(|(_, shade)| 64 + shade.as_ref().map_or(0, Shade::weight)).sum::<usize>();
+                160 + key.label.as_str().len() + pieces.iter().map(Piece::weight).sum::<usize>() + presumed
             }
             Self::Ensure { concept, .. } => concept.weight(),
             Self::Learn(keyed) => 64 + keyed.learn.weight(),
             Self::Do(operation) => 64 + operation.weight(),
             _ => 128,
+        }
+    }
+
+    /// Whether it says how a row is, so that taking it twice changes nothing.
+    pub fn is_row(&self) -> bool {
+        matches!(self, Self::Ghost(_) | Self::Glimpse(_) | Self::Ensure { .. } | Self::Evidence { .. })
+    }
+
+    /// Whether it tells of what was in the namespace when it was decided: in a later one of the same name there is nothing of it.
+    pub fn is_of_its_era(&self) -> bool {
+        match self {
+            Self::Ghost(_)
+            | Self::Glimpse(_)
+            | Self::Ensure { .. }
+            | Self::Evidence { .. }
+            | Self::Retire { .. }
+            | Self::Inhabit
+            | Self::Settings(_)
+            | Self::Dimension(_) => true,
+            // What was asked for is answered, what is to be forgotten is, and a drop has an era of its own.
+            Self::Forget { .. } | Self::Learn(_) | Self::Settled { .. } | Self::Do(_) | Self::Drop | Self::Vanish { .. } => false,
         }
     }
 
@@ -287,6 +341,13 @@ pub struct Delivery {
     pub after: u64,
     /// The record time of the command that they follow from.
     pub recorded_at: Timestamp,
+    /// Which of the namespaces of this name they were decided in: see [`Effect::Drop`].
+    #[serde(default)]
+    pub era: Timestamp,
+    /// Whether these are only the first of them, which one delivery can't hold all: rows, which come again if this is lost. The number is
+    /// taken with the rest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ahead: bool,
     /// Those that are for the taking shard.
     pub effects: Vec<Effect>,
 }

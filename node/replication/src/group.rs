@@ -253,6 +253,18 @@ impl Group {
         self.0.raft.metrics().borrow().state == ServerState::Leader
     }
 
+    /// Whether it leads, and nobody else can: a quorum has taken it for its leader within the lease.
+    pub fn holds_lease(&self) -> bool {
+        let metrics = self.0.raft.metrics();
+        let metrics = metrics.borrow();
+        // What is left of the lease is for two clocks that do not go alike.
+        let answered = || {
+            crate::silence::quorum_answered(&metrics, &self.0.contact)
+                .is_some_and(|ago| ago <= self.0.node.timing.lease() * 7 / 8)
+        };
+        metrics.state == ServerState::Leader && answered()
+    }
+
     /// How the replica is.
     pub fn status(&self) -> GroupStatus {
         self.0.reader.status(&self.0.raft.metrics().borrow(), &self.0.contact)

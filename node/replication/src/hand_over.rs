@@ -6,7 +6,6 @@ use sutra_peer::{CallError, Class};
 use tokio::time::timeout;
 
 use crate::group::Group;
-use crate::patience::Patience;
 use crate::service::STAND;
 use crate::status::{GroupStatus, Role};
 use crate::transport::Call;
@@ -36,7 +35,7 @@ impl Group {
             return true;
         }
         // It has all of the log, and would win again.
-        let _leaving = Leaving::begin(self.patience().clone());
+        let _leaving = self.patience().leave();
         let heirs = status.voters.iter().copied().filter(|id| *id != self.replica() && is_heir(*id)).collect();
         timeout(limit, self.succeeded(&status, heirs)).await.unwrap_or(false)
     }
@@ -99,21 +98,5 @@ impl Group {
             }
             pause *= 2;
         }
-    }
-}
-
-/// While a replica takes no proposals and lets others stand: over when this is dropped, however the hand-over ends.
-struct Leaving(Patience);
-
-impl Leaving {
-    fn begin(patience: Patience) -> Self {
-        patience.leave(true);
-        Self(patience)
-    }
-}
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        self.0.leave(false);
     }
 }

@@ -316,6 +316,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
 #[cfg(test)]
 mod tests {
+    use openraft::raft::AppendEntriesRequest;
     use openraft::storage::{RaftLogStorage, RaftLogStorageExt as _};
     use sutra_disk::{Disk, SimulatedDisk};
     use sutra_wal::LogConfig;
@@ -430,6 +431,35 @@ mod tests {
         assert!(store.limited_get_log_entries(1, 4).await.unwrap().is_empty(), "entry 2 does not follow what is before entry 1");
         let read = store.limited_get_log_entries(2, 4).await.unwrap();
         assert_eq!(read.iter().map(|entry| entry.log_id.index).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[tokio::test]
+    async fn what_is_read_to_be_sent_is_one_large_entry_or_several_that_fit_together() {
+        let (log, mut store) = open(&SimulatedDisk::new(1));
+        let payload = |bytes: usize| {
+            let words = rmp_serde::to_vec_named(&std::collections::BTreeMap::from([("proposal", "x".repeat(bytes))]));
+            words.unwrap()
+        };
+        let payloads =
+            [payload(READ_BYTES / 2), payload(READ_BYTES / 4), payload(sutra_storage::REPLICA_ENTRY_BYTES - 64), payload(8)];
+        for (index, payload) in (1..).map(LogIndex).zip(&payloads) {
+            log.append(&[Record::Entry { group: GROUP, index, term: 1, payload }]).unwrap();
+        }
+        let mut sent = Vec::new();
+        let mut from = 1;
+        while from < 5 {
+            let read = store.limited_get_log_entries(from, 5).await.unwrap();
+            sent.push(read.iter().map(|entry| entry.log_id.index).collect::<Vec<_>>());
+            from += read.len() as u64;
+            let message = AppendEntriesRequest::<TypeConfig> {
+                vote: Vote::new_committed(u64::MAX, u64::MAX),
+                prev_log_id: Some(id(u64::MAX)),
+                entries: read,
+                leader_commit: Some(id(u64::MAX)),
+            };
+            assert!(words::request(u64::MAX, &message).unwrap().len() <= sutra_peer::PAYLOAD_BYTES);
+        }
+        assert_eq!(sent, [vec![1, 2], vec![3], vec![4]]);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! How openraft reaches the other replicas of a group.
 
 use std::collections::VecDeque;
+use std::io;
 use std::iter::repeat;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -14,7 +15,9 @@ use openraft::storage::Snapshot;
 use openraft::{AnyError, CommittedLeaderId, OptionalSend};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sutra_disk::DiskFile;
 use sutra_peer::{CallError, Class};
+use sutra_storage::{ManifestHead, REPLICA_ENTRY_BYTES};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -34,12 +37,16 @@ use crate::words::{decode, request};
 /// How many heartbeats entries may be on their way before they are sent again. Openraft stops waiting earlier; a disk that syncs may
 /// take longer, and sending the same again would only add to what it has to do.
 const APPEND_HEARTBEATS: u32 = 16;
+/// Bytes that a message with one entry has beside that: less than this.
+const ENVELOPE_BYTES: usize = 16 << 10;
+// An entry that does not fit into a message would never come to another replica, and nothing behind it either.
+const _: () = assert!(REPLICA_ENTRY_BYTES + ENVELOPE_BYTES <= sutra_peer::PAYLOAD_BYTES);
 /// How many heartbeats a reply to a message of a snapshot's transfer is waited for before it is sent again, and how often it is sent.
 const PIECE_HEARTBEATS: u32 = 12;
 const PIECE_TRIES: u32 = 10;
 /// How often a peer is asked whether it has checked and installed all of it.
 const END_TRIES: u32 = 200;
-/// Bytes of a piece, and how many are on their way at once.
+/// Bytes of a piece of a file or of the manifest, and how many are on their way at once.
 const PIECE_BYTES: usize = 1 << 20;
 const PIECES_IN_FLIGHT: usize = 4;
 /// How long to wait before a peer that can't be reached is tried again.
@@ -180,27 +187,28 @@ impl Link {
         };
         let files = checkpoint.files.iter();
         let files = files.map(|file| OfferedFile { bytes: file.bytes, signature: file.signature.into() }).collect();
-        let offer = Offer { vote, meta: snapshot.meta, manifest: checkpoint.manifest, files };
+        let manifest: Arc<[u8]> = checkpoint.manifest.into();
+        let offer = Offer { vote, meta: snapshot.meta, manifest: ManifestHead::of(&manifest), files };
         let Wanted { transfer, files } = self.ask(SNAPSHOT_OFFER, &offer, PIECE_TRIES).await?;
-        let mut pieces = Vec::new();
+        let mut sources = vec![(None, manifest.len() as u64, Source::Manifest(manifest))];
         for at in files {
             let file = checkpoint.files.get(at).ok_or("a file was asked for that is not offered")?;
-            pieces.extend((0..file.bytes).step_by(PIECE_BYTES).map(|offset| (at, file, offset)));
+            sources.push((Some(at), file.bytes, Source::File(Arc::clone(&file.content))));
         }
+        let offsets = |bytes: u64| (0..bytes).step_by(PIECE_BYTES);
+        let pieces =
+            sources.iter().flat_map(|(file, end, source)| offsets(*end).map(move |offset| (*file, source, offset, *end)));
         let mut on_their_way = VecDeque::new();
-        for (at, file, offset) in pieces {
+        for (file, source, offset, end) in pieces {
             if on_their_way.len() == PIECES_IN_FLIGHT {
                 arrived(on_their_way.pop_front()).await?;
             }
-            let bytes = usize::try_from(file.bytes - offset).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
-            let source = Arc::clone(&file.content);
-            let read = tokio::task::spawn_blocking(move || {
-                let mut content = vec![0; bytes];
-                source.read_at(offset, &mut content).map(|read| (read == bytes).then_some(content))
-            });
-            let content = read.await.map_err(|error| error.to_string())?.map_err(|error| format!("read a segment: {error}"))?;
+            let bytes = usize::try_from(end - offset).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+            let source = source.clone();
+            let read = tokio::task::spawn_blocking(move || source.read(offset, bytes)).await;
+            let content = read.map_err(|error| error.to_string())?.map_err(|error| format!("read a segment: {error}"))?;
             let content = content.ok_or("a segment is shorter than it was")?;
-            let piece = request(self.target, &Piece { transfer, file: at, offset, content })?;
+            let piece = request(self.target, &Piece { transfer, file, offset, content })?;
             let sent = repeated(self.network.clone(), self.to.clone(), SNAPSHOT_PIECE, piece.into(), PIECE_TRIES);
             on_their_way.push_back(tokio::spawn(sent));
         }
@@ -210,6 +218,29 @@ impl Link {
         let taken = self.ask(SNAPSHOT_END, &End { transfer }, END_TRIES).await?;
         self.network.sent.fetch_add(1, Ordering::Relaxed);
         Ok(taken)
+    }
+}
+
+/// What pieces are of.
+#[derive(Clone)]
+enum Source {
+    Manifest(Arc<[u8]>),
+    File(Arc<dyn DiskFile>),
+}
+
+impl Source {
+    /// So many bytes from here on; `None`: it is shorter.
+    fn read(&self, offset: u64, bytes: usize) -> io::Result<Option<Vec<u8>>> {
+        match self {
+            Self::Manifest(manifest) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX);
+                Ok(manifest.get(from..from.saturating_add(bytes)).map(<[u8]>::to_vec))
+            }
+            Self::File(file) => {
+                let mut content = vec![0; bytes];
+                file.read_at(offset, &mut content).map(|read| (read == bytes).then_some(content))
+            }
+        }
     }
 }
 

@@ -24,8 +24,8 @@ pub(crate) struct Patience(Arc<Inner>);
 struct Inner {
     /// When it last heard of somebody who leads, or may soon.
     heard: Mutex<Instant>,
-    /// It is about to leave, and lets others stand.
-    leaves: AtomicBool,
+    /// How many hand-overs are under way, during which it lets others stand.
+    leaving: AtomicUsize,
     /// Since it last stood somebody has refused it who has entries that it lacks.
     lacks: AtomicBool,
     /// How much is under way during which it can't stand.
@@ -36,7 +36,7 @@ impl Patience {
     /// That of a replica that starts: it may hear of a leader in a moment.
     pub(crate) fn new() -> Self {
         let heard = Mutex::new(Instant::now());
-        Self(Arc::new(Inner { heard, leaves: AtomicBool::new(false), lacks: AtomicBool::new(false), held: AtomicUsize::new(0) }))
+        Self(Arc::new(Inner { heard, leaving: AtomicUsize::new(0), lacks: AtomicBool::new(false), held: AtomicUsize::new(0) }))
     }
 
     /// A leader gave a sign of life, or somebody was given a vote.
@@ -44,14 +44,15 @@ impl Patience {
         *self.lock() = Instant::now();
     }
 
-    /// Whether it lets others stand.
-    pub(crate) fn leave(&self, leaves: bool) {
-        self.0.leaves.store(leaves, Ordering::Release);
+    /// It lets others stand before what this answers with is dropped.
+    pub(crate) fn leave(&self) -> Leaving {
+        self.0.leaving.fetch_add(1, Ordering::AcqRel);
+        Leaving(self.clone())
     }
 
     /// Whether it is about to leave.
     pub(crate) fn leaves(&self) -> bool {
-        self.0.leaves.load(Ordering::Acquire)
+        self.0.leaving.load(Ordering::Acquire) > 0
     }
 
     /// Somebody does not vote for it, who has entries that it lacks.
@@ -123,6 +124,17 @@ impl Drop for Hold {
     }
 }
 
+/// While a replica takes no proposals and lets others stand, however many hand-overs there are at once: over when the last of these is
+/// dropped, however it ends.
+#[derive(Debug)]
+pub(crate) struct Leaving(Patience);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.0.leaving.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// The time that is `share` of the way, of 2^32, from one to the other, to the nanosecond below.
 fn between(from: Duration, to: Duration, share: u32) -> Duration {
     let nanos = ((to - from).as_nanos() * u128::from(share)) >> 32;
@@ -144,6 +156,16 @@ mod tests {
         assert_eq!(between(from, to, 0), from);
         assert_eq!(between(from, to, 1 << 31), Duration::from_millis(1_125));
         assert!(between(from, to, u32::MAX) < to);
+    }
+
+    #[tokio::test]
+    async fn a_hand_over_that_ends_does_not_end_another() {
+        let patience = Patience::new();
+        let (spread, stops) = (patience.leave(), patience.leave());
+        drop(spread);
+        assert!(patience.leaves(), "it would take proposals again, and stand, while it stops");
+        drop(stops);
+        assert!(!patience.leaves());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Receiving the snapshot of another replica.
 //!
 //! ```text
-//!   leader ─ offer (meta, manifest, what files) ─→ which of them are not here
-//!          ─ piece, piece, … ───────────────────→
-//!          ─ end ───────────────────────────────→ synced, installed
+//!   leader ─ offer (meta, what files) ─→ which of them are not here
+//!          ─ piece, piece, … ──────────→ of the manifest, and of those
+//!          ─ end ──────────────────────→ synced, installed
 //! ```
 
 use std::collections::{HashMap, HashSet};
@@ -17,7 +17,7 @@ use openraft::raft::SnapshotResponse;
 use openraft::storage::Snapshot;
 use serde::{Deserialize, Serialize};
 use sutra_disk::{DiskFile, Open};
-use sutra_storage::{Incoming, IncomingFile};
+use sutra_storage::{Incoming, IncomingFile, ManifestHead, ManifestParts};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
@@ -31,8 +31,7 @@ use crate::types::{Member, Raft, Vote};
 pub(crate) struct Offer {
     pub(crate) vote: Vote,
     pub(crate) meta: SnapshotMeta<u64, Member>,
-    #[serde(with = "serde_bytes")]
-    pub(crate) manifest: Vec<u8>,
+    pub(crate) manifest: ManifestHead,
     pub(crate) files: Vec<OfferedFile>,
 }
 
@@ -53,11 +52,12 @@ pub(crate) struct Wanted {
     pub(crate) files: Vec<usize>,
 }
 
-/// A piece of a file.
+/// A piece of a file, or of the manifest.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Piece {
     pub(crate) transfer: u64,
-    pub(crate) file: usize,
+    /// The file's place in the offer; `None`: the manifest.
+    pub(crate) file: Option<usize>,
     pub(crate) offset: u64,
     #[serde(with = "serde_bytes")]
     pub(crate) content: Vec<u8>,
@@ -92,6 +92,7 @@ enum Stage {
 struct Transfer {
     number: u64,
     offer: Offer,
+    manifest: ManifestParts,
     /// By their place in the offer.
     files: HashMap<usize, Part>,
     inbox: Inbox,
@@ -153,6 +154,7 @@ impl Receiving {
     }
 
     pub(crate) async fn offer(&self, offer: Offer) -> Result<Wanted, String> {
+        let manifest = ManifestParts::new(offer.manifest)?;
         // In the order in which they come: one that waits here for long must not take the place of a later one.
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         // They need not stay until all has come: who sends it begins anew then.
@@ -171,7 +173,7 @@ impl Receiving {
         }
         let mut wanted: Vec<usize> = files.keys().copied().collect();
         wanted.sort_unstable();
-        let transfer = Transfer { number, offer, files, inbox: self.inbox.clone() };
+        let transfer = Transfer { number, offer, manifest, files, inbox: self.inbox.clone() };
         let mut current = self.current.lock().await;
         if current.as_ref().is_some_and(|stage| stage.number() > number) {
             return Err("another snapshot has begun to come".into());
@@ -185,7 +187,8 @@ impl Receiving {
         let Some(Stage::Receiving(transfer)) = current.as_mut().filter(|stage| stage.is(piece.transfer)) else {
             return Err("another snapshot has begun to come".into());
         };
-        let part = transfer.files.get_mut(&piece.file).ok_or("this file was not asked for")?;
+        let Some(file) = piece.file else { return transfer.manifest.put(piece.offset, piece.content) };
+        let part = transfer.files.get_mut(&file).ok_or("this file was not asked for")?;
         part.put(piece.offset, &piece.content)
     }
 
@@ -216,6 +219,7 @@ impl Receiving {
         for part in transfer.files.values_mut() {
             part.end().await?;
         }
+        let manifest = transfer.manifest.whole()?;
         // They stay until it is in place: a replica whose consensus is refused a snapshot has failed.
         let held = self.machine.hold().await?;
         let is_here = |at: &usize| held.signatures.iter().any(|held| held[..] == transfer.offer.files[*at].signature[..]);
@@ -227,7 +231,7 @@ impl Receiving {
             Ok(IncomingFile { signature, received: transfer.files.get(&at).map(|part| part.path.clone()) })
         });
         let files = files.collect::<Result<Vec<_>, &str>>()?;
-        let incoming = Incoming { manifest: std::mem::take(&mut transfer.offer.manifest), files, held };
+        let incoming = Incoming { manifest, files, held };
         let snapshot = Snapshot { meta: transfer.offer.meta.clone(), snapshot: Box::new(SnapshotFiles::Incoming(incoming)) };
         // Until it is in place openraft answers nobody, and asks nobody for a vote.
         let _hold = self.patience.hold();

@@ -20,7 +20,7 @@ pub(crate) const APPEND: u16 = 1;
 pub(crate) const VOTE: u16 = 2;
 /// A snapshot is about to come.
 pub(crate) const SNAPSHOT_OFFER: u16 = 3;
-/// A piece of one of its files.
+/// A piece of its manifest, or of one of its files.
 pub(crate) const SNAPSHOT_PIECE: u16 = 4;
 /// All of its files have come.
 pub(crate) const SNAPSHOT_END: u16 = 5;

@@ -79,6 +79,12 @@ impl GroupStatus {
         let is_answered = is_alone || self.quorum_answered.is_some_and(|ago| ago <= 2 * lease);
         self.role == Role::Leader && is_answered && self.applied.is_some_and(|applied| applied.term == self.term)
     }
+
+    /// Of a leader: how many entries of its log another replica is not known to have; `None`: that one never answered it.
+    pub fn behind(&self, other: ReplicaId) -> Option<u64> {
+        let LogIndex(matched) = self.matched.get(&other).copied().flatten()?;
+        Some(self.last.unwrap_or_default().0.saturating_sub(matched))
+    }
 }
 
 /// What openraft calls a replica, in our words: the members are put into them once, until they change. It is asked for hundreds of groups, and

@@ -42,10 +42,10 @@ pub(crate) struct DevFlags {
     /// Nodes of the grid: 1, 3 or 5. Those of several are node-1, node-2, …, with ports that follow one another
     #[arg(long, default_value_t = 1)]
     pub(crate) nodes: u32,
-    /// Shards of the grid, among which the knowledge is divided; a node alone has one
-    #[arg(long, default_value_t = 1)]
-    pub(crate) shards: u32,
-    /// Replicas of each shard, on as many nodes: 1, 3 or 5 [default: 3 where there are so many nodes]
+    /// Shards of the grid, among which the knowledge is divided; a node alone has one [default: 1, or as many as a grid that is kept has]
+    #[arg(long)]
+    pub(crate) shards: Option<u32>,
+    /// Replicas of each shard, on as many nodes: 1, 3 or 5 [default: 3 where there are so many nodes, or as many as a grid that is kept has]
     #[arg(long)]
     pub(crate) replicas: Option<u32>,
     /// Where everything is kept [default: a temporary directory]

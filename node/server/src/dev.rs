@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use futures_util::future::join_all;
 use sutra_disk::RealDisk;
-use sutra_grid::Grid;
+use sutra_grid::{Grid, GridMap};
 use sutra_peer::{Class, Peer};
 use sutra_protocol::founding::{FOUND, FoundRequest, Plan};
+use sutra_storage::Directory;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tracing::info;
@@ -23,12 +25,35 @@ use crate::signals::Signals;
 /// How long the nodes may take to become a grid with a leader.
 const FOUNDING: Duration = Duration::from_secs(30);
 
+/// The parts of the plan that somebody has asked for.
+#[derive(Clone, Copy)]
+struct Told {
+    shards: Option<u32>,
+    replicas: Option<u32>,
+}
+
+impl Told {
+    /// That a grid is what was asked for: no flag changes one that is there.
+    fn check(&self, map: &GridMap) -> anyhow::Result<()> {
+        let kept = (map.shards.len(), map.factor());
+        let asked = [("shards", self.shards, kept.0), ("replicas", self.replicas, kept.1)];
+        for (name, asked, has) in asked {
+            if let Some(asked) = asked.filter(|asked| usize::try_from(*asked) != Ok(has)) {
+                bail!("--{name} {asked}: the grid that is kept here has {has}; give another --data-dir for a new one");
+            }
+        }
+        Ok(())
+    }
+}
+
 /// An embedded grid that can start.
 pub(crate) struct Dev {
     /// One a node.
     configs: Vec<Config>,
     plan: Plan,
     quiet: bool,
+    /// What was said about the plan: a grid that is kept has to be so.
+    told: Told,
     /// Where everything is kept.
     kept: String,
     /// Removed when this is dropped.
@@ -39,7 +64,7 @@ impl Dev {
     /// Checks the flags and makes the temporary directory, if one is needed.
     pub(crate) fn resolve(flags: DevFlags) -> anyhow::Result<Self> {
         let plan = Plan {
-            shards: flags.shards,
+            shards: flags.shards.unwrap_or(1),
             replicas: flags.replicas.unwrap_or(Plan::usual_replicas(usize::try_from(flags.nodes)?)),
         };
         plan.check_supported(usize::try_from(flags.nodes)?).with_context(|| flags_told(&flags))?;
@@ -49,6 +74,7 @@ impl Dev {
             Some(_) => None,
         };
         let base = flags.data_dir.clone().or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned())).unwrap_or_default();
+        check_kept(&base, flags.nodes)?;
         let kept = match &temporary {
             None => format!("{}", base.display()),
             Some(_) => format!("{}, removed at the end", base.display()),
@@ -79,7 +105,8 @@ impl Dev {
             ensure!(!moves, "--peer {}: a grid that is kept needs ports that stay the same", flags.peer);
             configs.push(config);
         }
-        Ok(Self { configs, plan, quiet: flags.quiet, kept, temporary })
+        let told = Told { shards: flags.shards, replicas: flags.replicas };
+        Ok(Self { configs, plan, told, quiet: flags.quiet, kept, temporary })
     }
 
     pub(crate) fn log(&self) -> crate::config::LogFormat {
@@ -90,7 +117,7 @@ impl Dev {
     pub(crate) async fn serve(self) -> anyhow::Result<()> {
         let mut signals = Signals::catch()?;
         let started = tokio::select! {
-            started = start(self.configs, self.plan) => started?,
+            started = start(self.configs, self.plan, self.told) => started?,
             signal = signals.next() => {
                 info!(signal, "stopped before it served");
                 return Ok(());
@@ -131,7 +158,30 @@ struct Several {
     nodes: BTreeMap<String, (Config, Option<Node>)>,
 }
 
-async fn start(configs: Vec<Config>, plan: Plan) -> anyhow::Result<Started> {
+/// That nothing else is kept in a directory than a grid of so many nodes.
+fn check_kept(base: &Path, nodes: u32) -> anyhow::Result<()> {
+    let is_used = |dir: &Path| Ok::<_, anyhow::Error>(Directory::grid_of(&RealDisk, dir)?.is_some());
+    let mut kept = 0;
+    while is_used(&base.join(format!("node-{}", kept + 1)))? {
+        kept += 1;
+    }
+    let is_alone = is_used(base)?;
+    // Fewer may be what is left of a founding that was broken off.
+    let is_whole = Plan { shards: 1, replicas: 1 }.check_supported(usize::try_from(kept)?).is_ok() && kept > 1;
+    let (is_other, of, give) = if is_alone {
+        (nodes != 1, "one node".to_owned(), 1)
+    } else {
+        (kept > nodes || (is_whole && kept != nodes), format!("{kept} nodes"), kept)
+    };
+    ensure!(
+        !is_other,
+        "--nodes {nodes}: a grid of {of} is kept in {}; give --nodes {give}, or another --data-dir",
+        base.display()
+    );
+    Ok(())
+}
+
+async fn start(configs: Vec<Config>, plan: Plan, told: Told) -> anyhow::Result<Started> {
     if let [config] = &configs[..] {
         // A node alone opens no peer port.
         let listeners = Listeners::bind(config).await?;
@@ -162,6 +212,11 @@ async fn start(configs: Vec<Config>, plan: Plan) -> anyhow::Result<Started> {
     let several = Several { nodes: nodes.into_iter().collect::<anyhow::Result<_>>()? };
     for node in several.nodes.values().filter_map(|(_, node)| node.as_ref()) {
         let Some(grid) = node.grid() else { continue };
+        let checked = told.check(&grid.map().borrow());
+        if let Err(error) = checked {
+            several.stop().await;
+            return Err(error);
+        }
         for shard in grid.shards().iter() {
             let led = shard.group().wait_until(FOUNDING, |status| status.leader.is_some()).await;
             led.with_context(|| format!("no node came to lead shard {} in time", shard.id()))?;
@@ -216,9 +271,15 @@ impl Several {
 
     fn status(&self) -> String {
         let told = self.nodes.iter().map(|(name, (config, node))| {
-            let grid = node.as_ref().and_then(Node::grid);
-            let role = grid.and_then(|grid| Some(grid.shards().first()?.group().status().role.as_str())).unwrap_or("stopped");
-            format!("{name}  {role}  http://{}", config.http)
+            let does = match node {
+                None => "stopped".to_owned(),
+                Some(node) => {
+                    let shards = node.grid().map(Grid::shards).unwrap_or_default();
+                    let leads = shards.iter().filter(|shard| shard.group().leads()).count();
+                    format!("leads {leads} of its {} shards", shards.len())
+                }
+            };
+            format!("{name}  {does}  http://{}", config.http)
         });
         told.collect::<Vec<_>>().join("\n")
     }
@@ -258,7 +319,7 @@ fn following(address: &str, at: u32) -> anyhow::Result<String> {
 
 fn flags_told(flags: &DevFlags) -> String {
     let replicas = flags.replicas.map(|replicas| format!(" --replicas {replicas}")).unwrap_or_default();
-    format!("--nodes {} --shards {}{replicas}", flags.nodes, flags.shards)
+    format!("--nodes {} --shards {}{replicas}", flags.nodes, flags.shards.unwrap_or(1))
 }
 
 fn greeting(started: &Started, kept: &str) -> String {

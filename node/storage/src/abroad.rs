@@ -46,10 +46,10 @@ impl Store {
         }
     }
 
-    /// What this shard made of another's effects; `None`: nothing worth telling, or it was more than an hour ago.
+    /// What this shard made of another's effects; `None`: nothing worth telling, or it was more than an hour ago, by the log's time.
     pub fn taken(&self, namespace: &Namespace, origin: u64, number: u64) -> Option<Taken> {
         let state = self.shared().state.load();
-        let session = state.sessions.get(namespace, &session_of(origin, number), self.now())?;
+        let session = state.sessions.get(namespace, &session_of(origin, number), state.clock)?;
         match session.applied.outcomes.as_slice() {
             [Ok(Outcome::Taken(taken))] => Some(Taken::clone(taken)),
             _ => None,

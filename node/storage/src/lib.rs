@@ -29,6 +29,7 @@
 //! | `directory` | an open directory whose log several replicas share |
 //! | `quarantine` | a replica that is not what its group knows, and another one's checkpoint in its place |
 //! | `foreign` | the checkpoint of another replica as this store's own |
+//! | `parcel` | a manifest on its way to another replica |
 //! | `tenants` | what the stores of one log ask of each other |
 //! | `replica` | a store that is one of several replicas of a shard |
 //! | `abroad` | effects of one shard's commands on the others |
@@ -55,6 +56,7 @@ mod manifest;
 mod memory;
 pub mod offline;
 mod opening;
+mod parcel;
 mod placement;
 mod proposals;
 mod quarantine;
@@ -73,6 +75,7 @@ pub use error::{KeepFailure, OpenError, SubmitError, ViewError};
 pub use load::WriteLogHealth;
 pub use manifest::{Configuration, ManifestError};
 pub use memory::{Hit, NearestError, Page, View};
+pub use parcel::{MANIFEST_BYTES, ManifestHead, ManifestParts};
 pub use placement::Placement;
 pub use quarantine::{HealError, Quarantined};
 pub use replica::{
@@ -80,7 +83,7 @@ pub use replica::{
     blank_entry, checkpoint_of, configuration_entry, configuration_of,
 };
 pub use stats::StoreStats;
-pub use store::{COMMAND_BYTES, OnFatal, SHARD, Store, StoreConfig};
+pub use store::{COMMAND_BYTES, OnFatal, REPLICA_COMMAND_BYTES, REPLICA_ENTRY_BYTES, SHARD, Store, StoreConfig};
 pub use sutra_keyword::{Query as WordQuery, QueryError, Statistics as WordStatistics};
 pub use sutra_segment::{Damage, SegmentError};
 pub use sutra_wal::{Durability, WalError};

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use sutra_disk::{Disk, RealDisk};
-use sutra_protocol::command::{Applied, Command, LogIndex, Rejection, RequestKey};
+use sutra_protocol::command::{Applied, Command, LogIndex, Operation, Rejection, RequestKey};
 use sutra_protocol::http::NamespaceView;
 use sutra_protocol::{AsOf, KeyRange, Namespace, Timestamp};
 use sutra_wal::{Durability, GroupId, Log};
@@ -99,8 +99,17 @@ impl std::fmt::Debug for StoreConfig {
     }
 }
 
-/// Largest command that is taken, in bytes of its encoding.
-pub const COMMAND_BYTES: usize = sutra_wal::PAYLOAD_BYTES - entry::ENTRY_OVERHEAD_BYTES - entry::COMMAND_OVERHEAD_BYTES;
+/// Bytes of an entry's payload beside its only command.
+const OVERHEAD_BYTES: usize = entry::ENTRY_OVERHEAD_BYTES + entry::COMMAND_OVERHEAD_BYTES;
+/// Largest command that is taken where the store is its shard's only replica, in bytes of its encoding.
+pub const COMMAND_BYTES: usize = sutra_wal::PAYLOAD_BYTES - OVERHEAD_BYTES;
+/// Largest command that one of several replicas takes from a caller. What other shards have to do because of it repeats it at most, and
+/// comes to them in a delivery, which is larger.
+pub const REPLICA_COMMAND_BYTES: usize = 14 << 20;
+/// Largest delivery that one of several replicas takes from another shard.
+const DELIVERY_BYTES: usize = 16 << 20;
+/// Longest payload of an entry of several replicas, which comes to each of the others in one message.
+pub const REPLICA_ENTRY_BYTES: usize = DELIVERY_BYTES + OVERHEAD_BYTES;
 
 /// The first shard of a grid, which is all of it where a node is alone: its number is that of its group in the log, where 0 is meta's.
 pub const SHARD: u64 = GroupId::FIRST_SHARD.0;
@@ -261,7 +270,7 @@ impl Store {
         command: Command,
     ) -> Result<impl Future<Output = Result<Applied, SubmitError>> + Send + 'static, SubmitError> {
         self.check_effects(&command)?;
-        let (pending, answer) = pending(command)?;
+        let (pending, answer) = self.pending(command)?;
         self.check_leads()?;
         self.0.shared.write_log.admit(pending).map_err(|(error, _)| error)?;
         // The reconciler answers everything that was admitted, unless it died.
@@ -273,7 +282,7 @@ impl Store {
     /// # Errors
     /// A [`SubmitError`], but [`SubmitError::Overloaded`]; nothing is stored then.
     pub async fn submit_patiently(&self, command: Command) -> Result<Applied, SubmitError> {
-        let (mut pending, answer) = pending(command)?;
+        let (mut pending, answer) = self.pending(command)?;
         self.check_leads()?;
         while let Err((error, refused)) = self.0.shared.write_log.admit(pending) {
             let SubmitError::Overloaded { retry_after, .. } = error else { return Err(error) };
@@ -282,6 +291,21 @@ impl Store {
             self.check_leads()?;
         }
         answer.await.unwrap_or(Err(SubmitError::Closed))
+    }
+
+    /// A command as it waits.
+    fn pending(&self, command: Command) -> Result<(Box<Pending>, Answer), SubmitError> {
+        let bound = match &self.0.shared.consensus {
+            None => COMMAND_BYTES,
+            Some(_) if command.operations.iter().all(|operation| matches!(operation, Operation::Take(_))) => DELIVERY_BYTES,
+            Some(_) => REPLICA_COMMAND_BYTES,
+        };
+        let encoded = entry::encode(&command).map_err(|error| SubmitError::Refused { reason: error.to_string() })?;
+        if encoded.len() > bound {
+            return Err(SubmitError::TooLarge { bytes: encoded.len(), bound });
+        }
+        let (reply, answer) = oneshot::channel();
+        Ok((Box::new(Pending { command, encoded, reply }), answer))
     }
 
     /// A command that is admitted when this replica ceases to lead is refused a moment later.
@@ -305,7 +329,8 @@ impl Store {
     /// digest is another. Asked before names are resolved, so that a repetition is answered whatever has changed in between.
     pub fn remembered(&self, namespace: &Namespace, request: &RequestKey) -> Option<Result<Applied, Rejection>> {
         let state = self.0.shared.state.load();
-        let session = state.sessions.get(namespace, &request.key, self.now())?;
+        // An hour may be over though nothing was written since that would tell, and a wall clock may be behind the log's time.
+        let session = state.sessions.get(namespace, &request.key, state.clock.max(self.now()))?;
         if session.digest != request.digest {
             return Some(Err(Rejection::KeyReused));
         }
@@ -430,16 +455,6 @@ impl Store {
 
 /// Where the answer to a command comes.
 type Answer = oneshot::Receiver<Result<Applied, SubmitError>>;
-
-/// A command as it waits.
-fn pending(command: Command) -> Result<(Box<Pending>, Answer), SubmitError> {
-    let encoded = entry::encode(&command).map_err(|error| SubmitError::Refused { reason: error.to_string() })?;
-    if encoded.len() > COMMAND_BYTES {
-        return Err(SubmitError::TooLarge { bytes: encoded.len(), bound: COMMAND_BYTES });
-    }
-    let (reply, answer) = oneshot::channel();
-    Ok((Box::new(Pending { command, encoded, reply }), answer))
-}
 
 impl Inner {
     fn close(&self) {

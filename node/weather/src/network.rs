@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sutra_disk::Random;
-use sutra_peer::{CallError, Handler, Request};
+use sutra_peer::{CallError, Handler, PAYLOAD_BYTES, Request};
 use sutra_replication::{Call, Member, Reply, Transport};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -215,7 +215,12 @@ impl Net {
         if !is_same || self.chance(self.weather(to, from).lost_replies) || !self.pass(to, from).await {
             return std::future::pending().await;
         }
-        reply.map_err(|refusal| CallError::Refused { reason: refusal.reason().to_owned() })
+        let reply = reply.map_err(|refusal| CallError::Refused { reason: refusal.reason().to_owned() })?;
+        if reply.len() > PAYLOAD_BYTES {
+            let reason = format!("the reply has {} bytes; a frame holds {PAYLOAD_BYTES}", reply.len());
+            return Err(CallError::Refused { reason });
+        }
+        Ok(reply)
     }
 }
 
@@ -224,9 +229,42 @@ impl Transport for Port {
         let (net, from) = (self.net.clone(), self.from);
         let to: u64 = to.address.parse().unwrap();
         Box::pin(async move {
+            // As a real peer does, at once.
+            if call.payload.len() > PAYLOAD_BYTES {
+                return Err(CallError::TooLarge { bytes: call.payload.len(), bound: PAYLOAD_BYTES });
+            }
             let limit = call.timeout;
             let late = |_| Err(CallError::TimedOut { address: to.to_string().into(), limit });
             timeout(limit, net.deliver(from, to, call)).await.unwrap_or_else(late)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sutra_peer::Class;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_does_not_fit_into_a_frame_is_refused_as_by_a_real_peer() {
+        let net = Net::new(1);
+        // It answers with as many bytes as it was sent, and one more if the first is a one.
+        let echo = |request: Request| async move {
+            let ones = request.payload.iter().take(1).filter(|byte| **byte == 1).count();
+            Ok(Bytes::from(vec![0; request.payload.len() + ones]))
+        };
+        net.attach(1, Arc::new(|_: Request| async { Ok(Bytes::new()) }));
+        net.attach(2, Arc::new(echo));
+        let call = |payload: Vec<u8>| {
+            let (payload, timeout) = (payload.into(), Duration::from_secs(10));
+            net.transport(1).call(&member(2), Call { class: Class::Bulk, service: 7, group: 1, payload, timeout })
+        };
+        assert_eq!(call(vec![0; PAYLOAD_BYTES]).await.map(|reply| reply.len()), Ok(PAYLOAD_BYTES));
+        let too_large = CallError::TooLarge { bytes: PAYLOAD_BYTES + 1, bound: PAYLOAD_BYTES };
+        assert_eq!(call(vec![0; PAYLOAD_BYTES + 1]).await, Err(too_large));
+        let reply = call(vec![1; PAYLOAD_BYTES]).await;
+        assert!(matches!(&reply, Err(CallError::Refused { reason }) if reason.contains("a frame holds")), "{reply:?}");
+        assert_eq!(net.delivered(7), 2, "what was never sent has arrived");
     }
 }

@@ -39,16 +39,17 @@ impl Service {
             }
         }
         if caller.strong {
-            caller.caught_up(self.router.catch_up(caller.deadline).await.map_err(|error| fault::route(&error))?);
-            return Ok(());
+            caller.caught_up(self.router.catch_up(caller.deadline).await);
+        } else {
+            self.router.settle(caller.deadline).await;
         }
-        self.router.settle(caller.deadline).await.map_err(|error| fault::route(&error))
+        Ok(())
     }
 
     /// Waits until the caller may see what its token names, and what a write means can be told here.
     pub(super) async fn ready_to_write(&self, caller: &Caller) -> Result<(), ApiError> {
         self.ready(caller).await?;
-        caller.caught_up(self.router.ready_to_write(caller.deadline).await.map_err(|error| fault::route(&error))?);
+        caller.caught_up(self.router.ready_to_write(caller.deadline).await);
         Ok(())
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sutra_grid::{Grid, GridMap, HostedShard, NodeNumbers, NodeStatus, ReplicaRecord, ShardId, ShardRecord};
+use sutra_grid::{BEHIND, Grid, GridMap, HostedShard, NodeNumbers, NodeStatus, ReplicaRecord, ShardId, ShardRecord};
 use sutra_protocol::KeyRange;
 use sutra_protocol::command::LogIndex;
-use sutra_protocol::http::{GridNode, GridReplica, GridResponse, GridShard, ShardHealth};
+use sutra_protocol::http::{FollowerHealth, GridNode, GridReplica, GridResponse, GridShard, ShardHealth};
 use sutra_storage::{Store, StoreStats};
 
 use super::Service;
@@ -38,7 +38,9 @@ impl Service {
             }
             None => {
                 let leader = || Some(self.config.node.clone());
-                let led = |store: &Store| health(store, Held { role: "leader", leader: leader(), lag: 0, caught_up: true });
+                let led = |store: &Store| {
+                    health(store, Held { role: "leader", leader: leader(), lag: 0, caught_up: true, followers: Vec::new() })
+                };
                 self.router.stores().iter().map(led).collect()
             }
         }
@@ -88,6 +90,7 @@ struct Held {
     leader: Option<String>,
     lag: u64,
     caught_up: bool,
+    followers: Vec<FollowerHealth>,
 }
 
 /// How a replica is that belongs to a grid.
@@ -96,7 +99,8 @@ fn hosted(shard: &HostedShard) -> ShardHealth {
     let leader = status.leader.and_then(|leader| status.members.get(&leader)).map(|member| member.node.clone());
     let applied = status.applied.map(|at| at.index).unwrap_or_default();
     let lag = status.last.unwrap_or_default().0.saturating_sub(applied.0);
-    health(shard.store(), Held { role: status.role.as_str(), leader, lag, caught_up: shard.has_caught_up() })
+    let followers = shard.followers().into_iter().map(|(node, behind)| FollowerHealth { node, behind }).collect();
+    health(shard.store(), Held { role: status.role.as_str(), leader, lag, caught_up: shard.has_caught_up(), followers })
 }
 
 /// How a replica is that nobody reads.
@@ -109,6 +113,7 @@ fn quarantined(map: &GridMap, shard: u64, reason: &str) -> ShardHealth {
         leader: None,
         lag: 0,
         caught_up: false,
+        followers: Vec::new(),
         range_start: range.start.to_string(),
         range_end: range.end.map(|end| end.to_string()),
         concepts: 0,
@@ -128,6 +133,7 @@ fn health(store: &Store, held: Held) -> ShardHealth {
         leader: held.leader,
         lag: held.lag,
         caught_up: held.caught_up,
+        followers: held.followers,
         range_start: range.start.to_string(),
         range_end: range.end.map(|end| end.to_string()),
         concepts,
@@ -194,7 +200,10 @@ fn shard(
     // A leader that was cut off may not know yet that there is another, of a higher term.
     let leader =
         replicas.iter().filter_map(|record| told(record).filter(|told| told.role == "leader").map(|told| (told.term, record)));
-    let leader = leader.max_by_key(|(term, _)| *term).map(|(_, record)| record.node.clone());
+    let leader = leader.max_by_key(|(term, _)| *term).map(|(_, record)| record);
+    let leads = leader.and_then(told);
+    let leader = leader.map(|record| record.node.clone());
+    let log_end = |id: u64| replicas.iter().filter_map(told).find(|told| told.replica == id).map_or(0, |told| told.last.0);
     let name = if id.0 == 0 { "meta".to_owned() } else { format!("shard {id}") };
     if leader.is_none() {
         problems.push(format!("{name} has no leader"));
@@ -216,6 +225,11 @@ fn shard(
         "stopped" => Some(format!("{name} is stopped on node {}", replica.node)),
         "quarantined" => Some(format!("{name} is in quarantine on node {} until it is healed", replica.node)),
         "learner" => Some(format!("{name} is still catching up on node {}", replica.node)),
+        // Of what it has in its log, it says itself how much it has not applied.
+        "follower" => {
+            let behind = leads.map_or(0, |led| led.last.0.saturating_sub(log_end(replica.replica)));
+            (behind > BEHIND).then(|| format!("{name} is {behind} entries behind on node {}", replica.node))
+        }
         _ => None,
     }));
     let (range_start, range_end) = (range.start.to_string(), range.end.map(|end| end.to_string()));

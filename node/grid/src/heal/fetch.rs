@@ -8,7 +8,7 @@ use serde::Serialize;
 use sutra_disk::{Disk, Open};
 use sutra_peer::Class;
 use sutra_replication::{Call, Member, ReplicaId, Transport};
-use sutra_storage::{HeldSegments, Incoming, IncomingFile};
+use sutra_storage::{HeldSegments, Incoming, IncomingFile, ManifestHead, ManifestParts};
 
 use super::give::PIECE_BYTES;
 use crate::messages::{GIFT_PIECE, GIVE, Gift, Given, PieceOf, Wish, Wished};
@@ -39,6 +39,7 @@ impl Fetch<'_> {
         let given = self.ask(member, GIVE, &Wished { by: self.by, wish }, CHECKPOINT).await?;
         let Some(Gift { number, manifest, files }) = words::decode::<Given>(&given)? else { return Ok(None) };
         self.clear()?;
+        let manifest = self.manifest(member, number, manifest).await?;
         let mut incoming = Incoming { manifest, files: Vec::with_capacity(files.len()), held: HeldSegments::default() };
         for (at, file) in files.into_iter().enumerate() {
             let signature = file.signature[..].try_into().map_err(|_| "a signature has 16 bytes")?;
@@ -57,12 +58,21 @@ impl Fetch<'_> {
         names.iter().try_for_each(|name| self.disk.remove(&self.folder.join(name))).map_err(failed)
     }
 
+    async fn manifest(&self, member: &Member, number: u64, head: ManifestHead) -> Result<Vec<u8>, String> {
+        let mut parts = ManifestParts::new(head)?;
+        for offset in (0..head.bytes).step_by(PIECE_BYTES as usize) {
+            let piece = self.piece(member, PieceOf { number, file: None, offset }).await?;
+            parts.put(offset, piece.to_vec())?;
+        }
+        parts.whole()
+    }
+
     async fn file(&self, member: &Member, (number, file, bytes): (u64, u64, u64), path: &Path) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("write a received file: {error}");
         let mut written = self.disk.open(path, Open::Create).map_err(failed)?;
         let mut offset = 0;
         while offset < bytes {
-            let piece = self.piece(member, PieceOf { number, file, offset }).await?;
+            let piece = self.piece(member, PieceOf { number, file: Some(file), offset }).await?;
             if piece.len() as u64 != (bytes - offset).min(PIECE_BYTES) {
                 return Err("a piece of a file is not as long as was said".into());
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use sutra_replication::ReplicaId;
-use sutra_storage::Checkpoint;
+use sutra_storage::{Checkpoint, ManifestHead};
 use tokio::time::Instant;
 
 use crate::hosted::HostedShard;
@@ -47,7 +47,7 @@ impl Giving {
         let file = |file: &sutra_storage::CheckpointFile| GiftFile { bytes: file.bytes, signature: file.signature.to_vec() };
         let files = checkpoint.files.iter().map(file).collect();
         let number = uuid::Uuid::new_v4().as_u64_pair().0;
-        let manifest = checkpoint.manifest.clone();
+        let manifest = ManifestHead::of(&checkpoint.manifest);
         {
             let (mut all, now) = (self.lock(), Instant::now());
             all.retain(|_, one| one.to != wished.by && one.asked + KEPT > now);
@@ -60,22 +60,26 @@ impl Giving {
         Ok(Some(Gift { number, manifest, files }))
     }
 
-    /// A piece of a file; empty at its end.
+    /// A piece of the manifest or of a file; empty at its end.
     ///
     /// # Errors
     /// There is no such file any more, or the disk's.
     pub(crate) async fn piece(&self, of: PieceOf) -> Result<Vec<u8>, String> {
-        let file = {
+        let checkpoint = {
             let mut all = self.lock();
             let one = all.get_mut(&of.number).ok_or("that checkpoint is not given any more")?;
             one.asked = Instant::now();
-            let file =
-                usize::try_from(of.file).ok().and_then(|at| one.checkpoint.files.get(at)).ok_or("there is no such file")?;
-            (Arc::clone(&file.content), file.bytes)
+            Arc::clone(&one.checkpoint)
         };
+        let length = |bytes: u64| usize::try_from(bytes.saturating_sub(of.offset).min(PIECE_BYTES)).unwrap_or_default();
+        let Some(at) = of.file else {
+            let manifest = &checkpoint.manifest;
+            let from = usize::try_from(of.offset).unwrap_or(usize::MAX).min(manifest.len());
+            return Ok(manifest[from..from + length(manifest.len() as u64)].to_vec());
+        };
+        let file = usize::try_from(at).ok().and_then(|at| checkpoint.files.get(at)).ok_or("there is no such file")?;
+        let (content, mut piece) = (Arc::clone(&file.content), vec![0; length(file.bytes)]);
         let read = move || {
-            let (content, bytes) = file;
-            let mut piece = vec![0; usize::try_from(bytes.saturating_sub(of.offset).min(PIECE_BYTES)).unwrap_or_default()];
             let mut read = 0;
             while read < piece.len() {
                 match content.read_at(of.offset + read as u64, &mut piece[read..])? {

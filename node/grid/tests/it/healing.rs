@@ -8,14 +8,16 @@ use std::time::Duration;
 use serde::Serialize;
 use sutra_grid::{CheckOutcome, ShardId};
 use sutra_peer::Class;
-use sutra_protocol::command::{Command, LogIndex};
+use sutra_protocol::Namespace;
+use sutra_protocol::command::{Amend, Command, Edit, LogIndex, Operation, RequestKey};
+use sutra_protocol::concept::AttributeValue;
 use sutra_protocol::founding::{CHECK, CheckReport, CheckRequest};
 use sutra_storage::{Committed, Consensus, Cut, Directory, Fate, Placement, Proposal, Quarantined, Store, StoreConfig};
 use sutra_wal::LogPoint;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::cluster::{Cluster, LIMIT, Setup, learn, missing, until};
+use crate::cluster::{Cluster, LIMIT, Setup, command, id, learn, missing, until};
 
 /// Compares the replicas of a shard, asking any node, as `sutra cluster check` does.
 async fn check(cluster: &Cluster, shard: ShardId) -> CheckReport {
@@ -170,6 +172,47 @@ async fn a_replica_whose_files_are_damaged_is_healed_while_the_others_serve() {
             until_checked(&cluster, *shard, CheckOutcome::Equal).await;
         }
     }
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_is_healed_however_much_its_shard_remembers() {
+    /// More than what a message between nodes holds, each with the whole of a long text.
+    const REQUESTS: usize = 18;
+    let mut cluster = Setup::of(1, 3).start().await;
+    let shard = cluster.shards()[0];
+    let long = "x".repeat(1 << 20);
+    cluster.teach(shard, std::slice::from_ref(&long)).await;
+    let request = |at: usize| RequestKey { key: format!("order-{at}"), digest: 7 };
+    for at in 0..REQUESTS {
+        let amend = Amend {
+            id: id(&long),
+            expected: None,
+            aliases: None,
+            attributes: [("read".into(), Some(AttributeValue::Integer(at as i64)))].into(),
+            confidence: None,
+            valid_from: Edit::Keep,
+            valid_to: Edit::Keep,
+        };
+        let amend = Command { request: Some(request(at)), ..command(Operation::Amend(Box::new(amend))) };
+        cluster.write(shard, &amend).await;
+    }
+    let node = follower(&cluster, shard).await;
+    for replica in cluster.replicas(shard).values() {
+        replica.store().checkpoint().await.unwrap();
+    }
+    cluster.stop(&node).await;
+    let manifest = folder(cluster.dir(&node), shard).join("MANIFEST");
+    assert!(manifest.metadata().unwrap().len() > sutra_peer::FRAME_BYTES as u64, "nothing would be shown");
+    flip(&manifest, |bytes| bytes / 2);
+    cluster.start(&node).await;
+    healed(&cluster, &node, shard, &[long]).await;
+    let healed = cluster.grid(&node).shard(shard).unwrap();
+    for at in 0..REQUESTS {
+        let remembered = healed.store().remembered(&Namespace::default(), &request(at));
+        assert!(matches!(remembered, Some(Ok(applied)) if applied.repeated), "request {at}");
+    }
+    drop(healed);
     cluster.close().await;
 }
 

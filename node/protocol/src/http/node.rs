@@ -139,6 +139,16 @@ pub struct HealthDetail {
     pub shards: Vec<ShardHealth>,
 }
 
+/// How far another replica of a shard is, as its leader knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FollowerHealth {
+    /// The node that holds it.
+    pub node: String,
+    /// Entries of the leader's log that it is not known to have; not there where it never answered this leader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
+}
+
 /// How a shard is on this node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShardHealth {
@@ -155,8 +165,12 @@ pub struct ShardHealth {
     /// Entries that are in this replica's log and not yet applied.
     #[serde(default)]
     pub lag: u64,
-    /// Whether the node has all that the shard's leader had when it last asked.
+    /// Whether the node has come, since its replica was opened, to all that the shard's leader had then. How far it is now, its leader says:
+    /// see `followers`.
     pub caught_up: bool,
+    /// Of a replica that leads in a grid: how far each of the others is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub followers: Vec<FollowerHealth>,
     /// First placement key of the shard, 32 hexadecimal digits.
     pub range_start: String,
     /// First placement key that the shard does not hold; not there where it reaches to the end of the space.

@@ -14,6 +14,7 @@ mod elections;
 mod erasing;
 mod full;
 mod history;
+mod large;
 mod reads;
 mod slow;
 mod snapshots;

@@ -79,6 +79,9 @@ fn a_directory_is_kept() {
     let node = Node::start(&mut command(&arguments));
     assert_eq!(node.client().call("QueryConcept", json!({"concept_id": id}))["found"], json!(true));
     node.stop();
+    let three = [&arguments[..], &["--nodes", "3", "--peer", "127.0.0.1:7301"]].concat();
+    let (status, sentence) = run(&mut command(&three));
+    assert!(status != Some(0) && sentence.contains("--nodes 3: a grid of one node is kept in"), "{status:?}: {sentence}");
 }
 
 #[test]
@@ -96,7 +99,7 @@ fn one_of_three_nodes_is_stopped_and_started_by_lines_of_its_input() {
     assert!(knows(&urls[1], &before) && knows(&urls[1], &meanwhile));
     grid.tell("status");
     assert!(line(&mut grid, "node-1").contains("stopped"));
-    assert!([line(&mut grid, "node-2"), line(&mut grid, "node-3")].iter().any(|told| told.contains("leader")));
+    assert!([line(&mut grid, "node-2"), line(&mut grid, "node-3")].iter().any(|told| told.contains("leads 1 of its 1 shards")));
 
     grid.tell("start node-1");
     line(&mut grid, "node-1 runs");
@@ -138,6 +141,20 @@ fn a_grid_of_three_is_kept() {
     assert!(urls.iter().all(|url| knows(url, &id)));
     // Killed all at once, too.
     grid.kill();
+    let (grid, urls) = three(&arguments);
+    assert!(urls.iter().all(|url| knows(url, &id)));
+    grid.stop();
+    // What is kept stays what it is.
+    for (flags, words) in [
+        (&["--nodes", "5"][..], "--nodes 5: a grid of 3 nodes is kept in"),
+        (&["--nodes", "1"], "--nodes 1: a grid of 3 nodes is kept in"),
+        (&["--nodes", "3", "--shards", "4"], "--shards 4: the grid that is kept here has 1"),
+        (&["--nodes", "3", "--replicas", "1"], "--replicas 1: the grid that is kept here has 3"),
+    ] {
+        let base = ["dev", "--http", &http, "--tcp", &tcp, "--peer", &peer, "--data-dir", path.to_str().unwrap()];
+        let (status, sentence) = run(&mut command([&base[..], flags].concat()));
+        assert!(status != Some(0) && sentence.contains(words), "{status:?}: {sentence}");
+    }
     let (grid, urls) = three(&arguments);
     assert!(urls.iter().all(|url| knows(url, &id)));
     grid.stop();

@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Taken = 6,
     Reserved = 7,
     Dropped = 8,
+    GivingWay = 9,
 }
 
 /// A row's bytes as they are hashed.

@@ -98,6 +98,11 @@ fn dealings(state: &State, set: &mut SetHash) {
         row.namespace(name).text(key).id(held.id).number(held.number);
         set.add(row.end());
     }
+    for ((name, id), incarnation) in &state.giving_way {
+        let mut row = Row::new(Kind::GivingWay);
+        row.namespace(name).id(*id).number(*incarnation);
+        set.add(row.end());
+    }
     for (name, dropped) in &state.dropped {
         let mut row = Row::new(Kind::Dropped);
         row.namespace(name).time(dropped.era).number(dropped.upto);

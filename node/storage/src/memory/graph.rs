@@ -184,12 +184,17 @@ impl Graph {
         Some([end(link.source, edge.source_code())?, end(link.target, edge.target_code())?])
     }
 
-    /// The living concept that has the key.
-    pub(crate) fn keyed(&self, key: &str, known_at: Option<Timestamp>) -> Option<Arc<Concept>> {
+    /// The living concept that has the key, of those that count. Another shard's may seem to have it yet which has lost it.
+    pub(crate) fn keyed(
+        &self,
+        key: &str,
+        known_at: Option<Timestamp>,
+        counts: impl Fn(&Concept) -> bool,
+    ) -> Option<Arc<Concept>> {
         let hash = text_hash(key);
         let recent = self.deltas().flat_map(|delta| delta.keyed(hash));
         let mut ids = recent.chain(self.parts.iter().rev().flat_map(|part| part.keyed(hash)));
-        ids.find_map(|id| self.concept(id, known_at).filter(|concept| concept.key.as_deref() == Some(key)))
+        ids.find_map(|id| self.concept(id, known_at).filter(|concept| concept.key.as_deref() == Some(key) && counts(concept)))
     }
 
     /// Ids of which some version may be called by this normal name; ascending.

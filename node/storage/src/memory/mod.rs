@@ -55,7 +55,7 @@ pub(crate) use written::Written;
 
 pub(crate) use sessions::{Sessions, session_of};
 
-use self::outbox::{Dropped, Outbox, Reserved};
+use self::outbox::{Dropped, GivingWay, Outbox, Reserved};
 
 use crate::manifest::{Configuration, Scrub};
 
@@ -80,6 +80,7 @@ pub(crate) struct State {
     /// By shard, the number of the last effects that were taken from it.
     pub(crate) taken: OrdMap<u64, u64>,
     pub(crate) reserved: Reserved,
+    pub(crate) giving_way: GivingWay,
     /// Namespaces that were dropped while there were other shards.
     pub(crate) dropped: OrdMap<Namespace, Dropped>,
 }
@@ -101,8 +102,9 @@ impl State {
         self.namespaces.values().any(|graph| graph.frozen.is_some())
     }
 
-    /// Lays every delta aside to be written into a segment, and begins new ones over them.
+    /// Lays every delta aside to be written into a segment, and begins new ones over them. What nobody can be told any more goes.
     pub(crate) fn freeze(&mut self) {
+        self.sessions.expire(self.clock);
         let names: Vec<_> =
             self.namespaces.iter().filter(|(_, graph)| !graph.delta.is_empty()).map(|(name, _)| name.clone()).collect();
         for name in names {

@@ -71,6 +71,10 @@ impl Outbox {
 /// Keys that somebody else than this shard will give to a concept, or not.
 pub(crate) type Reserved = OrdMap<(Namespace, Arc<str>), Reservation>;
 
+/// Concepts of other shards that lose their key to another, with the incarnation that does: this shard, which says whose a key is, has decided
+/// it, and has not seen it done. Until then they seem to have it.
+pub(crate) type GivingWay = OrdMap<(Namespace, ConceptId), u64>;
+
 /// A key that is about to belong to a concept of another shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reservation {
@@ -103,6 +107,8 @@ pub(crate) struct Dealings {
     taken: Vec<(u64, u64)>,
     #[serde(default)]
     reserved: Vec<(Namespace, Arc<str>, Reservation)>,
+    #[serde(default)]
+    giving_way: Vec<(Namespace, ConceptId, u64)>,
     /// See `State::dropped`.
     #[serde(default)]
     dropped: Vec<(Namespace, Dropped)>,
@@ -115,12 +121,13 @@ impl Dealings {
     }
 
     pub(crate) fn of(state: &State) -> Self {
-        let State { outbox, taken, reserved, dropped, .. } = state;
+        let State { outbox, taken, reserved, giving_way, dropped, .. } = state;
         Self {
             newest: outbox.newest,
             pending: outbox.pending.iter().map(|effects| Effects::clone(effects)).collect(),
             taken: taken.iter().map(|(origin, number)| (*origin, *number)).collect(),
             reserved: reserved.iter().map(|((namespace, key), held)| (namespace.clone(), Arc::clone(key), *held)).collect(),
+            giving_way: giving_way.iter().map(|((namespace, id), incarnation)| (namespace.clone(), *id, *incarnation)).collect(),
             dropped: dropped.iter().map(|(namespace, upto)| (namespace.clone(), *upto)).collect(),
         }
     }
@@ -131,6 +138,8 @@ impl Dealings {
         self.pending.into_iter().for_each(|effects| state.outbox.post(effects));
         state.taken = self.taken.into_iter().collect();
         state.reserved = self.reserved.into_iter().map(|(namespace, key, held)| ((namespace, key), held)).collect();
+        let giving_way = self.giving_way.into_iter();
+        state.giving_way = giving_way.map(|(namespace, id, incarnation)| ((namespace, id), incarnation)).collect();
         state.dropped = self.dropped.into_iter().collect();
     }
 }

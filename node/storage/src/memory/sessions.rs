@@ -1,4 +1,7 @@
 //! Remembered requests: the repetition of one gets its first answer.
+//!
+//! Time is the state's clock, which only rises: what is expired once nobody is told of again. So each replica may forget that when it likes,
+//! from the oldest on, and all answer the same.
 
 use std::collections::hash_map::RandomState;
 use std::sync::Arc;
@@ -66,7 +69,9 @@ impl Session {
 /// What an outcome weighs above one.
 fn extra(outcome: &Result<Outcome, Rejection>) -> usize {
     match outcome {
-        Ok(Outcome::Learned { associations, .. }) => associations.iter().map(|one| 1 + one.target_content.len() / 64).sum(),
+        Ok(Outcome::Learned { associations, .. }) => {
+            associations.iter().map(|one| 1 + one.target_content.len() / 64 + one.evidence.len()).sum()
+        }
         Ok(Outcome::Amended(concept)) => {
             let texts = concept.content.len() + concept.aliases.iter().map(|alias| alias.len()).sum::<usize>();
             let value = |value: &AttributeValue| if let AttributeValue::Text(text) = value { text.len() } else { 0 };
@@ -80,7 +85,7 @@ fn extra(outcome: &Result<Outcome, Rejection>) -> usize {
 }
 
 impl Sessions {
-    /// The request that used this key within the hour before `now`.
+    /// The request that used this key within the hour before `now`, which is the state's clock or later.
     pub(crate) fn get(&self, namespace: &Namespace, key: &str, now: Timestamp) -> Option<&Arc<Session>> {
         let session = self.requests.get(&(namespace.clone(), Arc::from(key)))?;
         (now <= session.applied.recorded_at.plus_micros(AGE_MICROS)).then_some(session)
@@ -96,12 +101,15 @@ impl Sessions {
             self.outcomes -= old.weight();
         }
         self.order.push_back((now, key));
-        while let Some((recorded_at, _)) = self.order.front() {
-            let expired = recorded_at.plus_micros(AGE_MICROS) < now;
-            let full = self.order.len() > REQUESTS || (self.outcomes > OUTCOMES && self.order.len() > 1);
-            if !expired && !full {
-                break;
-            }
+        self.expire(now);
+        while self.order.len() > REQUESTS || (self.outcomes > OUTCOMES && self.order.len() > 1) {
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets the oldest ones whose hour is over at `now`.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        while self.order.front().is_some_and(|(recorded_at, _)| recorded_at.plus_micros(AGE_MICROS) < now) {
             self.forget_oldest();
         }
     }
@@ -172,7 +180,8 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
-    use sutra_protocol::command::LogIndex;
+    use sutra_protocol::command::{LearnedAssociation, LogIndex};
+    use sutra_protocol::{Evidence, Ground};
 
     use super::*;
 
@@ -199,6 +208,57 @@ mod tests {
         assert!(!get(&sessions, AGE_MICROS + 1));
         remember(&mut sessions, "order-8", AGE_MICROS + 1);
         assert_eq!((sessions.requests.len(), sessions.order.len(), sessions.outcomes), (1, 1, 1));
+    }
+
+    #[test]
+    fn what_is_forgotten_early_makes_no_difference_to_what_is_told() {
+        /// So that the oldest are forgotten since there are too many.
+        const MANY: usize = REQUESTS / 3;
+        for seed in 0..2 {
+            let random = &mut sutra_disk::Random::new(seed);
+            let (mut eager, mut lazy) = (Sessions::default(), Sessions::default());
+            let mut clock = 0;
+            for round in 0..6 {
+                // Some come later than another that was stamped after them.
+                let late = random.below(AGE_MICROS as u64 / 8) as i64;
+                for at in 0..1 + random.below(MANY as u64) as i64 {
+                    let key = format!("order-{}", random.below(2 * MANY as u64));
+                    let micros = (clock + at - late * (at % 2)).max(0);
+                    remember(&mut eager, &key, micros);
+                    remember(&mut lazy, &key, micros);
+                }
+                clock += random.below(AGE_MICROS as u64) as i64;
+                eager.expire(Timestamp::from_micros(clock));
+                for at in 0..2 * MANY {
+                    let [told, other] = [&eager, &lazy].map(|sessions| {
+                        let session = sessions.get(&Namespace::default(), &format!("order-{at}"), Timestamp::from_micros(clock));
+                        session.map(|session| session.applied.recorded_at)
+                    });
+                    assert_eq!(told, other, "seed {seed}, round {round}, order {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn evidence_weighs_in_what_is_remembered() {
+        let evidence = |count: usize| {
+            let rests_on = Evidence { ground: Ground::AssertedBy("dr.rao".into()), confidence: 0.5 };
+            let association = LearnedAssociation {
+                key: crate::fixture::key("aspirin", "treats", "headache"),
+                target_content: "headache".into(),
+                confidence: 0.5,
+                evidence: vec![rests_on; count],
+            };
+            let learned = Outcome::Learned {
+                id: crate::fixture::id("aspirin"),
+                created: true,
+                semantic_type: Default::default(),
+                associations: vec![association],
+            };
+            extra(&Ok(learned))
+        };
+        assert_eq!(evidence(1_000) - evidence(0), 1_000);
     }
 
     #[test]

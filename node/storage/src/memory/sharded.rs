@@ -19,6 +19,9 @@ use sutra_segment::{Pace, Segment, SegmentId};
 
 use super::*;
 
+mod corrections;
+mod keys;
+
 const CONTENTS: [&str; 9] = [
     "aspirin",
     "headache",
@@ -92,6 +95,15 @@ impl Grid {
         self.shards[shard].namespaces.get(&Namespace::default()).map(|graph| &**graph)
     }
 
+    /// The living concepts that have a key, whatever it leads to.
+    fn holders(&self, key: &str) -> Vec<ConceptId> {
+        let has_it = |id: &ConceptId| {
+            let keeper = self.graph(self.shard_of(PlacementKey::of_concept(*id)));
+            keeper.and_then(|graph| graph.concept(*id, None)).is_some_and(|concept| concept.key.as_deref() == Some(key))
+        };
+        concepts().filter(has_it).collect()
+    }
+
     fn view(&self, shard: usize, known_at: Option<i64>) -> View {
         let as_of = AsOf { valid_at: None, known_at: known_at.map(Timestamp::from_micros) };
         self.shards[shard].view(&Namespace::default(), as_of, Timestamp::from_micros(self.now)).unwrap()
@@ -128,6 +140,8 @@ impl Grid {
             number: effects.number,
             after: self.carried.get(&(from, to)).copied().unwrap_or(0).min(effects.number - 1),
             recorded_at: effects.recorded_at,
+            era: effects.era,
+            ahead: false,
             effects: effects.effects.iter().filter(|(who, _)| who.is_in(&range)).map(|(_, effect)| effect.clone()).collect(),
         };
         let command = Command {
@@ -531,8 +545,10 @@ proptest! {
             agrees(&grid, shard)?;
         }
         for key in KEYS {
-            let holders: Vec<ConceptId> = (0..shards).filter_map(|shard| grid.view(shard, None).keyed(key)).collect();
+            let holders = grid.holders(key);
             prop_assert!(holders.len() <= 1, "{} has the holders {:?}", key, holders);
+            let found: Vec<ConceptId> = (0..shards).filter_map(|shard| grid.view(shard, None).keyed(key)).collect();
+            prop_assert_eq!(found, holders, "who is found by {}", key);
         }
         prop_assert!(grid.shards.iter().all(|shard| shard.reserved.is_empty()), "no key waits");
     }

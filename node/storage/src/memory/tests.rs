@@ -271,6 +271,37 @@ fn a_repeated_request_gets_its_first_answer() {
 }
 
 #[test]
+fn a_checkpoint_leaves_out_requests_whose_hour_is_over_by_the_log_s_time() {
+    const HOUR: i64 = 3_600_000_000;
+    let mut ward = Ward::default();
+    ward.ok(&repeatable(learn(aspirin()), "order-7", 7));
+    ward.now += HOUR / 2;
+    ward.ok(&repeatable(learn(entity("warfarin")), "order-8", 7));
+    let keys = |ward: &mut Ward| {
+        ward.state.freeze();
+        ward.state.sessions.entries().into_iter().map(|entry| entry.key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&mut ward), ["order-7", "order-8"]);
+    ward.now += HOUR / 2 + 1;
+    // It is not repeatable itself.
+    ward.teach(&["heparin"]);
+    assert_eq!(keys(&mut ward), ["order-8"]);
+}
+
+#[test]
+fn a_request_is_judged_by_the_log_s_time_and_not_by_that_of_one_command() {
+    const HOUR: i64 = 3_600_000_000;
+    let mut ward = Ward::default();
+    let once = repeatable(learn(aspirin()), "order-7", 7);
+    ward.ok(&once);
+    ward.now += HOUR + 1;
+    ward.teach(&["warfarin"]);
+    // Stamped by a leader that had not seen that yet. A replica that has made a checkpoint knows nothing of the request.
+    ward.now = HOUR / 2;
+    assert!(!ward.apply(&once).repeated);
+}
+
+#[test]
 fn vectors_have_one_dimension() {
     let with = |content, numbers: &[f32]| {
         let mut concept = entity(content);

@@ -184,8 +184,8 @@ impl Knowledge for View {
     }
 
     fn keyed(&self, key: &str) -> Option<ConceptId> {
-        let concept = self.0.graph.keyed(key, self.0.as_of.known_at)?;
-        (self.keeps(concept.id) && self.reader().sees(concept.id)).then_some(concept.id)
+        let concept = self.0.graph.keyed(key, self.0.as_of.known_at, |concept| self.keeps(concept.id))?;
+        self.reader().sees(concept.id).then_some(concept.id)
     }
 
     fn named(&self, name: &str) -> Vec<ConceptId> {

@@ -16,6 +16,7 @@ mod several;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use sutra_disk::{RealDisk, SimulatedDisk};
 use sutra_protocol::command::{Command, Learn, LogIndex, NewConcept, Operation, RequestKey};
@@ -166,6 +167,27 @@ async fn a_request_is_remembered_over_a_restart() {
     let again = store.remembered(&Namespace::default(), &request).unwrap().unwrap();
     assert!(again.repeated);
     assert_eq!((again.index, again.outcomes), (first.index, first.outcomes));
+}
+
+#[tokio::test]
+async fn a_request_is_remembered_for_an_hour_of_the_log_s_time_on_a_node_whose_clock_is_behind() {
+    const HOUR: i64 = 3_600_000_000;
+    let (wrong, right) = (Arc::new(AtomicI64::new(0)), StoreConfig::at("/data").wall_clock);
+    let skew = Arc::clone(&wrong);
+    let wall_clock = Arc::new(move || right().plus_micros(skew.load(Ordering::Relaxed)));
+    let store =
+        Store::open(StoreConfig { disk: Arc::new(SimulatedDisk::new(7)), wall_clock, ..StoreConfig::at("/data") }).unwrap();
+    let request = RequestKey { key: "order-7".into(), digest: 7 };
+    let mut once = learn("aspirin");
+    once.request = Some(request.clone());
+    store.submit(once).await.unwrap();
+    let is_remembered = || store.remembered(&Namespace::default(), &request).is_some();
+    assert!(is_remembered());
+    wrong.store(HOUR + 1_000_000, Ordering::Relaxed);
+    assert!(!is_remembered(), "nothing was written since, and an hour is over all the same");
+    store.submit(learn("warfarin")).await.unwrap();
+    wrong.store(0, Ordering::Relaxed);
+    assert!(!is_remembered(), "applied now, it would be another request");
 }
 
 #[tokio::test]

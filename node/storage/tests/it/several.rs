@@ -2,13 +2,14 @@
 
 mod checkpoints;
 mod closing;
+mod deliveries;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use sutra_disk::{Disk, SimulatedDisk};
-use sutra_protocol::command::{LogIndex, Operation};
+use sutra_protocol::command::{Command, LogIndex, Operation};
 use sutra_protocol::{KeyRange, Knowledge, PlacementKey};
 use sutra_storage::offline::{self, Holds, OfflineError};
 use sutra_storage::{
@@ -78,7 +79,11 @@ impl Replica {
 
     /// The same, for others to apply it, too.
     async fn entry(&self, operation: Operation) -> Committed {
-        let written = self.store.admit(command(operation)).unwrap();
+        self.submit(command(operation)).await
+    }
+
+    async fn submit(&self, command: Command) -> Committed {
+        let written = self.store.admit(command).unwrap();
         let (payload, proposal) = self.proposed.recv().unwrap();
         let point = LogPoint { index: LogIndex(self.store.applied().0 + 1), term: 1 };
         let group = self.consensus.group;

@@ -25,6 +25,7 @@ mod registers;
 mod rest;
 mod scene;
 mod silence;
+mod standing;
 mod storm;
 mod worlds;
 

@@ -42,7 +42,7 @@ pub(super) async fn come_to_rest(nodes: &Nodes, limit: Duration) -> Result<(), S
         let mut is_led = true;
         let routers: Vec<Router> = nodes.all_running().map(|(_, running)| running.router.clone()).collect();
         for router in routers {
-            is_led &= router.catch_up(Instant::now() + LIMIT / 10).await.is_ok();
+            is_led &= router.catch_up(Instant::now() + LIMIT / 10).await.len() == router.stores().len();
         }
         let before = places(nodes);
         if is_led && is_rest(&before) {

@@ -13,6 +13,9 @@ use super::change::Change;
 /// Places beyond which effects go to all shards: an audience must not be as large as a hub.
 const PLACES: usize = 4_096;
 
+/// Most pieces of evidence of one effect.
+const PIECES: usize = 1_000;
+
 /// The effects of a command, as far as they have come.
 pub(super) struct Abroad<'a> {
     pub(super) range: KeyRange,
@@ -21,12 +24,19 @@ pub(super) struct Abroad<'a> {
     effects: Vec<(Audience, Effect)>,
     /// Whether something is yet to be done elsewhere.
     asks: bool,
+    /// Whether somebody is told that something is not as he had it.
+    corrects: bool,
 }
 
 impl<'a> Abroad<'a> {
     /// Of a command whose effects will have this number.
     pub(super) fn new(range: KeyRange, command: &'a Command, number: u64) -> Self {
-        Self { range, command, number, effects: Vec::new(), asks: false }
+        Self { range, command, number, effects: Vec::new(), asks: false, corrects: false }
+    }
+
+    /// Whose graph it is about.
+    pub(super) fn namespace(&self) -> &'a sutra_protocol::Namespace {
+        &self.command.namespace
     }
 
     /// The number that the effects have.
@@ -37,6 +47,11 @@ impl<'a> Abroad<'a> {
     /// Whether there are some.
     pub(super) fn is_empty(&self) -> bool {
         self.effects.is_empty()
+    }
+
+    /// Whether somebody is told that something is not as he had it.
+    pub(super) fn corrects(&self) -> bool {
+        self.corrects
     }
 
     /// What whoever planned the command knew of a concept.
@@ -66,13 +81,14 @@ impl<'a> Abroad<'a> {
     }
 
     /// The effects, if there are any.
-    pub(super) fn finish(self, recorded_at: Timestamp) -> Option<Effects> {
+    pub(super) fn finish(self, recorded_at: Timestamp, era: Timestamp) -> Option<Effects> {
         let Self { command, number, effects, asks, .. } = self;
         (!effects.is_empty()).then(|| Effects {
             number,
             namespace: command.namespace.clone(),
             asserted_by: Arc::clone(&command.asserted_by),
             recorded_at,
+            era,
             foreign: if asks { command.foreign.clone() } else { Vec::new() },
             effects,
         })
@@ -167,8 +183,9 @@ impl Change<'_, '_> {
     /// Nobody may keep anything of a concept of here any more that was ever taught.
     /// Whoever took part in teaching it may have it in log and outbox, so all are told.
     pub(super) fn disown(&mut self, id: ConceptId) {
-        if self.graph.incarnation(id) > self.graph.base {
-            self.abroad.tell(Audience::All, Effect::Forget(id));
+        let upto = self.graph.incarnation(id);
+        if upto > self.graph.base {
+            self.abroad.tell(Audience::All, Effect::Forget { id, upto });
         }
     }
 
@@ -198,6 +215,7 @@ impl Change<'_, '_> {
 
     /// Somebody knows something else of a concept of here than what is so.
     pub(super) fn correct(&mut self, id: ConceptId, places: [PlacementKey; 2]) {
+        self.abroad.corrects = true;
         self.show(id, places);
     }
 
@@ -222,7 +240,7 @@ impl Change<'_, '_> {
             return;
         }
         let changed = std::mem::take(&mut self.untold.changed);
-        let evidence: Vec<_> = changed.into_iter().filter_map(|key| self.evidence(key)).collect();
+        let evidence: Vec<_> = changed.iter().flat_map(|key| self.evidence(key)).collect();
         let Untold { shown, shown_to_all, ensured, .. } = std::mem::take(&mut self.untold);
         for id in &shown_to_all {
             self.abroad.tell(Audience::All, Effect::Ghost(Box::new(self.graph.ghost(*id))));
@@ -235,24 +253,25 @@ impl Change<'_, '_> {
         for (concept, incarnation) in ensured {
             self.abroad.tell_place(PlacementKey::of_concept(concept.id), Effect::Ensure { concept, incarnation });
         }
-        for (places, effect) in evidence {
-            self.abroad.tell(Audience::At(places), effect);
+        for (audience, effect) in evidence {
+            self.abroad.tell(audience, effect);
         }
     }
 
-    /// What other shards have to know of the evidence of an association of here, and which.
-    fn evidence(&mut self, key: AssociationKey) -> Option<(Vec<PlacementKey>, Effect)> {
+    /// What other shards have to know of the evidence of an association of here, and which. Of much evidence one effect has a part, so that
+    /// each fits into a message.
+    fn evidence(&mut self, key: &AssociationKey) -> Vec<(Audience, Effect)> {
         let now = self.recorded_at;
-        let row = self.graph.association(&key).map(std::borrow::Cow::into_owned).unwrap_or_default();
+        let row = self.graph.association(key).map(std::borrow::Cow::into_owned).unwrap_or_default();
         let changed = row.evidence.iter().filter(|piece| piece.recorded_at == now || piece.retracted_at == Some(now));
         let pieces: Vec<Piece> = changed.map(piece_of).collect();
         let grounds: BTreeSet<ConceptId> = pieces.iter().filter_map(|piece| statement(&piece.ground)).collect();
         let elsewhere = |id: &ConceptId| !self.keeps(*id);
         let strangers: BTreeSet<ConceptId> = grounds.iter().copied().chain([key.target]).filter(elsewhere).collect();
         if pieces.is_empty() || strangers.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let places = strangers.iter().copied().map(PlacementKey::of_concept).collect();
+        let audience = audience(strangers.iter().copied().map(PlacementKey::of_concept).collect());
         let stands = pieces.iter().any(|piece| piece.retracted_at.is_none());
         // Whoever keeps the target answers for the association too.
         if stands && !self.keeps(key.target) {
@@ -262,8 +281,14 @@ impl Change<'_, '_> {
             }
         }
         let known = |id: ConceptId| (id, self.graph.ghost(id).living().map(|(_, shade)| shade.clone()));
-        let presumed: Vec<Presumed> = strangers.into_iter().filter(|_| stands).map(known).collect();
-        Some((places, Effect::Evidence { key, pieces, presumed }))
+        let mut untold = if stands { strangers } else { BTreeSet::new() };
+        let parts = pieces.chunks(PIECES).enumerate().map(|(at, pieces)| {
+            let grounds = pieces.iter().filter_map(|piece| statement(&piece.ground)).chain((at == 0).then_some(key.target));
+            let strangers: BTreeSet<ConceptId> = grounds.filter(|id| untold.remove(id)).collect();
+            let presumed: Vec<Presumed> = strangers.into_iter().map(known).collect();
+            (audience.clone(), Effect::Evidence { key: key.clone(), pieces: pieces.to_vec(), presumed })
+        });
+        parts.collect()
     }
 }
 

@@ -17,6 +17,9 @@ use super::abroad::{Abroad, Untold};
 use crate::memory::graph::Graph;
 use crate::memory::liveness::Reader;
 
+/// The longest content of a target that an outcome repeats: a thousand of them have to fit into a message. Who wants a longer one looks it up.
+const TOLD_BYTES: usize = 4 << 10;
+
 /// The ends of an association, of which the same is asked again and again.
 struct Ends([(ConceptId, Option<Standing>); 2]);
 
@@ -51,9 +54,13 @@ impl<'a, 'c> Change<'a, 'c> {
     }
 
     /// Which concept is to hold what is taught, and which has to give way to it.
-    pub(super) fn place(&self, learn: &Learn) -> Result<(ConceptId, Option<(ConceptId, u64)>), Rejection> {
+    pub(super) fn place(
+        &self,
+        learn: &Learn,
+        gives_way: impl Fn(&Concept) -> bool,
+    ) -> Result<(ConceptId, Option<(ConceptId, u64)>), Rejection> {
         let taught = &learn.concept;
-        let holder = taught.key.as_deref().and_then(|key| self.graph.keyed(key, None));
+        let holder = taught.key.as_deref().and_then(|key| self.graph.keyed(key, None, |holder| !gives_way(holder)));
         let Some(holder) = holder.filter(|holder| holder.id != taught.id) else { return Ok((taught.id, None)) };
         match learn.on_conflict {
             None | Some(OnConflict::Error) => {
@@ -300,7 +307,8 @@ impl<'a, 'c> Change<'a, 'c> {
         // A ghost's content is with whoever keeps the concept.
         let is_ghost = !self.keeps(key.target);
         let taught = targets.iter().find(|taught| is_ghost && taught.id == key.target);
-        let target_content = Arc::clone(taught.map_or(&target.content, |taught| &taught.content));
+        let content = taught.map_or(&target.content, |taught| &taught.content);
+        let target_content = if content.len() <= TOLD_BYTES { Arc::clone(content) } else { Arc::from("") };
         let now = Reader::now(self.graph).association(key)?;
         Some(LearnedAssociation { key: key.clone(), target_content, confidence: now.confidence, evidence: now.evidence })
     }

@@ -33,7 +33,7 @@ impl State {
         self.clock = self.clock.max(recorded_at);
         let number = self.outbox.number();
         if let Some(request) = &command.request
-            && let Some(session) = self.sessions.get(&command.namespace, &request.key, recorded_at)
+            && let Some(session) = self.sessions.get(&command.namespace, &request.key, self.clock)
         {
             if session.digest == request.digest {
                 return Applied { repeated: true, ..session.applied.clone() };
@@ -54,7 +54,8 @@ impl State {
 
     /// Keeps the effects of what was applied, if it has any; answers their number.
     fn post(&mut self, abroad: Abroad<'_>, recorded_at: Timestamp) -> Option<u64> {
-        let effects = abroad.finish(recorded_at)?;
+        let era = self.era(abroad.namespace());
+        let effects = abroad.finish(recorded_at, era)?;
         let number = effects.number;
         self.outbox.post(effects);
         Some(number)
@@ -196,6 +197,7 @@ impl State {
         let Some(graph) = self.namespaces.remove(namespace) else { return 0 };
         self.sessions.drop_namespace(namespace);
         self.reserved = std::mem::take(&mut self.reserved).into_iter().filter(|((of, _), _)| of != namespace).collect();
+        self.giving_way = std::mem::take(&mut self.giving_way).into_iter().filter(|((of, _), _)| of != namespace).collect();
         // What others know of here may last longer than what is here; what is taught from now on is something else.
         abroad.tell(Audience::All, Effect::Vanish { range: self.range, upto });
         graph.counts.concepts

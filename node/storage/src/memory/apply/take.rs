@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use sutra_protocol::command::{Applied, Command, Learn, NewConcept, Operation, Outcome, Rejection, RequestKey};
 use sutra_protocol::effects::{Audience, Delivery, Effect, Ghost, Keyed, Piece, Presumed, Taken};
-use sutra_protocol::{AssociationKey, ConceptId, KeyRange, PlacementKey, Timestamp};
+use sutra_protocol::{AssociationKey, Concept, ConceptId, KeyRange, Namespace, PlacementKey, Timestamp};
 use sutra_segment::EvidenceVersion;
 
 use super::abroad::{Abroad, version_of};
 use super::change::Change;
 use super::{Moment, State};
-use crate::memory::outbox::Reservation;
+use crate::memory::outbox::{GivingWay, Reservation};
 use crate::memory::session_of;
 
 impl State {
@@ -30,9 +30,19 @@ impl State {
         if self.reserved.get(&reserved).is_some_and(|held| held.id != learn.concept.id) {
             return Err(Rejection::KeyBusy { key: Arc::clone(key) });
         }
-        let (subject, retire) = self.change(at, command, abroad, |change| change.place(learn))?;
+        let giving_way = self.giving_way.clone();
+        let gives_way = |concept: &Concept| is_giving_way(&giving_way, concept);
+        let taught = self.namespaces.get(&command.namespace).and_then(|graph| graph.concept(learn.concept.id, None));
+        if taught.is_some_and(|taught| gives_way(&taught)) {
+            return Err(Rejection::KeyBusy { key: Arc::clone(key) });
+        }
+        let (subject, retire) = self.change(at, command, abroad, |change| change.place(learn, gives_way))?;
         if self.range.keeps(subject) {
-            return self.change(at, command, abroad, |change| change.learn(learn, subject, retire));
+            let learned = self.change(at, command, abroad, |change| change.learn(learn, subject, retire));
+            if learned.is_ok() {
+                self.note_giving_way(&command.namespace, retire);
+            }
+            return learned;
         }
         self.reserved.insert(reserved, Reservation { id: learn.concept.id, number: abroad.number() });
         let era = self.era(&command.namespace);
@@ -50,31 +60,39 @@ impl State {
         delivery: &Delivery,
         abroad: &mut Abroad<'_>,
     ) -> Result<Outcome, Rejection> {
-        let Delivery { origin, number, after, recorded_at, effects } = delivery;
+        let Delivery { origin, number, after, recorded_at, era, ahead, effects } = delivery;
         let taken = self.taken.get(origin).copied().unwrap_or(0);
         let request = RequestKey { key: session_of(*origin, *number), digest: u128::from(*number) };
+        let remembered = self.sessions.get(&command.namespace, &request.key, self.clock);
+        let remembered = remembered.and_then(|session| match session.applied.outcomes.as_slice() {
+            [Ok(Outcome::Taken(taken))] => Some(taken.clone()),
+            _ => None,
+        });
         if *number <= taken {
-            let remembered = self.sessions.get(&command.namespace, &request.key, at.recorded_at);
-            let taken = remembered.and_then(|session| match session.applied.outcomes.as_slice() {
-                [Ok(Outcome::Taken(taken))] => Some(taken.clone()),
-                _ => None,
-            });
-            return Ok(Outcome::Taken(taken.unwrap_or_default()));
+            return Ok(Outcome::Taken(remembered.unwrap_or_default()));
         }
         if *after > taken {
             return Err(Rejection::Gap { origin: *origin, taken, after: *after });
         }
         self.clock = self.clock.max(*recorded_at);
-        self.taken.insert(*origin, *number);
-        let mut took = Taken::default();
+        if !ahead {
+            self.taken.insert(*origin, *number);
+        }
+        // What those that came ahead did belongs to it.
+        let mut took = remembered.map_or_else(Taken::default, |taken| *taken);
         for effect in effects {
+            if *era < self.era(&command.namespace) && effect.is_of_its_era() {
+                continue;
+            }
             let told = Told { at, command, recorded_at: *recorded_at, number: *number };
             self.take_one(&told, effect, &mut took, abroad);
         }
+        self.forget_who_gave_way();
         let is_asked = effects
             .iter()
             .any(|effect| matches!(effect, Effect::Learn(_) | Effect::Do(_) | Effect::Retire { .. } | Effect::Drop));
-        took.sent = (is_asked && !abroad.is_empty()).then(|| abroad.number());
+        // Whoever mentioned a concept as it is no more is answered when that is known where it was mentioned.
+        took.sent = ((is_asked || abroad.corrects()) && !abroad.is_empty()).then(|| abroad.number());
         let says_something = took != Taken::default();
         took.at = (at.index, at.recorded_at);
         let taken = Outcome::Taken(Box::new(took));
@@ -87,14 +105,39 @@ impl State {
         Ok(taken)
     }
 
+    /// Notes who loses a key, as far as it is another shard's and is not known to have lost it.
+    fn note_giving_way(&mut self, namespace: &Namespace, retired: Option<(ConceptId, u64)>) {
+        if let Some((id, incarnation)) = retired.filter(|(id, _)| !self.range.keeps(*id)) {
+            self.giving_way.insert((namespace.clone(), id), incarnation);
+            self.forget_who_gave_way();
+        }
+    }
+
+    /// Forgets those of which their shards have said that they live no more, or again.
+    fn forget_who_gave_way(&mut self) {
+        if self.giving_way.is_empty() {
+            return;
+        }
+        let still = |(namespace, id): &(Namespace, ConceptId), incarnation: u64| {
+            let known = self.namespaces.get(namespace).and_then(|graph| graph.concept(*id, None));
+            known.is_some_and(|concept| concept.incarnation <= incarnation)
+        };
+        self.giving_way = self
+            .giving_way
+            .iter()
+            .filter(|(who, incarnation)| still(who, **incarnation))
+            .map(|(who, incarnation)| (who.clone(), *incarnation))
+            .collect();
+    }
+
     fn take_one(&mut self, told: &Told<'_>, effect: &Effect, took: &mut Taken, abroad: &mut Abroad<'_>) {
         let Told { at, command, recorded_at, number } = *told;
         let namespace = &command.namespace;
         match effect {
             Effect::Ghost(ghost) => took.died += self.change(at, command, abroad, |change| change.take_ghost(ghost)),
             Effect::Glimpse(ghost) => took.died += self.change(at, command, abroad, |change| change.take_glimpse(ghost)),
-            Effect::Forget(id) => {
-                took.died += self.change(at, command, abroad, |change| change.forget(*id));
+            Effect::Forget { id, upto } => {
+                took.died += self.change(at, command, abroad, |change| change.forget(*id, *upto));
                 self.sessions.forget_quoting(namespace, *id);
                 self.scrub(at, namespace, *id);
             }
@@ -119,13 +162,15 @@ impl State {
                 } else {
                     self.change(at, command, abroad, |change| change.learn(learn, *subject, *retire))
                 };
+                let gives_way = retire.filter(|_| outcome.is_ok());
                 took.outcomes.push(outcome);
                 if let Some(key) = key {
-                    let settled = Effect::Settled { key: Arc::clone(key), number };
+                    let settled = Effect::Settled { key: Arc::clone(key), number, gives_way };
                     abroad.tell_place(PlacementKey::of_key(namespace, key), settled);
                 }
             }
-            Effect::Settled { key, number } => {
+            Effect::Settled { key, number, gives_way } => {
+                self.note_giving_way(namespace, *gives_way);
                 let reserved = (namespace.clone(), Arc::clone(key));
                 if self.reserved.get(&reserved).is_some_and(|held| held.number <= *number) {
                     self.reserved.remove(&reserved);
@@ -158,6 +203,12 @@ impl State {
     }
 }
 
+/// Whether a concept has lost its key, as far as this shard has decided.
+fn is_giving_way(giving_way: &GivingWay, concept: &Concept) -> bool {
+    let lost = giving_way.get(&(concept.namespace.clone(), concept.id));
+    lost.is_some_and(|incarnation| concept.incarnation <= *incarnation)
+}
+
 /// What is known of effects that are taken.
 #[derive(Clone, Copy)]
 struct Told<'a> {
@@ -176,7 +227,7 @@ impl Change<'_, '_> {
         }
         let known = self.graph.ghost(ghost.id);
         // Every command that mentions it here shows it, mostly as it was.
-        if known == *ghost {
+        if (&known.versions, known.erased_incarnation) == (&ghost.versions, ghost.erased_incarnation) {
             return 0;
         }
         let living = |ghost: &Ghost| ghost.living().map(|(_, shade)| shade.incarnation);
@@ -200,8 +251,8 @@ impl Change<'_, '_> {
         if is_newer { self.take_ghost(ghost) } else { 0 }
     }
 
-    fn forget(&mut self, id: ConceptId) -> u64 {
-        if self.keeps(id) { 0 } else { self.see(id, |change| change.graph.forget_ghost(id, 0)) }
+    fn forget(&mut self, id: ConceptId, upto: u64) -> u64 {
+        if self.keeps(id) { 0 } else { self.see(id, |change| change.graph.forget_ghost(id, upto)) }
     }
 
     /// Changes what is known of a concept of another shard, and counts anew what rests on it here.

@@ -1,0 +1,38 @@
+//! What was mentioned as it is no more.
+
+use super::*;
+
+#[test]
+fn whoever_mentions_a_concept_that_was_retracted_meanwhile_waits_until_that_is_known_where_it_was_mentioned() {
+    let random = &mut Random::new(7);
+    let mut grid = Grid::new(2);
+    let id = |content: &str| ConceptId::derive(&Namespace::default(), content, None);
+    let shard_of = |grid: &Grid, content: &str| grid.shard_of(PlacementKey::of_concept(id(content)));
+    let of = |grid: &Grid, shard: usize| *CONTENTS.iter().find(|content| shard_of(grid, content) == shard).unwrap();
+    let (source, target) = (of(&grid, 0), of(&grid, 1));
+    for content in [source, target] {
+        let concept = NewConcept::bare(&Namespace::default(), content, None);
+        let learn = Learn { concept, on_conflict: None, targets: Vec::new(), associations: Vec::new() };
+        grid.perform(&Operation::Learn(Box::new(learn)), None, random).outcome.unwrap();
+    }
+    let (kind, label) = (AssociationType::Causal, Label::from(LABELS[0]));
+    let key = AssociationKey { source: id(source), kind, label, target: id(target), validity: Validity::ALWAYS };
+    let association = NewAssociation { key: key.clone(), confidence: 0.9, strength: 1.0, evidence: Vec::new() };
+    let associate = grid.planned(&Operation::Associate(association), None);
+    let applied = grid.apply_at(0, &associate);
+    assert!(applied.outcomes[0].is_ok(), "{applied:?}");
+    // Its shard does not know yet that anybody mentions it.
+    let retracted = grid.apply_at(1, &command_of(Operation::Retract(id(target))));
+    assert!(retracted.outcomes[0].is_ok(), "{retracted:?}");
+
+    let effects = grid.next(0, 1).unwrap();
+    assert_eq!(applied.sent, Some(effects.number));
+    let Ok(Outcome::Taken(taken)) = grid.carry(0, 1, &effects, false).outcomes.remove(0) else { panic!("it is taken") };
+    let correction = taken.sent.expect("it is answered before anybody else knows");
+    assert!(grid.view(0, None).association(&key).is_some());
+    let effects = grid.next(1, 0).into_iter().find(|effects| effects.number == correction).unwrap();
+    grid.carry(1, 0, &effects, false);
+    assert!(grid.view(0, None).association(&key).is_none());
+    grid.settle(random);
+    (0..2).for_each(|shard| agrees(&grid, shard).unwrap());
+}
