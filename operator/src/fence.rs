@@ -1,6 +1,7 @@
 //! Refuses every request that may change something, unless the lease is held at the moment at which it is sent.
 //!
-//! The fence is a layer around the client: nothing that writes can forget to ask. What an API server takes longer than a third of the
+//! The fence is a layer around the client: nothing that writes can forget to ask. What is asked of nodes does not go through that client;
+//! [`pass`] is asked before it is sent. What an API server takes longer than a third of the
 //! lease's duration to let in could still arrive after another operator has begun; the deadline of requests (see [`crate::client`]) and
 //! the versions and server-side apply of what is written bound what that could do.
 
@@ -15,12 +16,18 @@ use crate::lease::Leadership;
 
 /// Why a request was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not sent, because this operator does not hold the lease now: {method} {path}")]
+#[error("not sent, because this operator does not hold the lease now: {request}")]
 pub struct NotHeld {
-    /// What it would have done.
-    pub method: Method,
-    /// To what.
-    pub path: String,
+    /// What it would have done, to what.
+    pub request: String,
+}
+
+/// Refuses what does not go to the API server, and changes something all the same: to be asked right before it is sent.
+///
+/// # Errors
+/// If the lease is not held now.
+pub fn pass(leadership: &Leadership, request: impl FnOnce() -> String) -> Result<(), kube::Error> {
+    if leadership.is_held() { Ok(()) } else { Err(kube::Error::Service(Box::new(NotHeld { request: request() }))) }
 }
 
 /// The layer.
@@ -80,7 +87,7 @@ where
         if harmless || self.leadership.is_held() {
             return Either::Right(self.inner.call(request).map_err(Into::into));
         }
-        let refused = NotHeld { method: request.method().clone(), path: request.uri().path().to_owned() };
+        let refused = NotHeld { request: format!("{} {}", request.method(), request.uri().path()) };
         Either::Left(ready(Err(refused.into())))
     }
 }

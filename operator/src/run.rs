@@ -86,6 +86,7 @@ where
     let shell = Shell {
         events: Events::new(client.clone(), &config.lease.identity),
         client,
+        leadership: leadership.clone(),
         config,
         metrics,
         probe: probe()?,

@@ -43,7 +43,8 @@ pub enum EmbeddingProvider {
     Hash,
 }
 
-/// When shards are split, merged and moved.
+/// When shards are split, merged and moved. The grid of this release splits and merges none, and moves one replica at a time: all else than
+/// the defaults is told as not possible, and nothing is changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rebalancing {
@@ -66,6 +67,18 @@ pub struct Rebalancing {
     /// No split, merge or move begins while this is true.
     #[serde(default)]
     pub paused: bool,
+}
+
+impl Default for Rebalancing {
+    fn default() -> Self {
+        Self {
+            split_at_size: split_at_size(),
+            split_at_queries_per_second: split_at_queries(),
+            merge_below_size: merge_below_size(),
+            max_concurrent_moves: one(),
+            paused: false,
+        }
+    }
 }
 
 fn split_at_size() -> String {

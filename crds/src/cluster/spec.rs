@@ -42,7 +42,7 @@ use super::storage::Storage;
         .message("replicationFactor must be at most nodes: two copies on one node are one copy")
         .field_path(".replicationFactor"),
     validation = Rule::new("has(self.initialShards) == has(oldSelf.initialShards) && (!has(self.initialShards) || self.initialShards == oldSelf.initialShards)")
-        .message("initialShards is immutable: a grid splits and merges its shards by itself; status.shards counts them")
+        .message("initialShards is immutable: it says among how many shards the knowledge is divided from the first one on; status.shards counts them")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SutraClusterSpec {
@@ -50,8 +50,8 @@ pub struct SutraClusterSpec {
     #[schemars(range(min = 1, max = 100))]
     pub nodes: i32,
 
-    /// Shards that the grid begins with, among which its knowledge is divided: at most 1024 in this release, and 1 where there is one
-    /// node. Immutable; unset: 1.
+    /// Shards that the grid begins with, among which its knowledge is divided: at most 200 in this release, and 1 where there is one
+    /// node. It keeps so many: this release splits and merges none. Immutable; unset: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 4096))]
     pub initial_shards: Option<i32>,
@@ -86,7 +86,7 @@ pub struct SutraClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,
 
-    /// When shards are split, merged and moved.
+    /// When shards are split, merged and moved: not in this release, only the defaults can be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebalancing: Option<Rebalancing>,
 

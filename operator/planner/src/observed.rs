@@ -29,6 +29,8 @@ pub struct Observed {
     pub agreed: bool,
     /// Replicas that the grid is to have of each shard, as the same node told.
     pub grid_replicas: Option<u32>,
+    /// Which state of the grid's map that is: it rises with every change.
+    pub epoch: Option<u64>,
     /// What the grid does by itself to become what it is to be, as the same node told: replicas that move.
     pub under_way: Vec<String>,
     /// The `SutraShard`s.
@@ -236,8 +238,11 @@ pub struct ShardSeen {
     pub role: Role,
     /// Node that leads it, as far as this one knows.
     pub leader: Option<String>,
-    /// Whether the node has caught up.
+    /// Whether the node has caught up since it came, as it says itself. How far it is now, its leader says.
     pub caught_up: bool,
+    /// Of a node that leads: by how many entries each of the others is behind, if it has answered this leader. `None`: it does not lead,
+    /// nobody follows it, or its release does not tell.
+    pub followers: Option<BTreeMap<String, Option<u64>>>,
     /// Placement keys that it holds.
     pub range: String,
     /// Living concepts.

@@ -146,6 +146,13 @@ impl Action {
                 | Self::HoldCluster { .. }
         )
     }
+
+    /// Whether it follows from what was seen alone, and is right whatever became of the steps before it. The others build on each other: a
+    /// volume names its grid before its node is let in, and is decided about before a deleted cluster is let go.
+    #[must_use]
+    pub fn stands_alone(&self) -> bool {
+        matches!(self, Self::SetBudget { .. } | Self::ApplyShard { .. } | Self::DeleteShard { .. } | Self::ReportShard { .. })
+    }
 }
 
 /// Something that has to happen by itself first.

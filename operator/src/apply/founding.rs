@@ -12,6 +12,8 @@ use sutra_protocol::founding::{FOUND, FoundRequest, Founded, Plan, REPLACE, RESI
 use tracing::info;
 
 use super::outcome::Outcome;
+use crate::fence;
+use crate::lease::Leadership;
 use crate::render;
 
 /// The asked node asks all others first, each within five seconds.
@@ -70,86 +72,113 @@ pub enum FoundingError {
     },
 }
 
-/// Asks the first node, at `address`, to found the grid of the first `nodes` nodes. What it has begun it ends by itself, so that it makes no
-/// difference if nobody here gets to know its answer.
-///
-/// # Errors
-/// If the answer may be another later.
-pub async fn found_grid(
-    client: &Client,
-    cluster: &SutraCluster,
-    cluster_domain: &str,
-    address: &str,
-    (nodes, replicas): (u32, u32),
-) -> Result<Outcome, Error> {
-    let name = cluster.name_any();
-    let secret = shared_secret(client, cluster).await?;
-    let node = names::pod(&name, 0);
-    let words = |reason: String| failed(FoundingError::Words { node: node.clone(), reason });
-    let question =
-        rmp_serde::to_vec_named(&request(cluster, cluster_domain, nodes, replicas)).map_err(|error| words(error.to_string()))?;
-    let peer = Peer::founding(render::peer_address(address), Some(secret));
-    match peer.call(Class::Founding, FOUND, 0, question.into(), PATIENCE).await {
-        Ok(answer) => {
-            let founded: Founded = rmp_serde::from_slice(&answer).map_err(|error| words(error.to_string()))?;
-            info!(cluster = %name, grid = founded.grid_id, nodes = founded.nodes.len(), "a grid is being founded");
-            Ok(Outcome::Done)
+/// The nodes of a cluster, asked by the operator that holds the lease.
+pub struct Nodes<'a> {
+    /// Behind the fence.
+    pub client: &'a Client,
+    /// What the fence asks: these questions don't go through that client, and change as much.
+    pub leadership: &'a Leadership,
+    /// Whose nodes they are.
+    pub cluster: &'a SutraCluster,
+    /// The domain of the Kubernetes cluster's names.
+    pub cluster_domain: &'a str,
+}
+
+impl Nodes<'_> {
+    /// Asks the first node, at `address`, to found the grid of the first `nodes` nodes. What it has begun it ends by itself, so that it makes
+    /// no difference if nobody here gets to know its answer.
+    ///
+    /// # Errors
+    /// If the answer may be another later.
+    pub async fn found_grid(&self, address: &str, (nodes, replicas): (u32, u32)) -> Result<Outcome, Error> {
+        let name = self.cluster.name_any();
+        let secret = self.shared_secret().await?;
+        let node = names::pod(&name, 0);
+        let words = |reason: String| failed(FoundingError::Words { node: node.clone(), reason });
+        let question = request(self.cluster, self.cluster_domain, nodes, replicas);
+        let question = rmp_serde::to_vec_named(&question).map_err(|error| words(error.to_string()))?;
+        let peer = Peer::founding(render::peer_address(address), Some(secret));
+        match self.send(&peer, &node, (Class::Founding, FOUND), question).await? {
+            Ok(answer) => {
+                let founded: Founded = rmp_serde::from_slice(&answer).map_err(|error| words(error.to_string()))?;
+                info!(cluster = %name, grid = founded.grid_id, nodes = founded.nodes.len(), "a grid is being founded");
+                Ok(Outcome::Done)
+            }
+            Err(CallError::Refused { reason }) if ALREADY.iter().any(|already| reason.contains(already)) => Ok(Outcome::Done),
+            Err(source) => Err(failed(FoundingError::Node { node, source })),
         }
-        Err(CallError::Refused { reason }) if ALREADY.iter().any(|already| reason.contains(already)) => Ok(Outcome::Done),
-        Err(source) => Err(failed(FoundingError::Node { node, source })),
     }
-}
 
-/// Asks a node of the grid, at `address`, to let the node of `pod` have new replicas in the place of those that were lost with its volume.
-/// Asked twice it does no more than once.
-///
-/// # Errors
-/// If the answer may be another later.
-pub async fn replace_node(
-    client: &Client,
-    cluster: &SutraCluster,
-    cluster_domain: &str,
-    grid: &str,
-    (asked, address): (&str, &str),
-    pod: &str,
-) -> Result<Outcome, Error> {
-    let host = render::node_host(cluster, pod, cluster_domain);
-    let request = ReplaceRequest { name: pod.to_owned(), address: render::peer_address(&host), lost: None };
-    let answer = ask(client, cluster, grid, (asked, address), REPLACE, &request).await?;
-    let refused = |source| failed(FoundingError::Replacement { node: asked.to_owned(), replaced: pod.to_owned(), source });
-    answer.map(|()| Outcome::Done).map_err(refused)
-}
+    /// Asks a node of the grid, at `address`, to let the node of `pod` have new replicas in the place of those that were lost with its
+    /// volume. Asked twice it does no more than once.
+    ///
+    /// # Errors
+    /// If the answer may be another later.
+    pub async fn replace_node(&self, grid: &str, (asked, address): (&str, &str), pod: &str) -> Result<Outcome, Error> {
+        let request = ReplaceRequest { name: pod.to_owned(), address: self.address_of(pod), lost: None };
+        let answer = self.ask(grid, (asked, address), REPLACE, &request).await?;
+        let refused = |source| failed(FoundingError::Replacement { node: asked.to_owned(), replaced: pod.to_owned(), source });
+        answer.map(|()| Outcome::Done).map_err(refused)
+    }
 
-/// Asks a node of the grid, at `address`, to take in the node of `pod`, which waits. Asked twice it does no more than once.
-///
-/// # Errors
-/// If the answer may be another later.
-pub async fn add_node(
-    client: &Client,
-    cluster: &SutraCluster,
-    cluster_domain: &str,
-    grid: &str,
-    asked: (&str, &str),
-    pod: &str,
-) -> Result<Outcome, Error> {
-    let address = render::peer_address(&render::node_host(cluster, pod, cluster_domain));
-    resize(client, cluster, grid, asked, &ResizeRequest::AddNode { address }).await
-}
+    /// Asks a node of the grid, at `address`, to take in the node of `pod`, which waits. Asked twice it does no more than once.
+    ///
+    /// # Errors
+    /// If the answer may be another later.
+    pub async fn add_node(&self, grid: &str, asked: (&str, &str), pod: &str) -> Result<Outcome, Error> {
+        self.resize(grid, asked, &ResizeRequest::AddNode { address: self.address_of(pod) }).await
+    }
 
-/// Asks a node of the grid, at `address`, for other nodes, or another number of replicas.
-///
-/// # Errors
-/// If the answer may be another later.
-pub async fn resize(
-    client: &Client,
-    cluster: &SutraCluster,
-    grid: &str,
-    (asked, address): (&str, &str),
-    request: &ResizeRequest,
-) -> Result<Outcome, Error> {
-    let answer = ask(client, cluster, grid, (asked, address), RESIZE, request).await?;
-    let refused = |source| failed(FoundingError::Resize { node: asked.to_owned(), change: change(request), source });
-    answer.map(|()| Outcome::Done).map_err(refused)
+    /// Asks a node of the grid, at `address`, for other nodes, or another number of replicas.
+    ///
+    /// # Errors
+    /// If the answer may be another later.
+    pub async fn resize(&self, grid: &str, (asked, address): (&str, &str), request: &ResizeRequest) -> Result<Outcome, Error> {
+        let answer = self.ask(grid, (asked, address), RESIZE, request).await?;
+        let refused = |source| failed(FoundingError::Resize { node: asked.to_owned(), change: change(request), source });
+        answer.map(|()| Outcome::Done).map_err(refused)
+    }
+
+    /// Where other nodes find the node of a pod.
+    fn address_of(&self, pod: &str) -> String {
+        render::peer_address(&render::node_host(self.cluster, pod, self.cluster_domain))
+    }
+
+    /// Asks a node as one of its grid; what it answers is nothing, or why not.
+    async fn ask(
+        &self,
+        grid: &str,
+        (asked, address): (&str, &str),
+        service: u16,
+        request: &impl Serialize,
+    ) -> Result<Result<(), CallError>, Error> {
+        let secret = self.shared_secret().await?;
+        let words = |reason: String| failed(FoundingError::Words { node: asked.to_owned(), reason });
+        let question = rmp_serde::to_vec_named(request).map_err(|error| words(error.to_string()))?;
+        let identity = Identity::new(grid, names::FIELD_MANAGER).map_err(|error| words(error.to_string()))?;
+        let peer = Peer::new(render::peer_address(address), identity, secret);
+        Ok(self.send(&peer, asked, (Class::Control, service), question).await?.map(drop))
+    }
+
+    /// Sends a question, if the lease is held at that moment.
+    async fn send(
+        &self,
+        peer: &Peer,
+        asked: &str,
+        (class, service): (Class, u16),
+        question: Vec<u8>,
+    ) -> Result<Result<Vec<u8>, CallError>, Error> {
+        fence::pass(self.leadership, || format!("a question to node {asked}"))?;
+        Ok(peer.call(class, service, 0, question.into(), PATIENCE).await.map(Vec::from))
+    }
+
+    /// With which the nodes know each other.
+    async fn shared_secret(&self) -> Result<PeerSecret, Error> {
+        let name = names::peer_secret(&self.cluster.name_any());
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.cluster.namespace().unwrap_or_default());
+        let secret = secrets.get(&name).await?;
+        peer_secret(&secret).ok_or_else(|| failed(FoundingError::Secret { name }))
+    }
 }
 
 /// What is asked for, as the end of a sentence.
@@ -160,31 +189,6 @@ fn change(request: &ResizeRequest) -> String {
         ResizeRequest::KeepNode { name } => format!("keep {name}"),
         ResizeRequest::SetReplicas { count } => format!("keep {count} replicas of each shard"),
     }
-}
-
-/// Asks a node as one of its grid; what it answers is nothing, or why not.
-async fn ask(
-    client: &Client,
-    cluster: &SutraCluster,
-    grid: &str,
-    (asked, address): (&str, &str),
-    service: u16,
-    request: &impl Serialize,
-) -> Result<Result<(), CallError>, Error> {
-    let secret = shared_secret(client, cluster).await?;
-    let words = |reason: String| failed(FoundingError::Words { node: asked.to_owned(), reason });
-    let question = rmp_serde::to_vec_named(request).map_err(|error| words(error.to_string()))?;
-    let identity = Identity::new(grid, names::FIELD_MANAGER).map_err(|error| words(error.to_string()))?;
-    let peer = Peer::new(render::peer_address(address), identity, secret);
-    Ok(peer.call(Class::Control, service, 0, question.into(), PATIENCE).await.map(drop))
-}
-
-/// With which the nodes know each other.
-async fn shared_secret(client: &Client, cluster: &SutraCluster) -> Result<PeerSecret, Error> {
-    let name = names::peer_secret(&cluster.name_any());
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), &cluster.namespace().unwrap_or_default());
-    let secret = secrets.get(&name).await?;
-    peer_secret(&secret).ok_or_else(|| failed(FoundingError::Secret { name }))
 }
 
 /// The nodes by the names under which they find each other, the asked one first.
@@ -210,8 +214,13 @@ fn failed(error: FoundingError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use k8s_openapi::ByteString;
+    use kube::client::Body;
     use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -225,6 +234,31 @@ mod tests {
         assert_eq!(asked.plan.check_supported(3), Ok(()));
         cluster.spec.initial_shards = Some(8);
         assert_eq!(request(&cluster, "cluster.local", 3, 3).plan, Plan { shards: 8, replicas: 3 });
+    }
+
+    #[tokio::test]
+    async fn no_node_is_asked_without_the_lease() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = Peer::founding(listener.local_addr().unwrap().to_string(), None);
+        let service = tower::service_fn(|_: http::Request<Body>| async { Err::<http::Response<Body>, _>("nobody is asked") });
+        let (announcer, leadership) = Leadership::new();
+        let cluster = crate::render::fixture::minimal();
+        let client = Client::new(service, "default");
+        let nodes = Nodes { client: &client, leadership: &leadership, cluster: &cluster, cluster_domain: "cluster.local" };
+        let ask = || nodes.send(&peer, "demo-1", (Class::Founding, FOUND), Vec::new());
+
+        let refused = ask().await.unwrap_err();
+        assert!(fence::is_not_held(&refused) && refused.to_string().contains("node demo-1"), "{refused}");
+        announcer.announce(Some(Instant::now()));
+        assert!(fence::is_not_held(&ask().await.unwrap_err()), "its time is over");
+        assert!(timeout(Duration::from_millis(200), listener.accept()).await.is_err(), "somebody was asked");
+
+        announcer.announce(Some(Instant::now() + Duration::from_secs(60)));
+        let asked = async { drop(timeout(Duration::from_secs(10), listener.accept()).await.unwrap().unwrap()) };
+        tokio::select! {
+            answer = ask() => panic!("{answer:?} before anybody listened"),
+            () = asked => {}
+        }
     }
 
     #[test]

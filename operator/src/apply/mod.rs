@@ -35,7 +35,7 @@ mod tests;
 mod volumes;
 
 pub use deletion::{Kind, delete, delete_pod};
-pub use founding::{FoundingError, add_node, found_grid, replace_node, resize};
+pub use founding::{FoundingError, Nodes};
 pub use hold::hold;
 pub use objects::apply;
 pub use outcome::Outcome;

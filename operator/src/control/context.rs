@@ -5,12 +5,15 @@ use kube::Client;
 use super::caches::Caches;
 use crate::config::Config;
 use crate::events::Events;
+use crate::lease::Leadership;
 use crate::metrics::Metrics;
 
 /// What reconcile is given besides the cluster.
 pub struct Context {
     /// Fenced: it writes only while the lease is held.
     pub client: Client,
+    /// Whether that is now, for what does not go through the client.
+    pub leadership: Leadership,
     /// What is known of the API server's objects; complete before the first reconciliation begins.
     pub caches: Caches,
     /// How the operator was told to run.

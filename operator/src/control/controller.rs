@@ -23,6 +23,7 @@ use super::pod_monitors;
 use crate::config::Config;
 use crate::events::Events;
 use crate::health::Health;
+use crate::lease::Leadership;
 use crate::metrics::Metrics;
 
 /// Clusters looked at at a time.
@@ -39,6 +40,8 @@ pub const DRAIN: Duration = Duration::from_secs(20);
 pub struct Shell {
     /// Fenced.
     pub client: Client,
+    /// What the fence asks.
+    pub leadership: Leadership,
     /// How the operator was told to run.
     pub config: Config,
     /// What is counted.
@@ -102,6 +105,7 @@ where
         caches::watch(&shell.client, &shell.config, resource.as_ref(), &shell.health, &shell.metrics);
     let context = Arc::new(Context {
         client: shell.client.clone(),
+        leadership: shell.leadership.clone(),
         caches: caches.clone(),
         config: shell.config.clone(),
         metrics: shell.metrics.clone(),

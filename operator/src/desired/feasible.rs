@@ -1,6 +1,6 @@
 //! What a spec may ask for and this release cannot do.
 
-use sutra_crds::cluster::{EmbeddingProvider, SecurityMode, SutraClusterSpec};
+use sutra_crds::cluster::{EmbeddingProvider, Rebalancing, SecurityMode, SutraClusterSpec};
 use sutra_planner::Impossible;
 
 /// Nodes that a cluster can have.
@@ -36,6 +36,10 @@ pub(super) fn impossible(spec: &SutraClusterSpec) -> Vec<Impossible> {
     if spec.embedding.as_ref().is_some_and(|embedding| embedding.provider != EmbeddingProvider::None) {
         let message = "spec.embedding.provider: the nodes of this release have no embedders; only none can be given";
         refuse("EmbedderUnavailable", message.to_owned());
+    }
+    if spec.rebalancing.as_ref().is_some_and(|rebalancing| *rebalancing != Rebalancing::default()) {
+        let message = "spec.rebalancing: the grid of this release splits and merges no shards, and moves one replica at a time; leave it out";
+        refuse("RebalancingUnavailable", message.to_owned());
     }
     if spec.licence.is_some() {
         refuse("LicenceUnavailable", "spec.licence: the nodes of this release know no licences; leave it out".to_owned());
@@ -74,16 +78,37 @@ mod tests {
     fn everything_that_is_impossible_is_told_at_once() {
         let spec = json!({
             "nodes": 4, "replicationFactor": 3, "initialShards": 4096, "security": {"mode": "production"},
-            "licence": {"secretName": "sutra-licence"}, "embedding": {"provider": "local", "model": "all-MiniLM-L6-v2"},
+            "licence": {"secretName": "sutra-licence"}, "rebalancing": {"paused": true}, "embedding": {"provider": "local", "model": "all-MiniLM-L6-v2"},
         });
         let expected = [
             "NodesUnavailable",
             "MoreShardsUnavailable",
             "ProductionModeUnavailable",
             "EmbedderUnavailable",
+            "RebalancingUnavailable",
             "LicenceUnavailable",
         ];
         assert_eq!(reasons(spec), expected);
+    }
+
+    #[test]
+    fn when_shards_are_split_and_merged_can_only_be_said_as_it_is_by_default() {
+        let with = |rebalancing: serde_json::Value| {
+            reasons(json!({"nodes": 3, "security": {"mode": "development"}, "rebalancing": rebalancing}))
+        };
+        let defaults = json!({
+            "splitAtSize": "8Gi", "splitAtQueriesPerSecond": 10_000, "mergeBelowSize": "1Gi", "maxConcurrentMoves": 1, "paused": false,
+        });
+        assert_eq!((with(json!({})), with(defaults)), (Vec::new(), Vec::new()));
+        for other in [
+            json!({"splitAtSize": "4Gi"}),
+            json!({"splitAtQueriesPerSecond": 1}),
+            json!({"mergeBelowSize": "2Gi"}),
+            json!({"maxConcurrentMoves": 2}),
+            json!({"paused": true}),
+        ] {
+            assert_eq!(with(other.clone()), ["RebalancingUnavailable"], "{other}");
+        }
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub async fn observe(cluster: &SutraCluster, rendered: &Rendered<'_>, context: &
         placement,
         voters: grid.as_ref().map(nodes::Told::voters).unwrap_or_default(),
         agreed: grid.as_ref().is_some_and(|grid| grid.agreed),
+        epoch: grid.as_ref().map(|grid| grid.newest.epoch).filter(|epoch| *epoch > 0),
         grid_replicas: grid.as_ref().and_then(|grid| grid.newest.replication_factor),
         under_way: grid.map(|grid| grid.newest.under_way).unwrap_or_default(),
         projections: shards::seen(cluster, context),

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use sutra_planner::{Answer, Membership, NodeReport, Role, ShardSeen};
+use sutra_protocol::error::ErrorBody;
 
 use super::pods::SeenPod;
 use crate::control::Context;
@@ -16,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The largest answer that is read: 4,096 shards take less than a megabyte.
 const LARGEST_ANSWER: usize = 4 << 20;
+
+/// With these words a node says that its data directory is empty (node/api/src/http/waiting.rs).
+const WAITS: &str = "the node waits for a grid";
 
 /// Port of the nodes' HTTP service.
 const HTTP_PORT: u16 = 8000;
@@ -74,11 +78,19 @@ async fn answer(context: &Context, address: &str) -> Answer {
 
 /// How a node is; nothing of one that waits for a grid, which has no answer to this question yet.
 async fn health(context: &Context, address: &str) -> Result<Option<Health>, String> {
-    match get(context, address, "/health/detailed").await? {
-        (StatusCode::SERVICE_UNAVAILABLE, _) => Ok(None),
-        (_, body) => {
-            serde_json::from_slice(&body).map(Some).map_err(|error| format!("its answer is not that of a node: {error}"))
-        }
+    let (status, body) = get(context, address, "/health/detailed").await?;
+    heard(status, &body)
+}
+
+/// Of a node that waits its own words say so: whatever else stands in its way answers with the same status, and its volume may be full.
+fn heard(status: StatusCode, body: &[u8]) -> Result<Option<Health>, String> {
+    if status != StatusCode::SERVICE_UNAVAILABLE {
+        return serde_json::from_slice(body).map(Some).map_err(|error| format!("its answer is not that of a node: {error}"));
+    }
+    match serde_json::from_slice::<ErrorBody>(body) {
+        Ok(ErrorBody { error }) if error.message.starts_with(WAITS) => Ok(None),
+        Ok(ErrorBody { error }) => Err(error.message),
+        Err(_) => Err(format!("it answers with status {} and not as a node does", status.as_u16())),
     }
 }
 
@@ -199,7 +211,7 @@ fn member() -> String {
 /// `GET /v1/grid`, as far as the operator reads it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Grid {
-    epoch: u64,
+    pub(super) epoch: u64,
     nodes: Vec<GridNode>,
     #[serde(default)]
     meta: Option<GridMeta>,
@@ -219,11 +231,22 @@ struct Shard {
     #[serde(default)]
     leader: Option<String>,
     caught_up: bool,
+    /// Only a leader tells, and none of an earlier release.
+    #[serde(default)]
+    followers: Option<Vec<Follower>>,
     range_start: String,
     #[serde(default)]
     range_end: Option<String>,
     concepts: u64,
     bytes: u64,
+}
+
+/// Another replica, as its leader knows it.
+#[derive(Debug, Deserialize)]
+struct Follower {
+    node: String,
+    #[serde(default)]
+    behind: Option<u64>,
 }
 
 impl Health {
@@ -248,6 +271,7 @@ impl Shard {
             // A node alone of the first release does not say that it leads itself.
             leader: self.leader.or_else(|| (self.role == "leader").then(|| node.to_owned())),
             caught_up: self.caught_up,
+            followers: self.followers.map(|all| all.into_iter().map(|one| (one.node, one.behind)).collect()),
             range: format!("{}-{}", self.range_start, self.range_end.unwrap_or_default()),
             concepts: self.concepts,
             bytes: self.bytes,
@@ -258,6 +282,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use sutra_protocol::{ApiError, ErrorCode};
 
     use super::*;
 
@@ -277,6 +302,35 @@ mod tests {
         assert!(agreed(vec![("a", grid(7, &three[..2])), ("b", grid(7, &three[..2])), ("c", old)]), "it was removed");
         let coming = [("a", MEMBER), ("b", JOINING)];
         assert!(!agreed(vec![("a", grid(3, &coming)), ("b", grid(3, &coming))]));
+    }
+
+    #[test]
+    fn only_a_node_that_says_so_waits_for_a_grid() {
+        let told = |status: StatusCode, body: &str| heard(status, body.as_bytes()).map(|health| health.is_some());
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        let error =
+            |message: &str| serde_json::to_string(&ErrorBody { error: ApiError::new(ErrorCode::Unavailable, message) }).unwrap();
+        assert_eq!(told(unavailable, &error("the node waits for a grid: make one with sutra cluster init")), Ok(false));
+        assert_eq!(told(unavailable, &error("the node is stopping")), Err("the node is stopping".into()));
+        for other in ["", "upstream connect error", "{}", "{\"status\": \"starting\"}"] {
+            assert!(told(unavailable, other).unwrap_err().contains("503"), "{other}");
+        }
+        let health = json!({"healthy": true, "status": "ok", "node": "a", "grid_id": "g", "version": "0.1.0", "shards": []});
+        assert_eq!(told(StatusCode::OK, &health.to_string()), Ok(true));
+    }
+
+    #[test]
+    fn how_far_others_are_is_what_a_leader_says() {
+        let shard = |more: serde_json::Value| {
+            let mut whole =
+                json!({"shard": 1, "role": "leader", "caught_up": true, "range_start": "00", "concepts": 0, "bytes": 0});
+            whole.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::from_value::<Shard>(whole).unwrap().seen("a").followers
+        };
+        let followers = json!({"followers": [{"node": "b", "behind": 12}, {"node": "c"}, {"node": "d", "behind": null}]});
+        let expected = [("b".to_owned(), Some(12)), ("c".to_owned(), None), ("d".to_owned(), None)];
+        assert_eq!(shard(followers), Some(expected.into()));
+        assert_eq!(shard(json!({})), None, "an earlier release does not tell");
     }
 
     #[test]

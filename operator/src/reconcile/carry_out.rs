@@ -10,50 +10,70 @@ use kube::runtime::reflector::Store;
 use kube::{Api, Error, ResourceExt};
 use serde_json::Value;
 use sutra_crds::{SutraCluster, names};
-use sutra_planner::{Action, Object, Plan};
+use sutra_planner::{Action, Object, Plan, Step};
 use sutra_protocol::founding::ResizeRequest;
 use tracing::info;
 
 use super::cached::cached;
 use super::rendered::{self, Rendered};
-use crate::apply::{self, Kind, Mark, Outcome};
+use crate::apply::{self, Kind, Mark, Nodes, Outcome};
 use crate::control::Context;
+use crate::fence::is_not_held;
 use crate::{drift, render, status};
 
-/// A step that failed for a passing reason; those after it were not begun.
+/// What became of a plan.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    /// What the API server refused, by the step.
+    pub(super) refusals: BTreeMap<&'static str, String>,
+    /// The first step that failed.
+    pub(super) failure: Option<Failure>,
+    /// Whether no other is worth a try.
+    is_over: bool,
+}
+
+/// A step that failed for a passing reason; those after it that may build on it were not begun.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) step: &'static str,
     pub(super) source: Error,
 }
 
-/// Takes the steps in order. What the API server refuses is returned, and the steps after it are taken: none builds on it, because a plan
-/// goes on only from what was observed.
-pub(super) async fn carry_out(
-    plan: &Plan,
-    cluster: &SutraCluster,
-    rendered: &Rendered<'_>,
-    context: &Context,
-) -> Result<BTreeMap<&'static str, String>, Failure> {
+/// Takes the steps in order.
+pub(super) async fn carry_out(plan: &Plan, cluster: &SutraCluster, rendered: &Rendered<'_>, context: &Context) -> Carried {
     let hand = Hand { cluster, rendered, context, namespace: cluster.namespace().unwrap_or_default() };
-    let mut refusals = BTreeMap::new();
+    let mut carried = Carried::default();
     for step in &plan.steps {
+        if carried.allows(step) {
+            let outcome = hand.step(step).await;
+            carried.note(step, outcome);
+        }
+    }
+    carried
+}
+
+impl Carried {
+    /// Whether a step is taken after what became of those before it. What the API server refuses keeps none back: none builds on it, because
+    /// a plan goes on only from what was observed. After one that failed only those are taken that stand alone: how the cluster is has to be
+    /// told, and how many nodes may be taken away, just when something in it doesn't go on.
+    fn allows(&self, step: &Step) -> bool {
+        !self.is_over && (self.failure.is_none() || step.action.stands_alone())
+    }
+
+    fn note(&mut self, step: &Step, outcome: Result<Outcome, Error>) {
         let name = step.action.name();
-        context.metrics.stepped(name);
-        match hand.take(&step.action).await.map_err(|source| Failure { step: name, source })? {
-            Outcome::Done if step.action.is_projection() => {}
-            Outcome::Done => {
-                let told = format!("{}: {}", step.action.done(), step.reason);
-                info!(cluster = %cluster.name_any(), namespace = %hand.namespace, step = name, "{told}");
-                context.events.tell(cluster, false, name, &told).await;
-            }
-            Outcome::Refused(message) => {
-                // Steps of one name are told by the first that is refused.
-                refusals.entry(name).or_insert(message);
+        match outcome {
+            Ok(Outcome::Done) => {}
+            // Steps of one name are told by the first that is refused.
+            Ok(Outcome::Refused(message)) => drop(self.refusals.entry(name).or_insert(message)),
+            Err(source) => {
+                // The API server is away then, and nobody is to be kept waiting for each report.
+                let no_answer = step.action.stands_alone() && !matches!(source, Error::Api(_));
+                self.is_over = no_answer || is_not_held(&source);
+                self.failure.get_or_insert(Failure { step: name, source });
             }
         }
     }
-    Ok(refusals)
 }
 
 struct Hand<'a> {
@@ -64,6 +84,19 @@ struct Hand<'a> {
 }
 
 impl Hand<'_> {
+    /// Takes a step, and tells of it.
+    async fn step(&self, step: &Step) -> Result<Outcome, Error> {
+        let name = step.action.name();
+        self.context.metrics.stepped(name);
+        let outcome = self.take(&step.action).await?;
+        if outcome == Outcome::Done && !step.action.is_projection() {
+            let told = format!("{}: {}", step.action.done(), step.reason);
+            info!(cluster = %self.cluster.name_any(), namespace = %self.namespace, step = name, "{told}");
+            self.context.events.tell(self.cluster, false, name, &told).await;
+        }
+        Ok(outcome)
+    }
+
     async fn take(&self, action: &Action) -> Result<Outcome, Error> {
         let (client, caches, namespace) = (&self.context.client, &self.context.caches, self.namespace.as_str());
         match action {
@@ -147,7 +180,7 @@ impl Hand<'_> {
         let node = cached(&self.context.caches.pods, self.cluster, pod).filter(|node| node.uid().as_deref() == Some(uid));
         // It was replaced meanwhile: whoever looks again sees the new one.
         let Some(address) = node.and_then(|node| node.status.as_ref()?.pod_ip.clone()) else { return Ok(Outcome::Done) };
-        apply::found_grid(&self.context.client, self.cluster, &self.context.config.cluster_domain, &address, shape).await
+        self.nodes().found_grid(&address, shape).await
     }
 
     async fn replace(&self, pod: &str, uid: &str, asked: &str, grid: &str) -> Result<Outcome, Error> {
@@ -155,8 +188,7 @@ impl Hand<'_> {
         let waits = cached(caches, self.cluster, pod).is_some_and(|node| node.uid().as_deref() == Some(uid));
         let asked_at = cached(caches, self.cluster, asked).and_then(|node| node.status.as_ref()?.pod_ip.clone());
         let (true, Some(address)) = (waits, asked_at) else { return Ok(Outcome::Done) };
-        let domain = &self.context.config.cluster_domain;
-        apply::replace_node(&self.context.client, self.cluster, domain, grid, (asked, &address), pod).await
+        self.nodes().replace_node(grid, (asked, &address), pod).await
     }
 
     async fn add(&self, pod: &str, uid: &str, asked: &str, grid: &str) -> Result<Outcome, Error> {
@@ -164,14 +196,18 @@ impl Hand<'_> {
         let waits = cached(caches, self.cluster, pod).is_some_and(|node| node.uid().as_deref() == Some(uid));
         let asked_at = cached(caches, self.cluster, asked).and_then(|node| node.status.as_ref()?.pod_ip.clone());
         let (true, Some(address)) = (waits, asked_at) else { return Ok(Outcome::Done) };
-        let domain = &self.context.config.cluster_domain;
-        apply::add_node(&self.context.client, self.cluster, domain, grid, (asked, &address), pod).await
+        self.nodes().add_node(grid, (asked, &address), pod).await
     }
 
     async fn resize(&self, asked: &str, grid: &str, request: &ResizeRequest) -> Result<Outcome, Error> {
         let node = cached(&self.context.caches.pods, self.cluster, asked);
         let Some(address) = node.and_then(|node| node.status.as_ref()?.pod_ip.clone()) else { return Ok(Outcome::Done) };
-        apply::resize(&self.context.client, self.cluster, grid, (asked, &address), request).await
+        self.nodes().resize(grid, (asked, &address), request).await
+    }
+
+    fn nodes(&self) -> Nodes<'_> {
+        let Context { client, leadership, config, .. } = self.context;
+        Nodes { client, leadership, cluster: self.cluster, cluster_domain: &config.cluster_domain }
     }
 
     async fn write(&self, object: &Value) -> Result<Outcome, Error> {
@@ -219,5 +255,82 @@ impl Hand<'_> {
         change(&mut mark);
         self.context.metrics.wrote("PersistentVolumeClaim", "apply");
         apply::mark_volume(&self.context.client, self.cluster, volume, &mark).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+    use crate::fence::NotHeld;
+
+    fn step(action: Action) -> Step {
+        Step { action, reason: "a reason".into() }
+    }
+
+    fn steps() -> Vec<Step> {
+        let volume = || "data-demo-1".to_owned();
+        vec![
+            step(Action::Apply(Object::ConfigMap)),
+            step(Action::RecordGrid { volume: volume(), grid: "g".into() }),
+            step(Action::AddNode { pod: "demo-1".into(), uid: "u".into(), asked: "demo-0".into(), grid: "g".into() }),
+            step(Action::SetBudget { max_unavailable: 0 }),
+            step(Action::ApplyShard { shard: 1 }),
+            step(Action::DeleteShard { shard: 2 }),
+            step(Action::HoldCluster { hold: false }),
+        ]
+    }
+
+    fn busy() -> Error {
+        Error::Api(Status::failure("failed calling webhook", "InternalError").with_code(500).boxed())
+    }
+
+    fn unreachable() -> Error {
+        Error::Service("no answer".into())
+    }
+
+    /// What was begun, and what failed first, if this is what becomes of the steps.
+    fn begun(becomes: impl Fn(&str) -> Result<Outcome, Error>) -> (Vec<&'static str>, Carried) {
+        let (mut begun, mut carried) = (Vec::new(), Carried::default());
+        for step in &steps() {
+            if carried.allows(step) {
+                begun.push(step.action.name());
+                carried.note(step, becomes(step.action.name()));
+            }
+        }
+        (begun, carried)
+    }
+
+    fn failing(at: &str, fault: fn() -> Error) -> (Vec<&'static str>, &'static str) {
+        let (begun, carried) = begun(|name| if name == at { Err(fault()) } else { Ok(Outcome::Done) });
+        (begun, carried.failure.unwrap().step)
+    }
+
+    #[test]
+    fn a_step_that_fails_keeps_whatever_may_build_on_it_back_and_no_report() {
+        for fault in [busy as fn() -> Error, unreachable] {
+            let expected = vec!["Apply", "RecordGrid", "SetBudget", "ApplyShard", "DeleteShard"];
+            assert_eq!(failing("RecordGrid", fault), (expected, "RecordGrid"));
+        }
+    }
+
+    #[test]
+    fn a_report_that_fails_keeps_the_others_back_only_if_nobody_answers() {
+        assert_eq!(failing("SetBudget", busy).0.last(), Some(&"DeleteShard"));
+        assert_eq!(failing("SetBudget", unreachable).0.last(), Some(&"SetBudget"));
+    }
+
+    #[test]
+    fn without_the_lease_nothing_is_tried_any_more() {
+        let lost = || Error::Service(Box::new(NotHeld { request: "PATCH /".into() }));
+        assert_eq!(failing("Apply", lost), (vec!["Apply"], "Apply"));
+    }
+
+    #[test]
+    fn what_is_refused_keeps_nothing_back() {
+        let (begun, carried) = begun(|name| Ok(Outcome::Refused(format!("no {name}"))));
+        assert!(carried.failure.is_none());
+        assert_eq!((begun.len(), carried.refusals.len()), (steps().len(), steps().len()));
     }
 }

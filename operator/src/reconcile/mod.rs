@@ -72,13 +72,11 @@ pub async fn reconcile(cluster: Arc<SutraCluster>, context: Arc<Context>) -> Res
 
     let now = Timestamp::now();
     let planned = plan(&desired, &observed, now);
-    let carried_out = carry_out::carry_out(&planned, &cluster, &rendered, &context).await;
-    let failure = match carried_out {
-        Ok(refusals) => {
-            observed.refusals = refusals;
-            Ok(())
-        }
-        Err(carry_out::Failure { step, source }) => {
+    let carried = carry_out::carry_out(&planned, &cluster, &rendered, &context).await;
+    observed.refusals = carried.refusals;
+    let failure = match carried.failure {
+        None => Ok(()),
+        Some(carry_out::Failure { step, source }) => {
             observed.failing = worth_telling(&source).map(|why| (step, why));
             Err(Error::Step { step, source })
         }

@@ -29,7 +29,7 @@ pub fn status(cluster: &SutraCluster, report: &Report, release: &Release, now: T
         ready_shards: report.ready_shards.map(number),
         concepts,
         counted_at,
-        shard_map_epoch: before.shard_map_epoch,
+        shard_map_epoch: report.epoch.map(|epoch| i64::try_from(epoch).unwrap_or(i64::MAX)).or(before.shard_map_epoch),
         image: release.recorded.as_ref().map(|recorded| recorded.image.clone()),
         renderer_revision: release.recorded.as_ref().map(|recorded| recorded.renderer.number()),
         plan: report.plan.iter().map(|(step, reason)| PlannedStep { step: step.clone(), reason: reason.clone() }).collect(),
@@ -112,6 +112,7 @@ mod tests {
             shards: Some(1),
             ready_shards: Some(1),
             concepts,
+            epoch: Some(7),
             plan: Vec::new(),
         }
     }
@@ -151,8 +152,9 @@ mod tests {
     #[test]
     fn what_nobody_tells_now_stays_as_it_was_known() {
         let first = after(None, &report(true, Some(5)), 0);
-        let silent = Report { grid: None, shards: None, concepts: None, ..report(false, None) };
+        let silent = Report { grid: None, shards: None, concepts: None, epoch: None, ..report(false, None) };
         let second = after(Some(first), &silent, 100);
         assert_eq!((second.grid_id.as_deref(), second.shards, second.concepts), (Some("g-7f3a"), Some(1), Some(5)));
+        assert_eq!(second.shard_map_epoch, Some(7));
     }
 }

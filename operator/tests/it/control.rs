@@ -13,6 +13,7 @@ use sutra_operator::config::{Config, LeaseConfig, LogFormat};
 use sutra_operator::control::{self, ControlError, Shell};
 use sutra_operator::events::Events;
 use sutra_operator::health::Health;
+use sutra_operator::lease::Leadership;
 use sutra_operator::metrics::Metrics;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinHandle, JoinSet};
@@ -39,6 +40,7 @@ fn shell(api: &Api) -> Shell {
     Shell {
         events: Events::new(client.clone(), "one"),
         client,
+        leadership: Leadership::new().1,
         config: Config {
             namespace: None,
             cluster_selector: None,

@@ -4,10 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::desired::{Desired, Object, Wanted};
 use crate::observed::{Observed, Pod, Seen};
-use crate::plan::{Plan, copies, founding, pods, size};
+use crate::plan::{Plan, copies, following, founding, pods, size};
 use crate::step::Action;
 
-/// A node counts as one that stays when it has been ready for so long: one that comes and goes does not move the budget with it.
+/// A node counts as one that stays when it has been ready for so long: one that comes and goes does not move the budget with it. Nor does
+/// one that is now more and now less behind: to be counted again it has to have nearly everything.
 pub const STEADY: SignedDuration = SignedDuration::from_secs(20);
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, plan: &mut Plan) {
@@ -18,7 +19,8 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, plan:
     }
     let count = |of: &dyn Fn(&Pod) -> bool| observed.pods.iter().filter(|pod| size::is_member(observed, pod) && of(pod)).count();
     let well = |pod: &Pod| pods::serves(observed, pod) && pods::caught_up(observed, pod);
-    let lasting = |pod: &Pod| well(pod) && pod.turned.is_none_or(|at| now.duration_since(at) >= STEADY);
+    let is_close = |pod: &Pod| pods::lacks_at_most(observed, pod, following::CLOSE);
+    let lasting = |pod: &Pod| well(pod) && is_close(pod) && pod.turned.is_none_or(|at| now.duration_since(at) >= STEADY);
     // Those that have to be there for one of them to go.
     let needed = size::quorum(nodes) as usize + 1;
     let serving = count(&well);

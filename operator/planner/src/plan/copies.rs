@@ -24,13 +24,26 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
         plan.wait("Rebalancing", format!("the grid is asked for {count} copies of each shard as soon as it has as many nodes"));
         return;
     }
-    match asked(observed, None) {
+    // The grid changes nothing of itself while its nodes are of two releases: to ask would fail, and hold up the rest.
+    match asked(observed, None).filter(|_| is_of_one_release(observed)) {
         Some((asked, grid)) => {
             let action = Action::SetReplicas { asked, grid, count };
             plan.step(action, format!("the spec asks for {count} copies of each shard, and the grid has {told}"));
         }
-        None => plan.wait("Rebalancing", format!("the grid is asked for {count} copies of each shard as soon as a node serves")),
+        None => {
+            let when = "as soon as a node serves and all are of one release";
+            plan.wait("Rebalancing", format!("the grid is asked for {count} copies of each shard {when}"));
+        }
     }
+}
+
+fn is_of_one_release(observed: &Observed) -> bool {
+    let mut releases = observed.answers.values().filter_map(|answer| match answer {
+        Answer::Serving(report) => Some(&report.version),
+        Answer::Waiting | Answer::Silent(_) => None,
+    });
+    let first = releases.next();
+    releases.all(|other| Some(other) == first)
 }
 
 /// A node that has everything of what it keeps, and can be asked for changes of its grid; and the grid. It is another than `but`.

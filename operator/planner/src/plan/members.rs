@@ -8,10 +8,24 @@
 //! Nothing is remembered: who belongs to the grid, and who leaves it, is what the grid says. To change one's mind is to change the spec; a
 //! node that is leaving then stays, and one that has come for nothing leaves.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::desired::{Desired, Wanted};
 use crate::observed::{Answer, Membership, Observed, Pod, Volume, VolumeOwner};
 use crate::plan::{Plan, copies, founding, pods, size};
 use crate::step::Action;
+
+/// A node that is to leave and has been away for so long is not waited for any more: the other pods' turn to be replaced would never come.
+pub const AWAY: SignedDuration = SignedDuration::from_secs(120);
+
+/// When a node leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    /// When nothing else is going on.
+    InTurn,
+    /// It is away: what else is going on may wait for it.
+    Now,
+}
 
 /// A node of the grid, with its number.
 struct Node<'a> {
@@ -20,7 +34,7 @@ struct Node<'a> {
     membership: Membership,
 }
 
-pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, plan: &mut Plan) {
     if desired.wanted != Wanted::Running || observed.members.is_empty() || !founding::made(observed) {
         return;
     }
@@ -33,10 +47,14 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     for node in kept {
         keep(desired, observed, node, plan);
     }
-    let last = nodes.iter().filter(|node| node.ordinal >= desired.nodes).max_by_key(|node| node.ordinal);
-    match last {
-        Some(last) => remove(desired, observed, &nodes, last, plan),
-        None => add(desired, observed, &nodes, plan),
+    let leavers = || nodes.iter().filter(|node| node.ordinal >= desired.nodes);
+    // Who is away is in the way of all others that come or go, and of outdated pods, as long as the grid waits for it.
+    let lost = leavers().filter(|node| node.membership == Membership::Member && is_lost(observed, now, node));
+    let last = leavers().max_by_key(|node| node.ordinal);
+    match (lost.max_by_key(|node| node.ordinal), last) {
+        (Some(lost), _) => remove(desired, observed, &nodes, (lost, Haste::Now), plan),
+        (None, Some(last)) => remove(desired, observed, &nodes, (last, Haste::InTurn), plan),
+        (None, None) => add(desired, observed, &nodes, plan),
     }
 }
 
@@ -51,30 +69,48 @@ fn keep(desired: &Desired, observed: &Observed, node: &Node<'_>, plan: &mut Plan
     }
 }
 
-fn remove(desired: &Desired, observed: &Observed, nodes: &[Node<'_>], last: &Node<'_>, plan: &mut Plan) {
-    let (name, asked_for) = (last.name, desired.nodes);
-    let busy = nodes.iter().find(|node| node.ordinal != last.ordinal && node.membership != Membership::Member);
+fn remove(desired: &Desired, observed: &Observed, nodes: &[Node<'_>], (node, haste): (&Node<'_>, Haste), plan: &mut Plan) {
+    let (name, asked_for) = (node.name, desired.nodes);
+    let is_busy = |other: &&Node<'_>| match haste {
+        Haste::InTurn => other.membership != Membership::Member,
+        Haste::Now => other.membership == Membership::Joining,
+    };
+    let busy = nodes.iter().filter(|other| other.ordinal != node.ordinal).find(is_busy);
+    let staying = observed.members.values().filter(|membership| **membership != Membership::Leaving).count();
     let copies = observed.grid_replicas.unwrap_or(desired.replication_factor) as usize;
-    let message = match (last.membership, busy) {
+    let message = match (node.membership, busy) {
         (Membership::Leaving, _) => format!("what {name} keeps moves to the other nodes, and then it leaves"),
         (_, Some(busy)) => format!("{name} leaves after {} has come or gone", busy.name),
-        _ if observed.members.len() <= copies => {
+        _ if staying <= copies => {
             format!("{name} can leave once the grid keeps fewer than {copies} copies of each shard")
         }
-        // The grid lets nobody go while its nodes are of two releases.
-        _ if observed.pods.iter().any(|pod| pods::outdated(desired, pod)) => {
-            format!("{name} leaves once no pod is outdated")
-        }
+        // The grid lets nobody go who answers while its nodes are of two releases.
+        _ if haste == Haste::InTurn && is_rolling(desired, observed) => format!("{name} leaves once no pod is outdated"),
         _ => match copies::asked(observed, Some(name)) {
             Some((asked, grid)) => {
                 let action = Action::RemoveNode { node: name.to_owned(), asked, grid };
-                return plan
-                    .step(action, format!("spec.nodes is {asked_for}, and {name} is the last of {}", observed.members.len()));
+                let which = if haste == Haste::Now { "is away" } else { "is the last" };
+                let reason = format!("spec.nodes is {asked_for}, and {name} {which} of {}", observed.members.len());
+                return plan.step(action, reason);
             }
             None => format!("{name} leaves as soon as another node serves that can be asked"),
         },
     };
     plan.wait("NodeLeaving", message);
+}
+
+/// Whether a node of the grid has still to be replaced by one that is as the spec asks.
+fn is_rolling(desired: &Desired, observed: &Observed) -> bool {
+    observed.pods.iter().any(|pod| size::is_member(observed, pod) && pods::outdated(desired, pod))
+}
+
+/// Whether a node has been away for long.
+fn is_lost(observed: &Observed, now: Timestamp, node: &Node<'_>) -> bool {
+    let pod = observed.pods.iter().find(|pod| pod.name == node.name);
+    let is_away = |pod: &Pod| !pod.ready && pod.turned.is_some_and(|since| now.duration_since(since) >= AWAY);
+    let answers = matches!(observed.answers.get(node.name), Some(Answer::Serving(_)));
+    // A pod that isn't there comes within seconds, if it can be made.
+    !answers && pod.map_or(observed.pod_refused.is_some(), is_away)
 }
 
 fn add(desired: &Desired, observed: &Observed, nodes: &[Node<'_>], plan: &mut Plan) {
@@ -102,7 +138,7 @@ fn add(desired: &Desired, observed: &Observed, nodes: &[Node<'_>], plan: &mut Pl
 
 fn take_in(desired: &Desired, observed: &Observed, pod: &Pod, volume: &Volume, plan: &mut Plan) {
     // The grid takes in nobody of another release.
-    let rolling = observed.pods.iter().any(|pod| pods::outdated(desired, pod));
+    let rolling = is_rolling(desired, observed) || pods::outdated(desired, pod);
     match copies::asked(observed, Some(&pod.name)).filter(|_| !rolling) {
         Some((asked, grid)) => {
             // Before the node: whatever was ever let into the grid is known by it.

@@ -13,12 +13,14 @@
 //! | `replacing` | a node whose volume is lost |
 //! | `replacement` | a node that is to begin anew, because somebody asks for it |
 //! | `copies` | how many there are of each shard, and whether they suffice |
+//! | `following` | who leads a shard, and who has what that leader has |
 //! | `pods` | outdated ones, one at a time |
 //! | `budget` | how many nodes others may take away |
 //! | `shards` | projections |
 
 mod budget;
 mod copies;
+mod following;
 mod founding;
 mod leftovers;
 mod members;
@@ -39,16 +41,19 @@ use crate::observed::Observed;
 use crate::step::{Action, Stall, Step, Waiting};
 
 pub use budget::STEADY;
+pub use following::BEHIND;
+pub use members::AWAY;
+pub use pods::LASTING;
 pub(crate) use pods::serves;
 pub(crate) use replacing::lost;
 pub use shards::FRESHNESS;
-pub(crate) use shards::seen as shards_seen;
+pub(crate) use shards::{all as shards_known, concepts as concepts_known, seen as shards_seen};
 pub(crate) use size::{in_force as nodes_in_force, names as node_names, quorum};
 
 /// What to do next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Steps, in order. If one fails for a passing reason, those after it are not begun.
+    /// Steps, in order. If one fails for a passing reason, those after it are not begun, but for reports (see [`Action::stands_alone`]).
     pub steps: Vec<Step>,
     /// What has to happen by itself first.
     pub waiting: Vec<Waiting>,
@@ -93,10 +98,10 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
     if plan.stalled.is_none() {
         objects::plan(desired, observed, &mut plan);
         if stateful_set::plan(desired, observed, &mut plan) == stateful_set::Settled::Yes {
-            pods::plan(desired, observed, &mut plan);
+            pods::plan(desired, observed, now, &mut plan);
             founding::plan(desired, observed, &mut plan);
             replacing::plan(desired, observed, &mut plan);
-            members::plan(desired, observed, &mut plan);
+            members::plan(desired, observed, now, &mut plan);
             leftovers::plan(desired, observed, &mut plan);
             copies::plan(desired, observed, &mut plan);
             refused = replacement::plan(desired, observed, &mut plan);

@@ -1,14 +1,21 @@
 //! Outdated pods, one at a time.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::desired::{Desired, Wanted};
 use crate::observed::{Answer, Membership, Observed, Pod, Role};
-use crate::plan::{Plan, copies, replacing, size};
+use crate::plan::{Plan, copies, following, founding, replacing, size};
 use crate::step::Action;
 
-pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+/// A pod that is not ready for so long does not only restart: it may be that just its template keeps it from coming back.
+pub const LASTING: SignedDuration = SignedDuration::from_secs(60);
+
+pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, plan: &mut Plan) {
     let wanted = if desired.wanted == Wanted::Hibernated { 0 } else { size::pods(desired, observed) };
     let pods: Vec<&Pod> = observed.pods.iter().filter(|pod| pod.ordinal < wanted).collect();
-    let leaving: Vec<&str> = observed.pods.iter().filter(|pod| pod.leaving).map(|pod| pod.name.as_str()).collect();
+    // One whose node has left, on a machine that is gone with it, leaves for ever; nothing rests on it.
+    let goes = |pod: &&Pod| pod.leaving && !size::is_stranger(observed, pod);
+    let leaving: Vec<&str> = observed.pods.iter().filter(goes).map(|pod| pod.name.as_str()).collect();
 
     if observed.pods.iter().any(|pod| pod.ordinal >= wanted) {
         let reason = if wanted == 0 { "Hibernating" } else { "PodLeaving" };
@@ -26,7 +33,7 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
             format!("the volume claim of pod {} is to go, and the other nodes have what is on it", pod.name)
         };
         plan.step(Action::DeletePod { pod: pod.name.clone(), uid: pod.uid.clone() }, reason);
-    } else if let Some((pod, reason)) = next(desired, observed, &pods) {
+    } else if let Some((pod, reason)) = next(desired, observed, now, &pods) {
         plan.step(Action::DeletePod { pod: pod.name.clone(), uid: pod.uid.clone() }, reason);
     } else if let Some(pod) = pods.iter().find(|pod| replacing::is_doomed(observed, pod)) {
         let resting = copies::resting_on(desired, observed, pod);
@@ -50,16 +57,13 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     }
 }
 
-/// The next pod to delete. One that was never ready goes first and without waiting for others: it has nothing to lose, and only a
-/// new one can mend it. Then one that does not serve any more; of those that serve, the one that leads the fewest shards, and only while
-/// all others serve.
-fn next<'a>(desired: &Desired, observed: &Observed, pods: &[&'a Pod]) -> Option<(&'a Pod, String)> {
-    let goes = |pod: &&Pod| outdated(desired, pod) && !replacing::is_doomed(observed, pod);
+/// The next pod to delete. One that is not ready goes first, if it may go at all; of those that serve, the one that leads the fewest shards,
+/// and only while all others serve.
+fn next<'a>(desired: &Desired, observed: &Observed, now: Timestamp, pods: &[&'a Pod]) -> Option<(&'a Pod, String)> {
+    let goes = |pod: &&Pod| !pod.leaving && outdated(desired, pod) && !replacing::is_doomed(observed, pod);
     let mut old: Vec<&Pod> = pods.iter().copied().filter(goes).collect();
-    old.sort_by_key(|pod| (pod.started, leads(observed, pod), std::cmp::Reverse(pod.ordinal)));
-    // One that is about to get new replicas gets them in the release that the others have.
-    let stays = |pod: &Pod| is_needed(desired, observed, pod) || replacing::is_next(observed, pod);
-    if let Some(broken) = old.iter().find(|pod| !pod.ready && !stays(pod)) {
+    old.sort_by_key(|pod| (pod.ran, pod.started, leads(observed, pod), std::cmp::Reverse(pod.ordinal)));
+    if let Some(broken) = old.iter().find(|pod| !pod.ready && gives_way(desired, observed, now, pod)) {
         return Some((broken, format!("pod {} is not ready and made from an older template", broken.name)));
     }
     // One that is leaving the grid is not replaced any more.
@@ -71,7 +75,7 @@ fn next<'a>(desired: &Desired, observed: &Observed, pods: &[&'a Pod]) -> Option<
 /// The next pod whose claim goes with it. Nothing rests on one whose node does not belong to the grid. One that is not ready keeps nothing that a majority of the others does not have; of those
 /// that serve, the one that leads the fewest shards, and only while all others have everything.
 fn doomed<'a>(desired: &Desired, observed: &Observed, pods: &[&'a Pod]) -> Option<&'a Pod> {
-    let mut doomed: Vec<&Pod> = pods.iter().copied().filter(|pod| replacing::is_doomed(observed, pod)).collect();
+    let mut doomed: Vec<&Pod> = pods.iter().copied().filter(|pod| !pod.leaving && replacing::is_doomed(observed, pod)).collect();
     doomed
         .sort_by_key(|pod| (!size::is_stranger(observed, pod), pod.ready, leads(observed, pod), std::cmp::Reverse(pod.ordinal)));
     let first = doomed.first().copied()?;
@@ -96,21 +100,55 @@ fn others_carry_on(desired: &Desired, observed: &Observed, first: &Pod) -> bool 
     others.all(|name| observed.pods.iter().any(|pod| pod.name == name && well(pod)))
 }
 
-/// Whether a pod that is not ready may be what the grid's quorum rests on: it answers, and the others would not suffice.
+/// Whether an outdated pod that is not ready is replaced although others don't serve. One that never ran, or whose node waits with an empty
+/// volume, has nothing to lose. Any other may only be restarting, and would come back with a template of which nobody knows whether it
+/// works: it goes if all others serve, as one that serves does, or if it has been away for long, nothing rests on it, and what the spec asks
+/// for now has not failed already.
+fn gives_way(desired: &Desired, observed: &Observed, now: Timestamp, pod: &Pod) -> bool {
+    if replacing::is_next(observed, pod) {
+        return !replacing::stays(observed, pod);
+    }
+    let is_empty = !pod.ran || observed.answers.get(&pod.name) == Some(&Answer::Waiting);
+    let is_away = pod.turned.is_some_and(|since| now.duration_since(since) >= LASTING);
+    let others_make_up = || others_carry_on(desired, observed, pod);
+    let is_spare = || is_away && !is_needed(desired, observed, pod) && !is_stuck(desired, observed, pod);
+    is_empty || others_make_up() || is_spare()
+}
+
+/// Whether a pod that is not ready may be what a quorum rests on: it answers, the grid is at work, and without it the others would not
+/// suffice, for the map or for a shard.
 fn is_needed(desired: &Desired, observed: &Observed, pod: &Pod) -> bool {
     let nodes = size::in_force(desired, observed);
     let other = |other: &Pod| other.uid != pod.uid && serves(observed, other);
     let answers = matches!(observed.answers.get(&pod.name), Some(Answer::Serving(_)));
+    let suffice = || size::majority(desired, observed, &other) && copies::resting_on(desired, observed, pod).is_empty();
     // A grid of one rests on nobody else, and gains nothing by waiting.
-    nodes > 1 && pod.started && answers && !size::majority(desired, observed, &other)
+    nodes > 1 && answers && founding::made(observed) && !suffice()
+}
+
+/// Whether the pods that are as the spec asks fail themselves: one is in trouble, has not run yet, or was away before this one was. Then it
+/// is left to its old template, with which it may come back.
+fn is_stuck(desired: &Desired, observed: &Observed, pod: &Pod) -> bool {
+    let waits = |new: &Pod| observed.answers.get(&new.name) == Some(&Answer::Waiting);
+    let new = observed.pods.iter().filter(|new| !outdated(desired, new) && size::is_member(observed, new) && !waits(new));
+    let fails = |new: &Pod| {
+        let was_away_before = new.turned.is_some_and(|since| pod.turned.is_some_and(|turned| since < turned));
+        new.trouble.is_some() || !new.ran || !serves(observed, new) && was_away_before
+    };
+    new.into_iter().any(fails)
 }
 
 /// Whether a node has all that its shards' leaders have, with a vote, and there are leaders.
 pub(super) fn caught_up(observed: &Observed, pod: &Pod) -> bool {
+    lacks_at_most(observed, pod, following::BEHIND)
+}
+
+/// The same, if so many entries don't count.
+pub(super) fn lacks_at_most(observed: &Observed, pod: &Pod, entries: u64) -> bool {
     match observed.answers.get(&pod.name) {
-        Some(Answer::Serving(report)) => {
-            report.shards.iter().all(|shard| shard.caught_up && shard.role != Role::Learner && shard.leader.is_some())
-        }
+        Some(Answer::Serving(report)) => report.shards.iter().all(|shard| {
+            shard.role != Role::Learner && shard.leader.is_some() && following::keeps_up(observed, &pod.name, shard, entries)
+        }),
         _ => false,
     }
 }

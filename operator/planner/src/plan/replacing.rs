@@ -18,15 +18,17 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
         return;
     }
     let carrying: Vec<(&Pod, &NodeReport)> = observed.pods.iter().filter_map(|pod| belongs(observed, pod)).collect();
-    let asked = carrying.iter().find(|(pod, _)| pods::caught_up(observed, pod));
-    let asked = asked.filter(|_| size::majority(desired, observed, &|pod| belongs(observed, pod).is_some()));
+    let can_be_asked: Vec<&(&Pod, &NodeReport)> = carrying.iter().filter(|(pod, _)| pods::caught_up(observed, pod)).collect();
+    let is_majority = size::majority(desired, observed, &|pod| belongs(observed, pod).is_some());
     for pod in observed.pods.iter().filter(|pod| !pod.leaving && lost(observed, pod)) {
         let name = &pod.name;
         if observed.members.get(name) == Some(&Membership::Joining) {
             plan.wait("NodeReplacing", format!("{name} is given new replicas"));
             continue;
         }
-        let Some((asked, report)) = asked else {
+        // The grid takes nobody in of a release that can't be mixed with that of the node that is asked: one of the same is sure to.
+        let of_its_release = can_be_asked.iter().find(|(other, _)| other.revision == pod.revision);
+        let Some((asked, report)) = of_its_release.or(can_be_asked.first()).filter(|_| is_majority) else {
             plan.wait("NodeReplacing", format!("{name} gets new replicas as soon as a majority of the nodes serves"));
             continue;
         };
@@ -64,6 +66,14 @@ pub(super) fn is_doomed(observed: &Observed, pod: &Pod) -> bool {
 /// Whether a node waits for new replicas of a grid that is at work.
 pub(super) fn is_next(observed: &Observed, pod: &Pod) -> bool {
     founding::made(observed) && lost(observed, pod)
+}
+
+/// Whether a node that waits for new replicas is to get them before its pod is replaced by one that is as the spec asks: the grid has invited
+/// it already, or a node of its release can, and would perhaps not invite its successor. One of a release that no other has may wait in
+/// vain, and its volume is empty.
+pub(super) fn stays(observed: &Observed, pod: &Pod) -> bool {
+    let of_its_release = |other: &Pod| other.revision == pod.revision && belongs(observed, other).is_some();
+    observed.members.get(&pod.name) == Some(&Membership::Joining) || observed.pods.iter().any(of_its_release)
 }
 
 /// Whether a node waits for a grid that it belonged to: its volume was lost. As long as a grid is being founded nobody leads it.

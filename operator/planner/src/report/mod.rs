@@ -5,7 +5,7 @@ mod phase;
 
 use crate::desired::Desired;
 use crate::observed::{Answer, Observed, VolumeOwner};
-use crate::plan::{Plan, serves, shards_seen};
+use crate::plan::{Plan, concepts_known, serves, shards_known, shards_seen};
 
 pub use conditions::{Condition, ConditionType};
 
@@ -28,6 +28,8 @@ pub struct Report {
     pub ready_shards: Option<u32>,
     /// Living concepts.
     pub concepts: Option<u64>,
+    /// The state of the grid's map, if a node told.
+    pub epoch: Option<u64>,
     /// Steps and what is waited for: what, and why.
     pub plan: Vec<(String, String)>,
 }
@@ -36,7 +38,7 @@ pub struct Report {
 #[must_use]
 pub fn report(desired: &Desired, observed: &Observed, plan: &Plan) -> Report {
     let shards = shards_seen(observed);
-    let told = (!shards.is_empty()).then_some(&shards);
+    let is_told = !shards.is_empty() || !observed.placement.is_empty();
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Report {
         conditions: conditions::all(desired, observed, plan),
@@ -44,9 +46,10 @@ pub fn report(desired: &Desired, observed: &Observed, plan: &Plan) -> Report {
         nodes: count(observed.pods.iter().filter(|pod| !pod.leaving).count()),
         ready_nodes: count(observed.pods.iter().filter(|pod| serves(observed, pod)).count()),
         grid: grid(desired, observed),
-        shards: told.map(|shards| count(shards.len())),
+        shards: is_told.then(|| count(shards_known(desired, observed).len())),
         ready_shards: Some(count(shards.values().filter(|shard| shard.leader.is_some()).count())),
-        concepts: told.map(|shards| shards.values().map(|shard| shard.concepts).sum()),
+        concepts: concepts_known(desired, observed).filter(|_| is_told),
+        epoch: observed.epoch,
         plan: planned(plan),
     }
 }

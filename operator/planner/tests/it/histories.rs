@@ -4,15 +4,22 @@ use sutra_planner::{Action, ConditionType, Desired, Plan, Pod, Retention, Wanted
 
 use crate::fixture::{GIB, claims, revision, with_copies};
 use crate::random::Random;
-use crate::world::{BROKEN, World};
+use crate::world::{BROKEN, CRASHING, World};
 
 /// How many rounds of five seconds are enough for a cluster to come to rest when nothing disturbs it.
 const ENOUGH: usize = 250;
 
 fn edit(desired: &mut Desired, world: &mut World, random: &mut Random) {
     match random.below(14) {
-        0 => desired.revision = revision(&format!("sutra-node:0.{}.0", random.below(4)), desired.nodes),
-        1 => desired.revision = revision(&format!("{BROKEN}:{}", random.below(3)), desired.nodes),
+        // Releases that can be mixed: whoever leaves one out is told by the nodes.
+        0 => {
+            let image = format!("sutra-node:0.{}.{}", 1 + random.below(2), random.below(3));
+            desired.revision = revision(&image, desired.nodes);
+        }
+        1 => {
+            let why = if random.chance(50) { BROKEN } else { CRASHING };
+            desired.revision = revision(&format!("{why}:0.2.{}", random.below(3)), desired.nodes);
+        }
         2 => {
             let bytes = desired.volume_bytes + u128::from(random.below(3)) * GIB;
             (desired.volume_bytes, desired.volume_size) = (bytes, format!("{}Gi", bytes / GIB));
@@ -67,6 +74,11 @@ fn round(desired: &mut Desired, world: &mut World, random: &mut Random) -> Plan 
             let mut others = observed.pods.iter().filter(|other| &other.uid != uid).filter(belongs);
             let others_serve = others.all(|other| other.ready && !other.leaving);
             assert!(!pod.ready || others_serve, "a serving pod is taken away while another does not serve");
+            let fails = |other: &Pod| other.trouble.is_some() && other.revision.as_deref() == Some(desired.revision.as_str());
+            let mut members = observed.pods.iter().filter(|other| world.members.contains(&other.ordinal));
+            let stuck = members.any(|other| &other.uid != uid && fails(other));
+            let has_data = pod.ran && !world.map.is_empty() && world.members.contains(&pod.ordinal);
+            assert!(!stuck || doomed || !has_data, "a pod gets a template with which another fails: {pod:?}");
         }
     }
     let report = report(desired, &observed, &plan);
@@ -116,6 +128,7 @@ fn history(seed: u64) -> Happened {
     world.mend();
     desired.wanted = Wanted::Running;
     desired.nodes = match world.size().unwrap_or(nodes) {
+        _ if world.may_run_alone() => 1,
         1 => 1,
         _ => [3, 5][random.below(2) as usize],
     };
@@ -124,7 +137,7 @@ fn history(seed: u64) -> Happened {
     let going = nodes > 1 && world.volumes.iter().any(|volume| volume.leaving);
     desired = with_copies(desired, if going { 3 } else { copies(nodes, &mut random) });
     desired.replace = (desired.replication_factor > 1 && random.chance(30)).then(|| "claims-1".to_owned());
-    desired.revision = revision("sutra-node:1.0.0", desired.nodes);
+    desired.revision = revision("sutra-node:0.2.9", desired.nodes);
     // The budget goes up a while after the last node came back.
     let at_rest = |plan: &Plan, world: &World| *plan == Plan::default() && world.budget != Some(0);
     let (left, deleted) = (world.departures, world.deleted_volumes);

@@ -3,8 +3,11 @@
 
 mod fixture;
 mod histories;
+mod lagging;
 mod random;
 mod scaling;
 mod scenarios;
 mod several;
+mod silent;
+mod upgrades;
 mod world;

@@ -17,7 +17,7 @@ fn names(actions: &[Action]) -> Vec<&'static str> {
     actions.iter().map(Action::name).filter(|name| told.contains(name)).collect()
 }
 
-fn leaves(actions: &[Action]) -> Vec<&str> {
+pub(crate) fn leaves(actions: &[Action]) -> Vec<&str> {
     let left = actions.iter().filter_map(|action| match action {
         Action::RemoveNode { node, .. } => Some(node.as_str()),
         _ => None,
@@ -26,7 +26,7 @@ fn leaves(actions: &[Action]) -> Vec<&str> {
 }
 
 /// Goes on until the world is like this.
-fn until(desired: &Desired, world: &mut World, random: &mut Random, is_so: impl Fn(&World) -> bool) -> Vec<Action> {
+pub(crate) fn until(desired: &Desired, world: &mut World, random: &mut Random, is_so: impl Fn(&World) -> bool) -> Vec<Action> {
     let mut actions = Vec::new();
     for _ in 0..200 {
         if is_so(world) {

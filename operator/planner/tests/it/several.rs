@@ -44,7 +44,7 @@ pub(crate) fn condition(desired: &Desired, observed: &Observed, kind: ConditionT
     (found.holds, found.reason, found.message)
 }
 
-fn deleted(actions: &[Action]) -> Vec<&str> {
+pub(crate) fn deleted(actions: &[Action]) -> Vec<&str> {
     let mut deleted = Vec::new();
     for action in actions {
         if let Action::DeletePod { pod, .. } = action {

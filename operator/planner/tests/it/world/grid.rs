@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use sutra_planner::{Answer, Desired, Membership};
 
 use super::{GRID, Node, World};
-use crate::fixture::SEVERAL;
 use crate::random::Random;
 
 impl World {
@@ -52,6 +51,13 @@ impl World {
         }
     }
 
+    /// Whether there may be a node alone, for all that anybody knows: no grid of several becomes of it any more.
+    pub(crate) fn may_run_alone(&self) -> bool {
+        let is_made = self.set.as_ref().is_some_and(|set| set.replicas == 1);
+        let has_volume = self.volumes.iter().map(|volume| volume.ordinal).max() == Some(0);
+        self.map.is_empty() && (is_made || has_volume || self.nodes.iter().any(|node| node.pod.ordinal == 0 && node.is_alone()))
+    }
+
     /// Nodes that vote, whatever the operator hears of them.
     pub(crate) fn voters(&self) -> usize {
         self.nodes.iter().filter(|node| self.decides(node)).count()
@@ -88,6 +94,30 @@ impl World {
         number(node)
     }
 
+    /// Whether a node was in the grid, or was to be, and is not any more.
+    pub(super) fn has_left(&self, ordinal: u32) -> bool {
+        !self.map.is_empty() && !self.map.contains_key(&ordinal)
+    }
+
+    /// Whether a node leads the shard.
+    pub(crate) fn leads(&self, ordinal: u32) -> bool {
+        self.leader == ordinal
+    }
+
+    /// How far the other replicas are, as the leader knows.
+    pub(super) fn followers(&self) -> BTreeMap<String, Option<u64>> {
+        let others = self.holders.iter().filter(|holder| **holder != self.leader);
+        let behind = |holder: &u32| self.behind.get(holder).copied().unwrap_or(0);
+        let is_up = |holder: &u32| self.nodes.iter().any(|node| node.pod.ordinal == *holder && self.votes(node));
+        others.map(|holder| (format!("claims-{holder}"), is_up(holder).then(|| behind(holder)))).collect()
+    }
+
+    /// Whether the operator hears of a node as one of the grid.
+    pub(super) fn answers_for(&self, name: &str) -> bool {
+        let node = self.nodes.iter().find(|node| node.pod.name == name && !node.pod.leaving);
+        node.is_some_and(|node| matches!(self.answer(node), Answer::Serving(_)))
+    }
+
     pub(super) fn has_copy(&self, node: &Node) -> bool {
         self.votes(node) && self.holders.contains(&node.pod.ordinal)
     }
@@ -102,9 +132,7 @@ impl World {
     pub(super) fn grid_goes_on(&mut self, random: &mut Random) {
         let ran: Vec<u32> =
             self.nodes.iter().filter(|node| node.pod.ran && !node.pod.leaving).map(|node| node.pod.ordinal).collect();
-        let first_alone = self.nodes.iter().any(|node| {
-            node.pod.ordinal == 0 && !node.pod.revision.as_deref().is_some_and(|revision| revision.contains(SEVERAL))
-        });
+        let first_alone = self.nodes.iter().any(|node| node.pod.ordinal == 0 && node.is_alone());
         if self.members.is_empty() && first_alone && !self.founding && ran.contains(&0) {
             self.members.insert(0);
             self.holders.insert(0);
@@ -126,8 +154,18 @@ impl World {
         }
         let voters: Vec<u32> = self.nodes.iter().filter(|node| self.has_copy(node)).map(|node| node.pod.ordinal).collect();
         if !voters.contains(&self.leader) && !voters.is_empty() {
-            self.leader = voters[random.below(voters.len() as u64) as usize];
+            // Who lacks something is not elected.
+            let whole: Vec<u32> = voters.iter().copied().filter(|voter| !self.behind.contains_key(voter)).collect();
+            let eligible = if whole.is_empty() { &voters } else { &whole };
+            self.leader = eligible[random.below(eligible.len() as u64) as usize];
+            self.behind.remove(&self.leader);
         }
+        // Some fall further behind, some catch up in the end.
+        if random.chance(10) {
+            self.behind.clear();
+        }
+        let holders = &self.holders;
+        self.behind.retain(|node, _| holders.contains(node));
     }
 
     /// One step of what the grid does by itself: nodes that are awaited come, copies move one at a time, and nodes that keep nothing leave.

@@ -8,7 +8,7 @@ use crate::random::Random;
 impl World {
     /// Something that nobody asked for.
     pub(crate) fn misfortune(&mut self, random: &mut Random) {
-        match random.below(10) {
+        match random.below(12) {
             0 => {
                 if let Some(object) = self.any_object(random) {
                     self.objects.insert(object, Seen::Drifted);
@@ -25,13 +25,19 @@ impl World {
                 let all = self.nodes.len().max(1) as u64;
                 let chosen = random.below(all) as usize;
                 // Somebody else's deletion, only where ours can't be meant.
-                if let Some(node) = self.nodes.get_mut(chosen).filter(|node| !node.pod.leaving) {
-                    node.pod.ready = false;
+                let now = self.now();
+                if let Some(node) = self.nodes.get_mut(chosen).filter(|node| !node.pod.leaving && node.pod.ready) {
+                    (node.pod.ready, node.pod.turned) = (false, Some(now));
                 }
             }
             5 => self.nodes.iter_mut().for_each(|node| node.silent = random.chance(30)),
             6 => self.projections.clear(),
             8 => self.somebody_deletes_a_claim(random),
+            9 => {
+                let all = self.nodes.len().max(1) as u64;
+                self.container_restarts(random.below(all).try_into().unwrap());
+            }
+            10 => self.somebody_falls_behind(random),
             7 => {
                 self.projections.values_mut().for_each(|projection| (projection.reported, projection.observed_at) = (None, None))
             }
@@ -51,6 +57,14 @@ impl World {
         let spared = self.copies > Some(1) && self.is_settled() && self.known_grid.is_some();
         if !self.map.is_empty() && !self.founding && whole && spared && (alone || wakes && votes) {
             self.volumes[chosen].leaving = true;
+        }
+    }
+
+    /// Of those that don't lead, and only while the others have everything.
+    fn somebody_falls_behind(&mut self, random: &mut Random) {
+        let others: Vec<u32> = self.holders.iter().copied().filter(|holder| *holder != self.leader).collect();
+        if self.behind.is_empty() && others.len() > 1 {
+            self.behind.insert(others[random.below(others.len() as u64) as usize], 1 + random.below(1_000));
         }
     }
 
