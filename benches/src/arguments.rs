@@ -59,6 +59,9 @@ pub(crate) struct Run {
     /// WordNet as an import file: `cargo xtask corpus --full --out FILE`
     #[arg(long, value_name = "FILE")]
     pub(crate) wordnet: Option<PathBuf>,
+    /// The program `xtask`, which makes a Kubernetes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) xtask: Option<PathBuf>,
     /// The directory `benches` of the source
     #[arg(long, value_name = "DIR", default_value = "benches")]
     pub(crate) source: PathBuf,

@@ -16,6 +16,8 @@ pub(crate) struct Setting {
     node: Option<PathBuf>,
     /// WordNet as an import file.
     wordnet: Option<PathBuf>,
+    /// The program `xtask`, which makes a Kubernetes.
+    xtask: Option<PathBuf>,
     /// Where stores are made; emptied at the end.
     scratch: PathBuf,
     /// What is kept between runs.
@@ -23,8 +25,14 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    pub(crate) fn new(scale: Scale, seed: u64, [node, wordnet]: [Option<PathBuf>; 2], scratch: PathBuf, cache: PathBuf) -> Self {
-        Self { scale, seed, node, wordnet, scratch, cache }
+    pub(crate) fn new(
+        scale: Scale,
+        seed: u64,
+        [node, wordnet, xtask]: [Option<PathBuf>; 3],
+        scratch: PathBuf,
+        cache: PathBuf,
+    ) -> Self {
+        Self { scale, seed, node, wordnet, xtask, scratch, cache }
     }
 
     /// The program `sutra-node`.
@@ -41,6 +49,14 @@ impl Setting {
     /// If it was not given.
     pub(crate) fn wordnet(&self) -> anyhow::Result<&Path> {
         self.wordnet.as_deref().context("--wordnet names no corpus; `cargo xtask bench` makes and names it")
+    }
+
+    /// The program `xtask`.
+    ///
+    /// # Errors
+    /// If it was not given.
+    pub(crate) fn xtask(&self) -> anyhow::Result<&Path> {
+        self.xtask.as_deref().context("--xtask names no xtask; `cargo xtask bench` names itself")
     }
 
     /// The directory for stores.

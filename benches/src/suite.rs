@@ -26,7 +26,7 @@ pub(crate) fn run(suite: Suite, arguments: Run) -> anyhow::Result<()> {
         return Ok(());
     }
     let chosen = choose(suite, &arguments.only)?;
-    let Run { scale, seed, node, wordnet, source, scratch, cache, write, table, .. } = arguments;
+    let Run { scale, seed, node, wordnet, xtask, source, scratch, cache, write, table, .. } = arguments;
     let records = Records::at(&arguments.records.join(suite.part.name))?;
     let mut failed = Vec::new();
     if !table {
@@ -35,7 +35,7 @@ pub(crate) fn run(suite: Suite, arguments: Run) -> anyhow::Result<()> {
         }
         let machine = Machine::look(&scratch)?;
         let commit = Commit::of(&source);
-        let setting = Setting::new(scale, seed, [node, wordnet], scratch, cache);
+        let setting = Setting::new(scale, seed, [node, wordnet, xtask], scratch, cache);
         for measurement in &chosen {
             let about =
                 About { measurement: measurement.name.into(), scale, seed, commit: commit.clone(), machine: machine.clone() };
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_measurement_that_fails_is_a_line_of_the_table() {
         let dir = tempfile::tempdir().unwrap();
-        let setting = Setting::new(Scale::Small, 1, [None, None], dir.path().into(), PathBuf::new());
+        let setting = Setting::new(Scale::Small, 1, [None, None, None], dir.path().into(), PathBuf::new());
         let failing = Measurement { name: "failing", about: "a disk that is full", run: |_, _| bail!("no space left") };
         let about = About {
             measurement: "failing".into(),

@@ -17,9 +17,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::evidence;
+use crate::wishes;
 use crate::world::{World, runtime, world};
 
-/// No single test takes longer.
+/// No single test takes longer, unless it is wished that it does more.
 const LIMIT: Duration = Duration::from_secs(420);
 
 /// Held by all that run beside each other, or by one that disturbs everybody.
@@ -64,11 +65,12 @@ pub fn alone<F: AsyncFnOnce(&Case) -> Result<()>>(test: F) -> Result<()> {
 
 async fn run<F: AsyncFnOnce(&Case) -> Result<()>>(world: &'static World, test: F) -> Result<()> {
     let case = Case::begin(world, &test_name::<F>()).await?;
-    let ended = timeout(LIMIT, AssertUnwindSafe(test(&case)).catch_unwind()).await;
+    let limit = LIMIT + wishes::more_time();
+    let ended = timeout(limit, AssertUnwindSafe(test(&case)).catch_unwind()).await;
     let result = match ended {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(anyhow!("it panicked: {}", panic_text(panic.as_ref()))),
-        Err(_) => Err(anyhow!("it did not end within {LIMIT:?}")),
+        Err(_) => Err(anyhow!("it did not end within {limit:?}")),
     };
     let result = match result {
         Ok(()) => Ok(()),

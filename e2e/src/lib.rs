@@ -21,6 +21,8 @@
 //! | [`wait`] | until something is so, with what it was instead |
 //! | [`program`] | kubectl, helm and lab |
 //! | [`process`] | memory and time of a process |
+//! | [`wishes`] | what whoever runs the tests may wish for |
+//! | [`figures`] | what clients saw, for the measured figures |
 //! | [`evidence`] | what is kept of a test that failed |
 //! | [`schema`] | every rule of the custom resources, and what breaks it |
 
@@ -29,6 +31,7 @@ pub mod case;
 pub mod cluster;
 pub mod environment;
 pub mod evidence;
+pub mod figures;
 pub mod grid;
 pub mod load;
 pub mod operator;
@@ -36,4 +39,5 @@ pub mod process;
 pub mod program;
 pub mod schema;
 pub mod wait;
+pub mod wishes;
 pub mod world;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
 
 use crate::case::Case;
 use crate::environment::{Environment, Images};
@@ -133,6 +133,12 @@ pub struct Operator<'a> {
 }
 
 impl<'a> Operator<'a> {
+    /// The one of the whole cluster. What happens to it happens to every test that runs beside this one.
+    #[must_use]
+    pub fn of_everybody(case: &'a Case) -> Self {
+        Self { case, namespace: NAMESPACE.to_owned(), release: RELEASE.to_owned() }
+    }
+
     /// Installs the chart of this checkout.
     ///
     /// # Errors
@@ -218,6 +224,19 @@ impl<'a> Operator<'a> {
         let pod = format!("{}/{pod}", self.namespace);
         let arguments = ["pod", "kill", &pod, "--signal", signal, "--container", "operator"];
         self.case.world().environment.lab(arguments).await.map(drop)
+    }
+
+    /// Kills the pod that leads; Kubernetes makes another.
+    ///
+    /// # Errors
+    /// If none leads, or it can't be killed.
+    pub async fn kill(&self) -> Result<()> {
+        let leader = self.leader().await?;
+        self.signal(&leader, "KILL").await?;
+        // A new pod, as Kubernetes waits longer and longer before it starts the same one again.
+        let pods: Api<Pod> = Api::namespaced(self.case.world().client.clone(), &self.namespace);
+        pods.delete(&leader, &DeleteParams::default().grace_period(0)).await?;
+        Ok(())
     }
 
     /// The process of a pod's container `operator`.

@@ -20,7 +20,8 @@ Usage: cargo xtask bench [storage|grid] [--only NAME]… [--scale small|full] [-
        cargo xtask bench [storage|grid] --table [--write]
 
   storage       the storage engine and a node alone, about an hour; what is measured if none is named
-  grid          three and five nodes on this machine, about half an hour
+  grid          three and five nodes on this machine, about three quarters of an hour; of that,
+                --only kubernetes runs a test of `cargo xtask test kubernetes`, which needs root
   --only NAME   measure only this; may be given several times
   --scale small a tenth of the concepts and few repetitions: shows that everything runs, in
                 minutes; the goals are those of the full scale
@@ -52,6 +53,8 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<()> {
     bench.arg("--records").arg(directory.join("bench"));
     if chosen.measures {
         bench.arg("--node").arg(programs.join("sutra-node"));
+        let ourselves = env::current_exe().map_err(|error| Failure::new(format!("cannot find our own program: {error}")))?;
+        bench.arg("--xtask").arg(ourselves);
         bench.arg("--wordnet").arg(download::full_corpus()?);
         bench.arg("--cache").arg(cache::directory("peers")?);
         // Not the system's directory for temporary files, which is often memory.

@@ -1,5 +1,6 @@
 //! A grid of `sutra-node` processes of our own.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,11 +9,12 @@ use anyhow::{Context as _, bail};
 use sutra_peer::{Class, Identity, Peer, PeerSecret};
 use sutra_protocol::ConceptId;
 use sutra_protocol::founding::{FOUND, FoundRequest, Plan, REPLACE, ReplaceRequest};
-use sutra_protocol::http::GridResponse;
+use sutra_protocol::http::{GridResponse, GridShard};
 use tempfile::TempDir;
 
 use super::child::pause;
 use super::node::{Node, Starting};
+use super::questions::Questions;
 use crate::setting::Setting;
 
 /// How long a grid may take to be made, to find a leader, to catch up.
@@ -40,7 +42,7 @@ struct Place {
 }
 
 impl Grid {
-    /// So many nodes, founded, with a leader of the one shard, all caught up.
+    /// So many nodes, founded, each with a replica of the one shard, which has a leader; all caught up.
     pub(crate) fn start(setting: &Setting, nodes: usize) -> anyhow::Result<Self> {
         Self::of(setting, nodes, 1)
     }
@@ -152,19 +154,35 @@ impl Grid {
 
     /// `GET /v1/grid` of a node.
     pub(crate) fn seen_by(&self, at: usize) -> anyhow::Result<GridResponse> {
-        let url = format!("http://{}/v1/grid", self.node(at)?.http);
-        let reply = self.client.get(&url).send().and_then(reqwest::blocking::Response::error_for_status);
-        let text = reply.and_then(reqwest::blocking::Response::text).with_context(|| format!("ask {url}"))?;
+        let text = self.get(at, "/v1/grid")?;
         serde_json::from_str(&text).with_context(|| format!("understand {text}"))
+    }
+
+    /// What all nodes together have asked each other's shards since they were started.
+    pub(crate) fn questions(&self) -> anyhow::Result<Questions> {
+        let nodes = (0..self.size()).map(|at| Questions::read(&self.get(at, "/metrics")?)).collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(nodes.into_iter().sum())
+    }
+
+    fn get(&self, at: usize, path: &str) -> anyhow::Result<String> {
+        let url = format!("http://{}{path}", self.node(at)?.http);
+        let reply = self.client.get(&url).send().and_then(reqwest::blocking::Response::error_for_status);
+        reply.and_then(reqwest::blocking::Response::text).with_context(|| format!("ask {url}"))
     }
 
     /// Whether a node keeps a replica of the shard that a concept is in.
     pub(crate) fn keeps(&self, grid: &GridResponse, at: usize, id: ConceptId) -> bool {
-        // Places are written as ids are, which makes their order that of the texts.
-        let place = id.to_string();
-        let holds = |end: &Option<String>| end.as_ref().is_none_or(|end| place < *end);
-        let shard = grid.shards.iter().find(|shard| shard.range_start <= place && holds(&shard.range_end));
-        shard.is_some_and(|shard| shard.replicas.iter().any(|replica| replica.node == self.places[at].name))
+        shard_of(grid, id).is_some_and(|shard| self.has_replica(shard, at))
+    }
+
+    /// The shards of these concepts of which a node keeps no replica.
+    pub(crate) fn elsewhere(&self, grid: &GridResponse, at: usize, ids: &[ConceptId]) -> BTreeSet<u64> {
+        let shards = ids.iter().filter_map(|id| shard_of(grid, *id));
+        shards.filter(|shard| !self.has_replica(shard, at)).map(|shard| shard.shard).collect()
+    }
+
+    fn has_replica(&self, shard: &GridShard, at: usize) -> bool {
+        shard.replicas.iter().any(|replica| replica.node == self.places[at].name)
     }
 
     /// Which node leads the shard, as a node that runs sees it; waits until one does.
@@ -201,4 +219,12 @@ impl Grid {
         }
         bail!("there was not {what} within {PATIENCE:?}: {}", last.unwrap_or_default())
     }
+}
+
+/// The shard that a concept is in.
+fn shard_of(grid: &GridResponse, id: ConceptId) -> Option<&GridShard> {
+    // Places are written as ids are, which makes their order that of the texts.
+    let place = id.to_string();
+    let holds = |end: &Option<String>| end.as_ref().is_none_or(|end| place < *end);
+    grid.shards.iter().find(|shard| shard.range_start <= place && holds(&shard.range_end))
 }

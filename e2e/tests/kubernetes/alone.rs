@@ -1,7 +1,6 @@
 //! What disturbs everybody: the API server away, a new kind of object. Their names are the first, so that nobody waits for them later.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
@@ -14,16 +13,11 @@ use sutra_e2e::grid::{FACTS, Grid, METFORMIN, WARFARIN};
 use sutra_e2e::load::Load;
 use sutra_e2e::operator::{self, Operator, Settings};
 use sutra_e2e::wait::{LONG, SOON, throughout, until};
+use sutra_e2e::wishes;
 use tokio::time::Instant;
 
-use crate::grid::{LONGEST_GAP, leader, nodes, tell, told, uids};
-
-/// Seconds without the API server, for a longer look.
-const OUTAGE: &str = "SUTRA_E2E_OUTAGE_S";
-
-fn outage() -> Duration {
-    Duration::from_secs(std::env::var(OUTAGE).ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(60))
-}
+use crate::grid::{LONGEST_GAP, leader, nodes, tell, uids};
+use crate::leader::settled;
 
 // Nobody else could look at anything meanwhile.
 #[test]
@@ -44,7 +38,7 @@ fn a_grid_serves_on_without_the_api_server_and_all_is_as_before_when_it_is_back(
         environment.lab(["apiserver", "stop"]).await?;
         ensure!(cluster.get().await.is_err(), "the API server answers although it is stopped");
         let mut facts = FACTS.iter().cycle();
-        let served = throughout("service without the API server", outage(), async || {
+        let served = throughout("service without the API server", wishes::outage(), async || {
             let fact = *facts.next().context("no facts")?;
             by_service.learn(fact).await?;
             by_pod.knows(fact).await?;
@@ -107,19 +101,26 @@ struct Away {
     lab: [&'static [&'static str]; 2],
     /// Whether its processes go on afterwards.
     keeps_processes: bool,
+    /// Whether the operator is killed meanwhile.
+    operator_dies: bool,
 }
 
 const AWAY: [Away; 2] = [
-    Away { what: "is cut off", lab: [&["node", "link", "down"], &["node", "link", "up"]], keeps_processes: true },
-    Away { what: "hangs", lab: [&["node", "pause"], &["node", "resume"]], keeps_processes: true },
+    Away {
+        what: "is cut off, and the operator killed meanwhile",
+        lab: [&["node", "link", "down"], &["node", "link", "up"]],
+        keeps_processes: true,
+        operator_dies: true,
+    },
+    Away { what: "hangs", lab: [&["node", "pause"], &["node", "resume"]], keeps_processes: true, operator_dies: false },
 ];
 const WITHOUT_POWER: Away =
-    Away { what: "loses its power", lab: [&["node", "kill"], &["node", "start"]], keeps_processes: false };
+    Away { what: "loses its power", lab: [&["node", "kill"], &["node", "start"]], keeps_processes: false, operator_dies: false };
 
 /// The leader's machine is away for less than the time after which Kubernetes gives its pods up. The others write on.
 async fn machine_is_away(case: &Case, cluster: &Cluster<'_>, load: &Load, away: &Away) -> Result<()> {
     load.goes_on(5).await?;
-    let led = settled_leader(case, cluster).await?;
+    let led = settled(case, cluster).await?;
     let pod = cluster.api::<Pod>().get(&led).await?;
     let machine = pod.spec.and_then(|spec| spec.node_name).context("a pod without a machine")?;
     let before = containers(case, cluster, &machine).await?;
@@ -127,8 +128,11 @@ async fn machine_is_away(case: &Case, cluster: &Cluster<'_>, load: &Load, away: 
     let then = Instant::now();
     let to_it = |words: &[&'static str]| words.iter().map(ToString::to_string).chain([machine.clone()]).collect::<Vec<_>>();
     environment.lab(to_it(away.lab[0])).await?;
+    // Its pod may be on that machine: processes are killed from outside of it.
+    let killed = if away.operator_dies { Operator::of_everybody(case).kill().await } else { Ok(()) };
     let went_on = load.goes_on(20).await;
     environment.lab(to_it(away.lab[1])).await?;
+    killed?;
     went_on?;
     let gap = load.gap_since(then);
     if !away.keeps_processes {
@@ -160,30 +164,6 @@ async fn machine_is_away(case: &Case, cluster: &Cluster<'_>, load: &Load, away: 
     ));
     ensure!(gap < LONGEST_GAP, "nothing could be written for {gap:?}");
     Ok(())
-}
-
-/// How long one node has to lead before it is taken for the leader: longer than it takes until the lead is given back after a disturbance.
-const SETTLED: Duration = Duration::from_secs(8);
-
-/// The node that all nodes say leads, and go on saying. What the SutraShard says may be some seconds old.
-async fn settled_leader(case: &Case, cluster: &Cluster<'_>) -> Result<String> {
-    let nodes = nodes(case, cluster, 3).await?;
-    let says = async |node: &Grid| -> Result<Option<String>> {
-        Ok(told(case, node).await?.pointer("/shards/0/leader").and_then(Value::as_str).map(str::to_owned))
-    };
-    until("one node leads, as all say", LONG, async || {
-        let led = says(&nodes[0]).await?.context("nobody leads")?;
-        throughout("its lead", SETTLED, async || {
-            for node in &nodes {
-                let says = says(node).await?;
-                ensure!(says.as_ref() == Some(&led), "{} says that {says:?} leads, the first that {led} does", node.address);
-            }
-            Ok(())
-        })
-        .await?;
-        Ok(led)
-    })
-    .await
 }
 
 /// Of the cluster, its operator and Kubernetes itself, what runs on a machine: by pod, the id of its first container, and whether that is ready.

@@ -13,11 +13,15 @@ use serde_json::{Value, json};
 use sutra_crds::{SutraShard, names};
 use sutra_e2e::case::{Case, scenario};
 use sutra_e2e::cluster::{Cluster, Manifest};
+use sutra_e2e::figures::WriteGaps;
 use sutra_e2e::grid::{Grid, METFORMIN, WARFARIN};
 use sutra_e2e::load::Load;
 use sutra_e2e::operator::{Operator, Settings};
 use sutra_e2e::wait::{LONG, SOON, until};
+use sutra_e2e::wishes;
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::leader::{dies, goes_by_force, goes_in_peace};
 
 const NODES: usize = 3;
 /// Where there is more than one.
@@ -79,7 +83,7 @@ pub(crate) async fn replica(case: &Case, grid: &Grid, node: &str) -> Result<u64>
 }
 
 /// The only shard, with a leader and every replica caught up.
-async fn whole_shard(cluster: &Cluster<'_>) -> Result<SutraShard> {
+pub(crate) async fn whole_shard(cluster: &Cluster<'_>) -> Result<SutraShard> {
     until("the SutraShard tells of a leader and three replicas that have caught up", LONG, async || {
         let shard = cluster.shards().await?.into_iter().next().context("there is no SutraShard")?;
         let status = shard.status.clone().context("it has no status")?;
@@ -99,65 +103,13 @@ async fn budget(cluster: &Cluster<'_>) -> Result<Value> {
     Ok(serde_json::to_value(budget)?["spec"]["maxUnavailable"].clone())
 }
 
-/// Deletes the leader's pod under load, and tells what the client saw of it. Yields how long it could not write.
-async fn leader_goes(cluster: &Cluster<'_>, load: &Load, how: &str, params: &DeleteParams) -> Result<(Duration, Vec<String>)> {
-    let led = leader(cluster).await?;
-    let old = uids(cluster).await?.remove(&led).context("the leader has no pod")?;
-    load.goes_on(10).await?;
-    let then = Instant::now();
-    cluster.api::<Pod>().delete(&led, params).await?;
-    renewed(cluster, &led, &old).await?;
-    load.goes_on(10).await?;
-    let (gap, failures) = (load.gap_since(then), load.failures_since(then));
-    tell(&format!(
-        "the leader's pod is deleted {how}: {} ms without a write, {} requests failed, ready again after {} s{}",
-        gap.as_millis(),
-        failures.len(),
-        then.elapsed().as_secs(),
-        failures.first().map(|first| format!("; the first: {first}")).unwrap_or_default()
-    ));
-    Ok((gap, failures))
-}
-
-/// The leader's process is killed, without a word to anybody.
-async fn leader_dies(case: &Case, cluster: &Cluster<'_>, load: &Load) -> Result<()> {
-    let led = leader(cluster).await?;
-    let pods = cluster.api::<Pod>();
-    let restarts = async || -> Result<(i32, bool)> {
-        let statuses = pods.get(&led).await?.status.and_then(|status| status.container_statuses).unwrap_or_default();
-        let status = statuses.into_iter().next().context("a pod without a container")?;
-        Ok((status.restart_count, status.ready))
-    };
-    let (before, _) = restarts().await?;
-    load.goes_on(10).await?;
-    let then = Instant::now();
-    let pod = format!("{}/{led}", cluster.namespace);
-    case.world().environment.lab(["pod", "kill", &pod, "--signal", "KILL", "--container", "sutra-node"]).await?;
-    until("the killed node is back", LONG, async || {
-        let (now, ready) = restarts().await?;
-        ensure!(now > before && ready, "it was started again {} times, ready: {ready}", now - before);
-        Ok(())
-    })
-    .await?;
-    whole_shard(cluster).await?;
-    load.goes_on(10).await?;
-    let (gap, failures) = (load.gap_since(then), load.failures_since(then));
-    tell(&format!(
-        "the leader's process is killed: {} ms without a write, {} requests failed, whole again after {} s{}",
-        gap.as_millis(),
-        failures.len(),
-        then.elapsed().as_secs(),
-        failures.first().map(|first| format!("; the first: {first}")).unwrap_or_default()
-    ));
-    ensure!(gap < LONGEST_GAP, "nothing could be written for {gap:?}");
-    Ok(())
-}
-
 #[test]
 fn three_nodes_become_one_grid_that_loses_nothing_when_its_leader_goes() -> Result<()> {
     scenario(async |case| {
+        let home = case.new_namespace("operator").await?;
+        let operator = Operator::install(case, &home, &Settings::of_namespace(case, &case.namespace)).await?;
         let began = Instant::now();
-        let manifest = three("formulary").spec(&json!({"nodes": NODES, "initialShards": SHARDS}));
+        let manifest = three("formulary").own().spec(&json!({"nodes": NODES, "initialShards": SHARDS}));
         let cluster = Cluster::running(case, &manifest).await?;
         tell(&format!("a grid of three nodes is ready after {:.1} s", began.elapsed().as_secs_f64()));
         let reported = cluster.shards().await?.len();
@@ -177,24 +129,25 @@ fn three_nodes_become_one_grid_that_loses_nothing_when_its_leader_goes() -> Resu
         ensure!(published == Some(true), "the headless Service names only those that are ready");
 
         let load = Load::on(&grid)?;
-        let (_, failures) = leader_goes(&cluster, &load, "in peace", &DeleteParams::default()).await?;
-        ensure!(failures.is_empty(), "{} requests failed, the first: {}", failures.len(), failures[0]);
-        let (gap, _) = leader_goes(&cluster, &load, "by force", &DeleteParams::default().grace_period(0)).await?;
-        ensure!(gap < LONGEST_GAP, "nothing could be written for {gap:?}");
-
-        leader_dies(case, &cluster, &load).await?;
-        two_evictions(&cluster).await?;
+        goes_in_peace(case, &cluster, &operator, &load).await?;
+        let mut gaps = WriteGaps::default();
+        for _ in 0..wishes::turns() {
+            goes_by_force(case, &cluster, &load, &mut gaps).await?;
+            dies(case, &cluster, &load, &mut gaps).await?;
+        }
+        two_evictions(&cluster, &operator).await?;
         load.goes_on(10).await?;
         let acknowledged = load.nothing_is_missing(&nodes(case, &cluster, NODES).await?, &case.world().http).await?;
         tell(&format!("{acknowledged} acknowledged writes are on every node"));
         let now = cluster.get().await?.status.and_then(|status| status.grid_id);
         ensure!(now == status.grid_id, "another grid: {now:?}, before {:?}", status.grid_id);
-        Ok(())
+        // Not before it is known that nothing was lost.
+        gaps.hand_over()
     })
 }
 
-/// Two nodes are asked to go at once: the budget lets one.
-async fn two_evictions(cluster: &Cluster<'_>) -> Result<()> {
+/// Two nodes are asked to go at once: the budget lets one, also when the operator is killed before that one is back.
+async fn two_evictions(cluster: &Cluster<'_>, operator: &Operator<'_>) -> Result<()> {
     until("the budget lets one node go", LONG, async || {
         let budget = budget(cluster).await?;
         ensure!(budget == 1, "it lets {budget}");
@@ -220,7 +173,13 @@ async fn two_evictions(cluster: &Cluster<'_>) -> Result<()> {
         Ok(())
     })
     .await?;
-    renewed(cluster, evicted[0], &before[evicted[0]]).await
+    operator.kill().await?;
+    renewed(cluster, evicted[0], &before[evicted[0]]).await?;
+    let now = uids(cluster).await?;
+    for stays in before.keys().filter(|pod| *pod != evicted[0]) {
+        ensure!(now.get(stays) == before.get(stays), "{stays} was replaced, and only {} was to go", evicted[0]);
+    }
+    Ok(())
 }
 
 #[test]
@@ -261,15 +220,6 @@ async fn one_node_alone_is_refused(case: &Case, cluster: &Cluster<'_>) -> Result
     Ok(())
 }
 
-/// Kills the operator; Kubernetes makes another.
-pub(crate) async fn kill(case: &Case, operator: &Operator<'_>) -> Result<()> {
-    let leader = operator.leader().await?;
-    operator.signal(&leader, "KILL").await?;
-    let pods: kube::Api<Pod> = kube::Api::namespaced(case.world().client.clone(), &operator.namespace);
-    pods.delete(&leader, &DeleteParams::default().grace_period(0)).await?;
-    Ok(())
-}
-
 /// The claim of a node that doesn't lead is deleted: the node comes back empty, and has other replicas.
 async fn volume_is_lost(case: &Case, cluster: &Cluster<'_>, operator: &Operator<'_>, load: &Load) -> Result<()> {
     let leader = leader(cluster).await?;
@@ -282,7 +232,7 @@ async fn volume_is_lost(case: &Case, cluster: &Cluster<'_>, operator: &Operator<
     let then = Instant::now();
     claims.delete(&claim, &DeleteParams::default()).await?;
     sleep(Duration::from_secs(2)).await;
-    kill(case, operator).await?;
+    operator.kill().await?;
     renewed(cluster, lost, &before[lost]).await?;
     whole_shard(cluster).await?;
     let now = claims.get(&claim).await?.metadata.uid;
@@ -313,7 +263,7 @@ async fn image_rolls(case: &Case, cluster: &Cluster<'_>, operator: &Operator<'_>
         Ok(())
     })
     .await?;
-    kill(case, operator).await?;
+    operator.kill().await?;
     cluster.ready().await?;
     for pod in cluster.pods().await? {
         let name = pod.metadata.name.unwrap_or_default();

@@ -6,6 +6,7 @@
 //! | `calm` | a settled cluster costs nothing |
 //! | `first_cluster` | a manifest becomes a working cluster |
 //! | `grid` | three nodes: founded once, and whole through all that happens to them |
+//! | `leader` | what can happen to the leader's pod |
 //! | `scaling` | nodes come and go, copies are made, a node is replaced, while clients work |
 //! | `changes` | a changed spec is carried out, a broken one told and mended |
 //! | `volumes` | growth, deletion, adoption |
@@ -27,6 +28,7 @@ mod drift;
 mod first_cluster;
 mod grid;
 mod hibernation;
+mod leader;
 mod leadership;
 mod monitoring;
 mod names;

@@ -16,7 +16,7 @@ use sutra_e2e::operator::{Operator, Settings};
 use sutra_e2e::wait::{LONG, SOON, until};
 use tokio::time::Instant;
 
-use crate::grid::{kill, leader, nodes, renewed, replica, tell, told, uids};
+use crate::grid::{leader, nodes, renewed, replica, tell, told, uids};
 
 /// A cluster with an operator of its own, which has taught something.
 async fn with_operator<'a>(case: &'a Case, spec: &Value) -> Result<(Operator<'a>, Cluster<'a>)> {
@@ -70,6 +70,17 @@ async fn is_of(case: &Case, cluster: &Cluster<'_>, count: usize) -> Result<()> {
     .await
 }
 
+/// Waits until the first of five nodes is about to go.
+async fn one_of_five_leaves(case: &Case, cluster: &Cluster<'_>) -> Result<()> {
+    until("a node leaves", LONG, async || {
+        let members = members(case, cluster).await?;
+        let leaves = members.len() < 5 || members.iter().any(|(_, state)| state == "leaving");
+        ensure!(leaves, "the grid is {members:?}");
+        Ok(())
+    })
+    .await
+}
+
 #[test]
 fn three_nodes_become_five_and_three_again_without_a_failed_request() -> Result<()> {
     scenario(async |case| {
@@ -86,28 +97,24 @@ fn three_nodes_become_five_and_three_again_without_a_failed_request() -> Result<
             Ok(())
         })
         .await?;
-        kill(case, &operator).await?;
+        operator.kill().await?;
         is_of(case, &cluster, 5).await?;
         saw(&load, then, "three nodes became five, and the operator was killed meanwhile")?;
 
         // Whether it is kept or has left already: it is there in the end.
         let then = Instant::now();
         cluster.change(&json!({"nodes": 3})).await?;
-        until("a node leaves", LONG, async || {
-            let members = members(case, &cluster).await?;
-            let leaves = members.len() < 5 || members.iter().any(|(_, state)| state == "leaving");
-            ensure!(leaves, "the grid is {members:?}");
-            Ok(())
-        })
-        .await?;
+        one_of_five_leaves(case, &cluster).await?;
         cluster.change(&json!({"nodes": 5})).await?;
         is_of(case, &cluster, 5).await?;
         saw(&load, then, "five nodes were to be three, and stay five after all")?;
 
         let then = Instant::now();
         cluster.change(&json!({"nodes": 3})).await?;
+        one_of_five_leaves(case, &cluster).await?;
+        operator.kill().await?;
         is_of(case, &cluster, 3).await?;
-        saw(&load, then, "five nodes became three")?;
+        saw(&load, then, "five nodes became three, and the operator was killed meanwhile")?;
         ensure!(uids(&cluster).await? == first, "one of the first three pods was replaced");
 
         load.goes_on(10).await?;
@@ -127,7 +134,7 @@ async fn ask_to_replace(cluster: &Cluster<'_>, node: &str) -> Result<()> {
 #[test]
 fn copies_are_made_and_a_node_is_replaced_without_a_failed_request() -> Result<()> {
     scenario(async |case| {
-        let (_operator, cluster) = with_operator(case, &json!({"nodes": 3, "replicationFactor": 1})).await?;
+        let (operator, cluster) = with_operator(case, &json!({"nodes": 3, "replicationFactor": 1})).await?;
         let grid = cluster.grid().await?;
         let load = Load::on(&grid)?;
         load.goes_on(10).await?;
@@ -144,15 +151,31 @@ fn copies_are_made_and_a_node_is_replaced_without_a_failed_request() -> Result<(
         cluster.condition("Stalled", "False", None).await?;
 
         let then = Instant::now();
-        cluster.carry_out(&json!({"replicationFactor": 3})).await?;
+        cluster.change(&json!({"replicationFactor": 3})).await?;
+        until("there is a second copy", LONG, async || {
+            let told = told(case, &grid).await?;
+            let copies = told.pointer("/shards/0/replicas").and_then(Value::as_array).context("no replicas")?.len();
+            ensure!(copies > 1, "there is one copy");
+            Ok(())
+        })
+        .await?;
+        operator.kill().await?;
+        cluster.ready().await?;
         let led = leader(&cluster).await?;
-        saw(&load, then, "one copy became three")?;
+        saw(&load, then, "one copy became three, and the operator was killed meanwhile")?;
 
         let then = Instant::now();
         let before = uids(&cluster).await?;
         let replaced = before.keys().find(|pod| **pod != led).context("nobody but the leader")?;
         let number = replica(case, &grid, replaced).await?;
         ask_to_replace(&cluster, replaced).await?;
+        until("the node's pod goes", LONG, async || {
+            let now = uids(&cluster).await?;
+            ensure!(now.get(replaced) != before.get(replaced), "it is there");
+            Ok(())
+        })
+        .await?;
+        operator.kill().await?;
         renewed(&cluster, replaced, &before[replaced]).await?;
         until("the annotations are taken away", LONG, async || {
             let annotations = cluster.get().await?.annotations().clone();
@@ -165,7 +188,11 @@ fn copies_are_made_and_a_node_is_replaced_without_a_failed_request() -> Result<(
         cluster.ready().await?;
         let other = replica(case, &grid, replaced).await?;
         ensure!(other > number, "its replica has the number {other}, and had {number}");
-        saw(&load, then, &format!("{replaced} began anew, its replica {number} became {other}"))?;
+        saw(
+            &load,
+            then,
+            &format!("{replaced} began anew although the operator was killed, its replica {number} became {other}"),
+        )?;
 
         load.goes_on(10).await?;
         let acknowledged = load.nothing_is_missing(&nodes(case, &cluster, 3).await?, &case.world().http).await?;

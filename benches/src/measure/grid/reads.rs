@@ -1,18 +1,16 @@
-//! Reads through every node of three, all of which hold a replica of WordNet, and where each holds a third of it.
+//! Reads through every node of a grid that knows WordNet: where each node holds a replica of all of it, and where others hold what is read.
 //!
-//! Point reads are `QueryConcept` by id over TCP, one at a time, through the node that leads and one that does not, in blocks that take turns.
-//! Strong reads and paths are asked over HTTP: `GET /v1/concept/ID?consistency=strong`, and `POST /v1/path` between a synset and one that
-//! stands two to five hypernyms above it, through each node in turn.
+//! Point reads are `QueryConcept` by id over TCP, one at a time, through the node that leads and one that does not, in blocks that take turns;
+//! and where a node keeps only some shards, through each node in turn. What such a read costs in requests between nodes is counted by the
+//! nodes themselves. That a pinned view is let go is told later, for many of them at once, and not counted. Strong reads are asked over
+//! HTTP: `GET /v1/concept/ID?consistency=strong`. Paths are those of [`super::paths`].
 
-use std::time::{Duration, Instant};
-
-use anyhow::Context as _;
-use reqwest::blocking::{Client, RequestBuilder};
 use rmpv::Value;
-use serde_json::json;
-use sutra_protocol::ConceptId;
 use sutra_protocol::founding::Plan;
 
+use super::http::{client, timed};
+use super::paths;
+use super::plan::Plans;
 use crate::frames::{Frames, Request};
 use crate::process::Grid;
 use crate::report::{Goal, Recorder, Row, Unit};
@@ -20,37 +18,39 @@ use crate::setting::Setting;
 use crate::statistics::Samples;
 use crate::wordnet::{self, Pairs};
 
-/// Shards of the second grid, which is asked for paths only, and of the third.
-const SHARDS: u32 = 8;
+/// Grids that are asked beside the first: how many nodes, and what of the shards. Only the last two have nodes that lack some.
+const OTHERS: [(usize, Plan); 3] =
+    [(3, Plan { shards: 8, replicas: 3 }), (3, Plan { shards: 8, replicas: 1 }), (5, Plan { shards: 5, replicas: 3 })];
 /// Requests through one node that follow one another.
 const BLOCK: usize = 50;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(setting: &Setting, recorder: &mut Recorder) -> anyhow::Result<()> {
     let synsets = wordnet::read(setting.wordnet()?)?;
-    let mut pairs = Pairs::new(&synsets, setting.seed)?;
-    let grid = Grid::start(setting, 3)?;
+    let (mut pairs, plans) = (Pairs::new(&synsets, setting.seed)?, Plans::of(&synsets)?);
+    let everywhere = Plan { shards: 1, replicas: 3 };
+    let grid = taught(setting, 3, everywhere)?;
     let leader = grid.leader()?;
-    grid.node(leader)?.import(setting.wordnet()?)?;
-    grid.whole()?;
     let follows = (leader + 1) % grid.size();
     point_reads(setting, recorder, &mut pairs, [&grid.node(leader)?.tcp, &grid.node(follows)?.tcp])?;
     strong_reads(setting, recorder, &mut pairs, [&grid.node(leader)?.http, &grid.node(follows)?.http])?;
-    let every = (0..grid.size()).map(|at| Ok(grid.node(at)?.http.clone())).collect::<anyhow::Result<Vec<_>>>()?;
-    paths(setting, recorder, &mut pairs, &every, Plan { shards: 1, replicas: 3 })?;
+    paths::measure(setting, recorder, &mut pairs, &plans, (&grid, everywhere))?;
     drop(grid);
-    for replicas in [3, 1] {
-        let plan = Plan { shards: SHARDS, replicas };
-        let grid = Grid::placed(setting, 3, plan)?;
-        grid.node(grid.leader()?)?.import(setting.wordnet()?)?;
-        grid.whole()?;
-        let every = (0..grid.size()).map(|at| Ok(grid.node(at)?.http.clone())).collect::<anyhow::Result<Vec<_>>>()?;
-        paths(setting, recorder, &mut pairs, &every, plan)?;
-        if replicas == 1 {
+    for (nodes, plan) in OTHERS {
+        let grid = taught(setting, nodes, plan)?;
+        if plan.replicas == 1 {
             reads_elsewhere(setting, recorder, &mut pairs, &grid)?;
         }
+        paths::measure(setting, recorder, &mut pairs, &plans, (&grid, plan))?;
     }
     Ok(())
+}
+
+/// A grid that knows WordNet, with every replica caught up.
+fn taught(setting: &Setting, nodes: usize, plan: Plan) -> anyhow::Result<Grid> {
+    let grid = Grid::placed(setting, nodes, plan)?;
+    grid.node(grid.leader()?)?.import(setting.wordnet()?)?;
+    grid.whole()?;
+    Ok(grid)
 }
 
 /// Reads over TCP of concepts that the asked node keeps, and of those that another does, through each node in turn.
@@ -60,16 +60,29 @@ fn reads_elsewhere(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs
     let connections = (0..grid.size()).map(|at| Frames::connect(&grid.node(at)?.tcp)).collect::<anyhow::Result<Vec<_>>>();
     let mut connections = connections?;
     let mut times = [(); 2].map(|()| Samples::with_capacity(questions));
+    let (before, mut lacked) = (grid.questions(), 0);
     for question in 0..questions {
         let (at, id) = (question % connections.len(), pairs.one());
         let request = Request::new("QueryConcept", [("concept_id", Value::from(id.to_string()))])?;
         let time = connections[at].time(&request)?;
         anyhow::ensure!(connections[at].reply("QueryConcept")?["found"] == Value::from(true), "a synset was not found");
+        let is_elsewhere = !grid.keeps(&map, at, id);
+        lacked += usize::from(is_elsewhere);
         // The first ones warm up.
         if question >= BLOCK {
-            times[usize::from(!grid.keeps(&map, at, id))].time(time);
+            times[usize::from(is_elsewhere)].time(time);
         }
     }
+    let sent = before.and_then(|before| Ok(grid.questions()?.since(&before).all()));
+    let what = "point read through the wrong node, which has no replica: requests to other nodes";
+    recorder.row(match sent {
+        Err(why) => Row::missing(what, Unit::Count, Goal::AtMost(1.0), format!("{why:#}")),
+        Ok(sent) => {
+            let how =
+                format!("{sent} requests for {lacked} such reads, beside {} of what the asked node keeps", questions - lacked);
+            Row::new(what, Unit::Count, Goal::AtMost(1.0), sent as f64 / lacked as f64, how)
+        }
+    });
     let [kept, elsewhere] = [times[0].ordered()?, times[1].ordered()?];
     let how = format!(
         "{} against {} of what the node keeps; p99 {} and {}; {} and {} reads over TCP",
@@ -80,7 +93,7 @@ fn reads_elsewhere(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs
         times[1].len(),
         times[0].len(),
     );
-    let what = "point read through a node without a replica, p50";
+    let what = "– its time against that of a read through a node with the only replica, p50";
     recorder.row(Row::new(what, Unit::Ratio, Goal::None, elsewhere.median() / kept.median(), how));
     recorder.samples("point read, a node with a replica", &times[0]);
     recorder.samples("point read, a node without", &times[1]);
@@ -114,7 +127,7 @@ fn point_reads(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, no
         Unit::Seconds.write(leads.p99()),
         times[0].len(),
     );
-    let what = "point read through a node that does not lead but holds a replica, p50";
+    let what = "point read through the wrong node, which does not lead but has a replica, p50";
     recorder.row(Row::new(what, Unit::Ratio, Goal::AtMost(1.3), follows.median() / leads.median(), how));
     recorder.samples("point read, leader", &times[0]);
     recorder.samples("point read, follower", &times[1]);
@@ -123,7 +136,7 @@ fn point_reads(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, no
 
 fn strong_reads(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, nodes: [&str; 2]) -> anyhow::Result<()> {
     let questions = setting.scale.of(200, 2_000);
-    let client = Client::builder().no_proxy().timeout(PATIENCE).build().context("make an HTTP client")?;
+    let client = client()?;
     let mut times = [(); 3].map(|()| Samples::with_capacity(questions));
     for _ in 0..questions {
         let id = pairs.one();
@@ -145,42 +158,4 @@ fn strong_reads(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, n
         recorder.samples(*name, times);
     }
     Ok(())
-}
-
-fn paths(setting: &Setting, recorder: &mut Recorder, pairs: &mut Pairs, nodes: &[String], plan: Plan) -> anyhow::Result<()> {
-    let questions = setting.scale.of(300, 3_000);
-    let client = Client::builder().no_proxy().timeout(PATIENCE).build().context("make an HTTP client")?;
-    let mut times = Samples::with_capacity(questions);
-    for question in 0..questions {
-        let [start, end]: [ConceptId; 2] = pairs.ancestor(2 + question % 4);
-        let body = json!({"start": start, "end": end, "types": ["hierarchical"]});
-        let node = &nodes[question % nodes.len()];
-        let (time, reply) = timed(client.post(format!("http://{node}/v1/path")).json(&body))?;
-        anyhow::ensure!(reply.contains("\"paths\":[{"), "a synset has no path to its hypernym: {reply}");
-        times.time(time);
-    }
-    let sorted = times.ordered()?;
-    let how = format!(
-        "typed, 2 to 5 hypernyms apart, through each node in turn; p95 {}, p99 {}; {questions} questions",
-        Unit::Seconds.write(sorted.p95()),
-        Unit::Seconds.write(sorted.p99()),
-    );
-    let goal = Goal::AtMost(0.005);
-    let Plan { shards, replicas } = plan;
-    let (of, copies) = (if shards == 1 { "shard" } else { "shards" }, if replicas == 1 { "replica" } else { "replicas" });
-    let what = format!("path on WordNet over HTTP, {shards} {of} × {replicas} {copies} on 3 nodes, p50");
-    recorder.row(Row::new(what, Unit::Seconds, goal, sorted.median(), how));
-    recorder.samples(format!("path, HTTP, {shards} shards × {replicas}"), &times);
-    Ok(())
-}
-
-/// The time of a request and its whole answer, which must be a good one.
-fn timed(request: RequestBuilder) -> anyhow::Result<(Duration, String)> {
-    let started = Instant::now();
-    let reply = request.send()?;
-    let status = reply.status();
-    let text = reply.text()?;
-    let time = started.elapsed();
-    anyhow::ensure!(status.is_success(), "a read was answered {status}: {text}");
-    Ok((time, text))
 }
