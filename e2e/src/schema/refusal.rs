@@ -103,8 +103,7 @@ fn nodes() -> Vec<Refusal> {
     ]
 }
 
-const INITIAL_SHARDS: &str =
-    "SutraCluster spec: initialShards is immutable: it says among how many shards the knowledge is divided from the first one on; status.shards counts them";
+const INITIAL_SHARDS: &str = "SutraCluster spec: initialShards is immutable: it says among how many shards the knowledge is divided from the first one on; status.shards counts them";
 const REPLICATION: &str = "SutraCluster spec.replicationFactor: replicationFactor must be 1, 3 or 5: an even number of copies \
                            survives no more than one less";
 const AT_MOST_NODES: &str = "SutraCluster spec: replicationFactor must be at most nodes: two copies on one node are one copy";

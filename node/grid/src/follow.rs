@@ -90,7 +90,7 @@ impl Router {
                 for (at, outcome) in here.iter().zip(taken.outcomes) {
                     performed.done[*at] = Ok(Done { outcome, shard: shard.id().0, index, recorded_at });
                 }
-                work.extend(taken.sent.map(|sent| (shard.clone(), sent, here)));
+                work.extend(taken.sent.into_iter().map(|sent| (shard.clone(), sent, here.clone())));
             }
         }
         // Where something may die of it, a command has one operation.

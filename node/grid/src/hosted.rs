@@ -113,6 +113,10 @@ impl HostedShard {
     /// disk is full. Whoever waits longer than others need for their answer had better ask those.
     pub(crate) async fn comes_to(&self, index: LogIndex, pool: &dyn Transport) -> bool {
         let coming = async {
+            if self.is_only() {
+                // Nobody else can be asked.
+                self.store().wait_applied(index).await;
+            }
             loop {
                 let before = self.store().applied();
                 if before >= index {

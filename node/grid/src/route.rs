@@ -267,8 +267,18 @@ impl Router {
     }
 
     /// Ends when this node has caught up once since its start: one that was away, or is new, would else have to ask others for everything.
-    pub async fn settle(&self, until: Instant) {
-        self.catch_up_with(HostedShard::is_behind, until).await;
+    ///
+    /// # Errors
+    /// [`RouteError::NoLeader`] of a shard whose only replica is here, and has not: nobody else can be asked.
+    pub async fn settle(&self, until: Instant) -> Result<(), RouteError> {
+        let Kind::Grid(grid) = &self.0 else { return Ok(()) };
+        let shards = grid.reach().shards();
+        let behind = shards.iter().filter_map(KnownShard::readable).filter(|here| here.is_behind());
+        let settling = behind.map(|here| async move {
+            let is_told = catch_up(grid, here, until).await || !here.is_only();
+            if is_told { Ok(()) } else { Err(RouteError::NoLeader { shard: here.id().0 }) }
+        });
+        try_join_all(settling).await.map(drop)
     }
 
     /// Ends when a view taken here can tell what a write means: of a shard that is surely led here at once. Answers for which shards this
@@ -301,7 +311,7 @@ impl Router {
         join_all(showing).await.into_iter().all(|shown| shown.is_some())
     }
 
-    /// What an earlier, equal request came to; `None`: there was none within the hour.
+    /// What an earlier, equal request came to; `None`: there was none within the hour. `here`: see [`Reading::here`].
     ///
     /// # Errors
     /// [`Rejection::KeyReused`], or its part on another shard was not done in time.
@@ -309,6 +319,7 @@ impl Router {
         &self,
         namespace: &Namespace,
         request: &RequestKey,
+        here: &[u64],
         until: Instant,
     ) -> Option<Result<Result<Performed, RouteError>, Rejection>> {
         let grid = match &self.0 {
@@ -321,7 +332,7 @@ impl Router {
         let shards = grid.reach().shards();
         let place = PlacementKey::of_request(namespace, &request.key);
         let shard = if shards.len() > 1 { shards.iter().find(|shard| shard.range().holds(place))? } else { shards.first()? };
-        let remembered = match shard.readable() {
+        let remembered = match shard.readable().filter(|_| here.contains(&shard.id().0)) {
             Some(here) => here.store().remembered(namespace, request)?,
             None => {
                 let asked = Repeated { namespace: namespace.clone(), request: request.clone(), fresh: strong(until) };
@@ -423,7 +434,8 @@ pub(crate) fn strong(until: Instant) -> Fresh {
 async fn namespaces_of(grid: &Grid, shard: &KnownShard, reading: &Reading) -> Result<Vec<NamespaceView>, RouteError> {
     let seen = reading.seen.iter().filter(|(id, _)| *id == shard.id().0).map(|(_, index)| *index);
     let seen = seen.chain([shard.seen()]).max().unwrap_or_default();
-    if let Some(here) = shard.readable().filter(|here| here.store().applied() >= seen) {
+    let may_be_here = !reading.strong || reading.here.contains(&shard.id().0);
+    if let Some(here) = shard.readable().filter(|here| may_be_here && here.store().applied() >= seen) {
         return Ok(here.store().namespaces());
     }
     let until = reading.until.unwrap_or_else(|| Instant::now() + NAMESPACES_TIME);

@@ -361,8 +361,9 @@ pub struct Taken {
     pub dropped: u64,
     /// What became of the operations in it, in order.
     pub outcomes: Vec<Result<Outcome, Rejection>>,
-    /// The number of the effects that these had in turn.
-    pub sent: Option<u64>,
+    /// The numbers of the effects that these had in turn, and that somebody waits for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<u64>,
     /// The entry that took it, and its record time.
     pub at: (LogIndex, Timestamp),
 }

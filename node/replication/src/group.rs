@@ -255,14 +255,12 @@ impl Group {
 
     /// Whether it leads, and nobody else can: a quorum has taken it for its leader within the lease.
     pub fn holds_lease(&self) -> bool {
+        let lease = self.0.node.timing.lease();
         let metrics = self.0.raft.metrics();
         let metrics = metrics.borrow();
         // What is left of the lease is for two clocks that do not go alike.
-        let answered = || {
-            crate::silence::quorum_answered(&metrics, &self.0.contact)
-                .is_some_and(|ago| ago <= self.0.node.timing.lease() * 7 / 8)
-        };
-        metrics.state == ServerState::Leader && answered()
+        let answered = || crate::silence::quorum_answered(&metrics, &self.0.contact).is_some_and(|ago| ago <= lease * 7 / 8);
+        metrics.state == ServerState::Leader && !self.patience().let_others_stand(2 * lease) && answered()
     }
 
     /// How the replica is.

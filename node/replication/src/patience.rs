@@ -26,6 +26,8 @@ struct Inner {
     heard: Mutex<Instant>,
     /// How many hand-overs are under way, during which it lets others stand.
     leaving: AtomicUsize,
+    /// When the last of them ended.
+    left: Mutex<Option<Instant>>,
     /// Since it last stood somebody has refused it who has entries that it lacks.
     lacks: AtomicBool,
     /// How much is under way during which it can't stand.
@@ -36,7 +38,8 @@ impl Patience {
     /// That of a replica that starts: it may hear of a leader in a moment.
     pub(crate) fn new() -> Self {
         let heard = Mutex::new(Instant::now());
-        Self(Arc::new(Inner { heard, leaving: AtomicUsize::new(0), lacks: AtomicBool::new(false), held: AtomicUsize::new(0) }))
+        let (leaving, held) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self(Arc::new(Inner { heard, leaving, left: Mutex::default(), lacks: AtomicBool::new(false), held }))
     }
 
     /// A leader gave a sign of life, or somebody was given a vote.
@@ -53,6 +56,13 @@ impl Patience {
     /// Whether it is about to leave.
     pub(crate) fn leaves(&self) -> bool {
         self.0.leaving.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether it lets others stand, or did within so long: who was asked to may have stood, whatever those have said to it since.
+    pub(crate) fn let_others_stand(&self, within: Duration) -> bool {
+        // No code panics while it holds the lock.
+        let left = *self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
+        self.leaves() || left.is_some_and(|left| left.elapsed() <= within)
     }
 
     /// Somebody does not vote for it, who has entries that it lacks.
@@ -131,6 +141,7 @@ pub(crate) struct Leaving(Patience);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
+        *self.0.0.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.0.0.leaving.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -41,7 +41,7 @@ impl Service {
         if caller.strong {
             caller.caught_up(self.router.catch_up(caller.deadline).await);
         } else {
-            self.router.settle(caller.deadline).await;
+            self.router.settle(caller.deadline).await.map_err(|error| fault::route(&error))?;
         }
         Ok(())
     }

@@ -64,7 +64,7 @@ impl Service {
         request: Option<&RequestKey>,
     ) -> Result<Option<Outcomes>, ApiError> {
         let Some(request) = request else { return Ok(None) };
-        match self.router.remembered(namespace, request, caller.deadline).await {
+        match self.router.remembered(namespace, request, &caller.reading().here, caller.deadline).await {
             None => Ok(None),
             Some(Ok(performed)) => performed.map(outcomes).map(Some).map_err(|error| fault::route(&error)),
             Some(Err(rejection)) => Err(fault::rejection(&rejection)),

@@ -55,7 +55,7 @@ fn batch(origin: u64, range: &KeyRange, pending: &[Arc<Effects>], reached: Reach
     for effects in pending {
         let had = reached.ahead.filter(|(number, _)| *number == effects.number).map_or(0, |(_, had)| had);
         let own = effects.effects.iter().filter(|(audience, _)| audience.is_in(range)).map(|(_, effect)| effect);
-        let own: Vec<&Effect> = own.skip(had).collect();
+        let own: Vec<&Effect> = rows_first(own.collect()).into_iter().skip(had).collect();
         if own.is_empty() {
             continue;
         }
@@ -92,6 +92,19 @@ fn batch(origin: u64, range: &KeyRange, pending: &[Arc<Effects>], reached: Reach
     }
     // Behind what is delivered nothing is known to be seen.
     batch.map(|(command, _)| Batch { command, reached: Reached { upto: after, last: after, ahead: None } })
+}
+
+/// Of more effects than one delivery holds, the rows come first: what they say holds whatever is done beside them. A drop they do not pass.
+fn rows_first(own: Vec<&Effect>) -> Vec<&Effect> {
+    if own.iter().map(|effect| effect.weight()).sum::<usize>() <= BYTES {
+        return own;
+    }
+    let dropped = own.iter().position(|effect| matches!(effect, Effect::Drop)).unwrap_or(own.len());
+    let (before, behind) = own.split_at(dropped);
+    let (mut first, rest): (Vec<&Effect>, Vec<&Effect>) = before.iter().partition(|effect| effect.is_row());
+    first.extend(rest);
+    first.extend(behind);
+    first
 }
 
 /// How many of these effects, which weigh so much together, are delivered before the rest; 0: one delivery has all.
@@ -199,13 +212,23 @@ mod tests {
     #[test]
     fn one_that_is_larger_than_a_delivery_goes_alone_and_what_is_done_once_comes_with_the_number() {
         let large = || ensure(&"x".repeat(BYTES + 1));
-        let all = [effects(1, UPPER, vec![large(), large(), Effect::Forget { id: Default::default(), upto: 1 }, large()])];
-        let mut reached = Reached::default();
-        let mut seen = Vec::new();
-        while let Some(batch) = next(1, &upper(), &mut reached, pending(&all)) {
-            seen.extend(taken(&batch.command));
-            reached = batch.reached;
-        }
-        assert_eq!(seen, [(1, 0, true, 1), (1, 0, true, 1), (1, 0, false, 2)]);
+        let delivered = |own: Vec<Effect>| {
+            let all = [effects(1, UPPER, own)];
+            let (mut reached, mut seen) = (Reached::default(), Vec::new());
+            while let Some(batch) = next(1, &upper(), &mut reached, pending(&all)) {
+                seen.extend(taken(&batch.command));
+                reached = batch.reached;
+            }
+            seen
+        };
+        let retire = || Effect::Retire { id: Default::default(), incarnation: 1 };
+        let alone = (1, 0, true, 1);
+        assert_eq!(delivered(vec![large(), large(), retire(), large()]), [alone, alone, alone, (1, 0, false, 1)]);
+        assert_eq!(delivered(vec![retire(), large(), large(), retire()]), [alone, alone, (1, 0, false, 2)]);
+        assert_eq!(
+            delivered(vec![large(), Effect::Drop, large()]),
+            [alone, (1, 0, false, 2)],
+            "of what was dropped nothing is left"
+        );
     }
 }

@@ -99,6 +99,11 @@ impl Sessions {
         self.outcomes += session.weight();
         if let Some(old) = self.requests.insert(key.clone(), session) {
             self.outcomes -= old.weight();
+            // It has one place, whether a replica was restarted since or not. What is remembered again is mostly new.
+            let at = old.applied.recorded_at;
+            if let Some(place) = self.order.iter().rposition(|(recorded_at, of)| *recorded_at == at && *of == key) {
+                self.order.remove(place);
+            }
         }
         self.order.push_back((now, key));
         self.expire(now);

@@ -241,7 +241,7 @@ impl Grid {
                     fate.outcome = outcome.clone();
                 }
                 dropped += one.dropped;
-                follow.extend(one.sent.map(|number| (*shard, number)));
+                follow.extend(one.sent.iter().map(|number| (*shard, *number)));
             }
         }
         if let Ok(Outcome::NamespaceDropped { concepts }) = &mut fate.outcome {

@@ -140,10 +140,10 @@ impl Host {
     /// Whether it can be told here what a write means, as the service asks before each.
     pub(super) async fn is_ready_to_write(&self) -> bool {
         let ready = async {
-            self.router().settle(self.until).await;
-            self.router().ready_to_write(self.until).await
+            self.router().settle(self.until).await?;
+            Ok::<_, RouteError>(self.router().ready_to_write(self.until).await)
         };
-        self.ask(ready).await.is_some()
+        self.ask(ready).await.is_some_and(|ready| ready.is_ok())
     }
 
     /// A read of what a token has seen.
@@ -203,7 +203,11 @@ impl Host {
 
     /// What an equal request came to before, if it is known here.
     pub(super) async fn remembered(&self, namespace: &Namespace, request: &RequestKey) -> Option<Performed> {
-        let answer = self.ask(self.router().remembered(namespace, request, self.until)).await??;
+        let asked = async {
+            let here = self.router().catch_up(self.until).await;
+            self.router().remembered(namespace, request, &here, self.until).await
+        };
+        let answer = self.ask(asked).await??;
         answer.expect("the key was used for nothing else").ok()
     }
 }

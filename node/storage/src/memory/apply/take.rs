@@ -84,15 +84,18 @@ impl State {
             if *era < self.era(&command.namespace) && effect.is_of_its_era() {
                 continue;
             }
-            let told = Told { at, command, recorded_at: *recorded_at, number: *number };
+            let told = Told { at, command, recorded_at: *recorded_at, era: *era, number: *number };
             self.take_one(&told, effect, &mut took, abroad);
         }
-        self.forget_who_gave_way();
+        let may_be_gone = self.may_have_given_way(&command.namespace, effects);
+        self.forget_who_gave_way(&command.namespace, may_be_gone);
         let is_asked = effects
             .iter()
             .any(|effect| matches!(effect, Effect::Learn(_) | Effect::Do(_) | Effect::Retire { .. } | Effect::Drop));
         // Whoever mentioned a concept as it is no more is answered when that is known where it was mentioned.
-        took.sent = ((is_asked || abroad.corrects()) && !abroad.is_empty()).then(|| abroad.number());
+        if (is_asked || abroad.corrects()) && !abroad.is_empty() {
+            took.sent.push(abroad.number());
+        }
         let says_something = took != Taken::default();
         took.at = (at.index, at.recorded_at);
         let taken = Outcome::Taken(Box::new(took));
@@ -108,30 +111,43 @@ impl State {
     /// Notes who loses a key, as far as it is another shard's and is not known to have lost it.
     fn note_giving_way(&mut self, namespace: &Namespace, retired: Option<(ConceptId, u64)>) {
         if let Some((id, incarnation)) = retired.filter(|(id, _)| !self.range.keeps(*id)) {
-            self.giving_way.insert((namespace.clone(), id), incarnation);
-            self.forget_who_gave_way();
+            let who = (namespace.clone(), id);
+            let known = self.giving_way.get(&who).copied().unwrap_or(0);
+            self.giving_way.insert(who, incarnation.max(known));
+            self.forget_who_gave_way(namespace, [id]);
         }
     }
 
-    /// Forgets those of which their shards have said that they live no more, or again.
-    fn forget_who_gave_way(&mut self) {
-        if self.giving_way.is_empty() {
-            return;
+    /// Forgets those of these of which their shards have said that they live no more, or again.
+    fn forget_who_gave_way(&mut self, namespace: &Namespace, ids: impl IntoIterator<Item = ConceptId>) {
+        for id in ids {
+            let who = (namespace.clone(), id);
+            let Some(incarnation) = self.giving_way.get(&who).copied() else { continue };
+            let known = self.namespaces.get(namespace).and_then(|graph| graph.concept(id, None));
+            if known.is_none_or(|concept| concept.incarnation > incarnation) {
+                self.giving_way.remove(&who);
+            }
         }
-        let still = |(namespace, id): &(Namespace, ConceptId), incarnation: u64| {
-            let known = self.namespaces.get(namespace).and_then(|graph| graph.concept(*id, None));
-            known.is_some_and(|concept| concept.incarnation <= incarnation)
-        };
-        self.giving_way = self
-            .giving_way
-            .iter()
-            .filter(|(who, incarnation)| still(who, **incarnation))
-            .map(|(who, incarnation)| (who.clone(), *incarnation))
-            .collect();
+    }
+
+    /// Those who may have given way, of what is told.
+    fn may_have_given_way(&self, namespace: &Namespace, effects: &[Effect]) -> Vec<ConceptId> {
+        if self.giving_way.is_empty() {
+            return Vec::new();
+        }
+        if effects.iter().any(|effect| matches!(effect, Effect::Vanish { .. })) {
+            return self.giving_way.keys().filter(|(of, _)| of == namespace).map(|(_, id)| *id).collect();
+        }
+        let told = effects.iter().filter_map(|effect| match effect {
+            Effect::Ghost(ghost) | Effect::Glimpse(ghost) => Some(ghost.id),
+            Effect::Forget { id, .. } => Some(*id),
+            _ => None,
+        });
+        told.collect()
     }
 
     fn take_one(&mut self, told: &Told<'_>, effect: &Effect, took: &mut Taken, abroad: &mut Abroad<'_>) {
-        let Told { at, command, recorded_at, number } = *told;
+        let Told { at, command, recorded_at, era, number } = *told;
         let namespace = &command.namespace;
         match effect {
             Effect::Ghost(ghost) => took.died += self.change(at, command, abroad, |change| change.take_ghost(ghost)),
@@ -170,7 +186,8 @@ impl State {
                 }
             }
             Effect::Settled { key, number, gives_way } => {
-                self.note_giving_way(namespace, *gives_way);
+                // What was so in a namespace that is gone says nothing of the one that there is.
+                self.note_giving_way(namespace, gives_way.filter(|_| era >= self.era(namespace)));
                 let reserved = (namespace.clone(), Arc::clone(key));
                 if self.reserved.get(&reserved).is_some_and(|held| held.number <= *number) {
                     self.reserved.remove(&reserved);
@@ -216,6 +233,8 @@ struct Told<'a> {
     command: &'a Command,
     /// When they were decided.
     recorded_at: Timestamp,
+    /// In which namespace of the name.
+    era: Timestamp,
     number: u64,
 }
 

@@ -28,7 +28,7 @@ fn whoever_mentions_a_concept_that_was_retracted_meanwhile_waits_until_that_is_k
     let effects = grid.next(0, 1).unwrap();
     assert_eq!(applied.sent, Some(effects.number));
     let Ok(Outcome::Taken(taken)) = grid.carry(0, 1, &effects, false).outcomes.remove(0) else { panic!("it is taken") };
-    let correction = taken.sent.expect("it is answered before anybody else knows");
+    let [correction] = taken.sent[..] else { panic!("it is answered before anybody else knows") };
     assert!(grid.view(0, None).association(&key).is_some());
     let effects = grid.next(1, 0).into_iter().find(|effects| effects.number == correction).unwrap();
     grid.carry(1, 0, &effects, false);

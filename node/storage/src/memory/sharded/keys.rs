@@ -136,3 +136,42 @@ fn what_is_told_of_a_namespace_that_was_dropped_is_not_taken_for_its_successor()
     assert_eq!(again, Rejection::KeyTaken { key: KEY.into(), holder: id(scene.new) });
     scene.assert_only_new_has_it(random);
 }
+
+#[test]
+fn what_a_namespace_that_was_dropped_had_decided_says_nothing_of_who_gives_way_in_its_successor() {
+    let random = &mut Random::new(7);
+    let mut scene = Scene::new(random);
+    let (judge, old_shard, new_shard) = (scene.judge, scene.old_shard, scene.new_shard);
+    let home = scene.grid.shard_of(PlacementKey::of_namespace(&Namespace::default()));
+    let elsewhere = |content: &&str| {
+        let shard = scene.grid.shard_of(PlacementKey::of_concept(id(content)));
+        ![old_shard, new_shard].contains(&shard) && ![scene.old, scene.new].contains(content)
+    };
+    let newest = CONTENTS.into_iter().find(elsewhere).unwrap();
+    let newest_shard = scene.grid.shard_of(PlacementKey::of_concept(id(newest)));
+    // What comes of the replacement is not heard of.
+    scene.do_at(judge, &learn(scene.new, Some(OnConflict::Replace))).unwrap();
+    scene.carry(judge, new_shard);
+    scene.do_at(home, &Operation::DropNamespace).unwrap();
+    for other in [judge, old_shard] {
+        scene.carry(home, other);
+    }
+    scene.carry(judge, old_shard);
+    scene.carry(old_shard, judge);
+    // In the next namespace the old one is taught again, and replaced by another.
+    for (content, shard, on_conflict) in [(scene.old, old_shard, None), (newest, newest_shard, Some(OnConflict::Replace))] {
+        scene.do_at(judge, &learn(content, on_conflict)).unwrap();
+        if shard != judge {
+            scene.carry(judge, shard);
+            scene.carry(shard, judge);
+        }
+    }
+    scene.carry(new_shard, judge);
+    let third = CONTENTS.into_iter().find(|content| ![scene.old, scene.new, newest].contains(content)).unwrap();
+    let taken = scene.do_at(judge, &learn(third, None)).unwrap_err();
+    assert_eq!(taken, Rejection::KeyTaken { key: KEY.into(), holder: id(newest) });
+    let again = scene.do_at(judge, &learn(scene.old, None)).unwrap_err();
+    assert!(matches!(again, Rejection::KeyBusy { .. }), "{again}");
+    scene.new = newest;
+    scene.assert_only_new_has_it(random);
+}
