@@ -7,12 +7,13 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tracing::error;
 
-use sutra_protocol::tcp::{Common, Incoming, Request, RequestId, encode_error, encode_reply};
+use sutra_protocol::command::RequestKey;
+use sutra_protocol::tcp::{Common, Consistency, Incoming, Request, RequestId, encode_error, encode_reply};
 use sutra_protocol::{ApiError, ErrorCode};
 
 use super::operations::{association, concept, learn, node, path, search};
 use crate::metrics::Metrics;
-use crate::service::{Caller, Read, Service};
+use crate::service::{Caller, Read, Service, Token};
 
 /// The operation under which frames without a readable request are counted.
 const UNREADABLE: &str = "unreadable";
@@ -25,13 +26,14 @@ pub(super) async fn answer(service: Service, metrics: Metrics, incoming: Incomin
         Err(error) => (UNREADABLE, Err(error)),
         Ok((common, request)) => {
             let name = request.name();
-            let asked = Asked::new(service.clone(), metrics.clone(), common, id);
-            // A fault in one request is that request's error and not the connection's end; nothing of it outlives its panic.
-            let answered = AssertUnwindSafe(asked.reply(request)).catch_unwind().await;
-            let answered = answered.unwrap_or_else(|_| {
-                error!(operation = name, "a request failed: it panicked");
-                Err(internal())
-            });
+            let answered = match Asked::new(service.clone(), metrics.clone(), common, id) {
+                Err(error) => Err(error),
+                // A fault in one request is that request's error and not the connection's end; nothing of it outlives its panic.
+                Ok(asked) => AssertUnwindSafe(asked.reply(request)).catch_unwind().await.unwrap_or_else(|_| {
+                    error!(operation = name, "a request failed: it panicked");
+                    Err(internal())
+                }),
+            };
             (name, answered)
         }
     };
@@ -51,14 +53,25 @@ pub(super) struct Asked {
     pub(super) caller: Caller,
     pub(super) read: Read,
     id: Option<RequestId>,
+    /// Whether the reply has a token.
+    has_token: bool,
 }
 
 impl Asked {
-    fn new(service: Service, metrics: Metrics, common: Common, id: Option<RequestId>) -> Self {
-        let Common { namespace, valid_at, known_at, timeout_ms } = common;
-        // Few of the replies could say what is missing.
-        let caller = Caller { partial: false, ..Caller::anonymous(Duration::from_millis(timeout_ms)) };
-        Self { service, metrics, caller, read: Read { namespace, valid_at, known_at }, id }
+    fn new(service: Service, metrics: Metrics, common: Common, id: Option<RequestId>) -> Result<Self, ApiError> {
+        let Common { namespace, valid_at, known_at, timeout_ms, request_id, digest, token, consistency } = common;
+        let has_token = token.is_some();
+        let token = token.filter(|token| !token.is_empty()).map(|token| token.parse::<Token>()).transpose();
+        let token = token.map_err(|error| ApiError { param: Some("token".into()), ..error })?;
+        let caller = Caller {
+            request: request_id.map(|key| RequestKey { key, digest }),
+            token,
+            strong: consistency == Consistency::Strong,
+            // Few of the replies could say what is missing.
+            partial: false,
+            ..Caller::anonymous(Duration::from_millis(timeout_ms))
+        };
+        Ok(Self { service, metrics, caller, read: Read { namespace, valid_at, known_at }, id, has_token })
     }
 
     async fn reply(&self, request: Request) -> Result<Vec<u8>, ApiError> {
@@ -88,6 +101,8 @@ impl Asked {
     }
 
     fn encode<T: serde::Serialize>(&self, name: &str, fields: &T) -> Vec<u8> {
-        encode_reply(name, fields, self.id)
+        let seen = || self.caller.token.clone().unwrap_or_default().merge(&self.service.seen()).to_string();
+        let token = self.has_token.then(seen);
+        encode_reply(name, fields, self.id, token.as_deref())
     }
 }

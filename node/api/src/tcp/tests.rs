@@ -170,3 +170,62 @@ async fn is_served_in_turn(stream: &mut TcpStream) {
     assert!(!receive(stream).await["LearnConceptV2Ok"].is_nil());
     assert!(!receive(stream).await["FlushOk"].is_nil());
 }
+
+/// A request with these fields, all of them texts.
+fn request(name: &str, fields: &[(&str, &str)]) -> Value {
+    let fields = fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    Value::Map(vec![(name.into(), Value::Map(fields))])
+}
+
+#[tokio::test]
+async fn a_write_that_is_repeated_with_its_request_id_has_its_first_answer() {
+    let served = Served::with(short()).await;
+    let client = &mut served.connect().await;
+    let learn = |content: &str, more: &[(&str, &str)]| {
+        request("LearnConceptV2", &[&[("content", content), ("request_id", "order-17")][..], more].concat())
+    };
+    send(client, learn("aspirin: a drug", &[])).await;
+    let first = receive(client).await;
+    assert_eq!(first["LearnConceptV2Ok"]["created"], true.into(), "{first}");
+    // On another connection, as after a break.
+    let other = &mut served.connect().await;
+    send(other, learn("aspirin: a drug", &[])).await;
+    assert_eq!(receive(other).await, first);
+    for another in [learn("ibuprofen: a drug", &[]), learn("aspirin: a drug", &[("namespace", "ward-7")])] {
+        send(client, another).await;
+        let answer = receive(client).await;
+        // What is remembered of one namespace says nothing of another.
+        assert!(answer["Error"]["code"] == "conflict".into() || answer["LearnConceptV2Ok"]["created"] == true.into(), "{answer}");
+    }
+    send(client, learn("ibuprofen: a drug", &[])).await;
+    assert_eq!(receive(client).await["Error"]["code"], "conflict".into());
+    for bad in ["", "or der", &"x".repeat(256)] {
+        send(client, request("LearnConceptV2", &[("content", "a"), ("request_id", bad)])).await;
+        let error = receive(client).await;
+        assert_eq!(
+            (&error["Error"]["code"], &error["Error"]["param"]),
+            (&"invalid_argument".into(), &"request_id".into()),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_a_token_gets_one_and_sees_what_it_names() {
+    let served = Served::with(short()).await;
+    let client = &mut served.connect().await;
+    send(client, request("LearnConceptV2", &[("content", "aspirin: a drug"), ("token", "")])).await;
+    let learned = receive(client).await;
+    let (token, id) = (learned["token"].as_str().unwrap(), learned["LearnConceptV2Ok"]["concept_id"].as_str().unwrap());
+    for how in [("token", token), ("consistency", "strong"), ("consistency", "eventual")] {
+        send(client, request("QueryConcept", &[("concept_id", id), how])).await;
+        let found = receive(client).await;
+        assert_eq!(found["QueryConceptOk"]["found"], true.into(), "{found}");
+        assert_eq!(found["token"].is_nil(), how.0 != "token", "{found}");
+    }
+    for (name, bad) in [("token", "a token"), ("consistency", "sometimes")] {
+        send(client, request("QueryConcept", &[("concept_id", id), (name, bad)])).await;
+        let error = receive(client).await;
+        assert_eq!((&error["Error"]["code"], &error["Error"]["param"]), (&"invalid_argument".into(), &name.into()), "{error}");
+    }
+}

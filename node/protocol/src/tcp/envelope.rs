@@ -75,10 +75,10 @@ fn shape(found: impl std::fmt::Display) -> ApiError {
     ApiError::new(ErrorCode::InvalidArgument, message)
 }
 
-/// The payload `{"NameOk": {…}}`, with the id if there is one; above the frame's bound, that of the error that says so.
-pub fn encode_reply<T: Serialize>(name: &str, fields: &T, id: Option<RequestId>) -> Vec<u8> {
+/// The payload `{"NameOk": {…}}`, with the id and the token if there are some; above the frame's bound, that of the error that says so.
+pub fn encode_reply<T: Serialize>(name: &str, fields: &T, id: Option<RequestId>, token: Option<&str>) -> Vec<u8> {
     let mut payload = Bounded(Vec::new());
-    match encode(&mut payload, &format!("{name}Ok"), fields, id) {
+    match encode(&mut payload, &format!("{name}Ok"), fields, (id, token)) {
         Ok(()) => payload.0,
         Err(_) => {
             let message = format!(
@@ -93,11 +93,11 @@ pub fn encode_reply<T: Serialize>(name: &str, fields: &T, id: Option<RequestId>)
 /// The payload `{"Error": {code, message, …}}`, with the id if there is one.
 pub fn encode_error(error: &ApiError, id: Option<RequestId>) -> Vec<u8> {
     let mut payload = Bounded(Vec::new());
-    if encode(&mut payload, "Error", error, id).is_err() {
+    if encode(&mut payload, "Error", error, (id, None)).is_err() {
         // Only an error's details can be that long.
         payload.0.clear();
         let brief = ApiError { details: None, message: limits::excerpt(&error.message), ..error.clone() };
-        let _ = encode(&mut payload, "Error", &brief, id);
+        let _ = encode(&mut payload, "Error", &brief, (id, None));
     }
     payload.0
 }
@@ -106,12 +106,16 @@ fn encode<T: Serialize>(
     payload: &mut Bounded,
     name: &str,
     fields: &T,
-    id: Option<RequestId>,
+    (id, token): (Option<RequestId>, Option<&str>),
 ) -> Result<(), rmp_serde::encode::Error> {
-    rmp::encode::write_map_len(payload, 1 + u32::from(id.is_some()))?;
+    rmp::encode::write_map_len(payload, 1 + u32::from(id.is_some()) + u32::from(token.is_some()))?;
     rmp::encode::write_str(payload, name)?;
     let mut serializer = rmp_serde::Serializer::new(&mut *payload).with_struct_map().with_human_readable();
     fields.serialize(&mut serializer)?;
+    if let Some(token) = token {
+        rmp::encode::write_str(payload, "token")?;
+        rmp::encode::write_str(payload, token)?;
+    }
     if let Some(RequestId(id)) = id {
         rmp::encode::write_str(payload, "id")?;
         match (id.as_u64(), id.as_i64()) {
@@ -160,7 +164,7 @@ mod tests {
             concept_id: ConceptId,
         }
         let fields = Learned { concept_id: ConceptId::from_u128(7) };
-        let reply = encode_reply("LearnConceptV2", &fields, Some(RequestId((-3).into())));
+        let reply = encode_reply("LearnConceptV2", &fields, Some(RequestId((-3).into())), None);
         let expected = r#"{"LearnConceptV2Ok": {"concept_id": "00000000000000000000000000000007"}, "id": -3}"#;
         assert_eq!(decoded(&reply), expected);
         let error = encode_error(&ApiError::invalid("k", "k is 0"), None);
@@ -169,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_reply_above_the_frame_bound_is_an_error() {
-        let reply = encode_reply("ListRecent", &vec!["x".repeat(limits::FRAME_BYTES)], Some(RequestId(1.into())));
+        let reply = encode_reply("ListRecent", &vec!["x".repeat(limits::FRAME_BYTES)], Some(RequestId(1.into())), None);
         let reply = rmpv::decode::read_value(&mut &reply[..]).unwrap();
         assert_eq!(reply["Error"]["code"], Value::from("too_large"));
         assert_eq!(reply["id"], Value::from(1));

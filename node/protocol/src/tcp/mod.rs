@@ -9,7 +9,8 @@
 //! reply that may overtake others and repeats the number. Maps have string keys; fields that are unknown are ignored, fields that
 //! are missing or `nil` take their default. Ids and times are text, as in JSON.
 //!
-//! Every request may have `namespace`, `timeout_ms` and, if it reads, `valid_at` and `known_at`: see [`Common`].
+//! Every request may have `namespace`, `timeout_ms` and, if it reads, `valid_at`, `known_at` and `consistency`; a write a `request_id`, with which
+//! its repetition returns the first answer; any a `token`, and then the reply has an entry `"token"` beside its fields: see [`Common`].
 //!
 //! | module | responsibility |
 //! |---|---|
@@ -38,5 +39,5 @@ pub use envelope::{RequestId, encode_error, encode_reply};
 pub use learn::*;
 pub use node::*;
 pub use path::*;
-pub use request::{Common, Incoming, Request};
+pub use request::{Common, Consistency, Incoming, Request};
 pub use search::*;

@@ -28,6 +28,19 @@ pub struct Incoming {
     pub request: Result<(Common, Request), ApiError>,
 }
 
+/// How fresh a read has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consistency {
+    /// No older than what the token has seen, and this node has shown.
+    #[default]
+    Session,
+    /// All that was acknowledged before, by whichever node.
+    Strong,
+    /// As `Session`, where no token is given.
+    Eventual,
+}
+
 /// Fields that every request may have.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default)]
@@ -41,6 +54,16 @@ pub struct Common {
     /// How long the caller waits, in milliseconds.
     #[serde(deserialize_with = "timeout")]
     pub timeout_ms: u64,
+    /// Of a write: the same request with the same `request_id` within an hour returns the first answer.
+    #[serde(deserialize_with = "request_id")]
+    pub request_id: Option<String>,
+    /// Of a write with a `request_id`: a digest of what makes two requests the same, which is all of them but for how long the caller waits.
+    #[serde(skip)]
+    pub digest: u128,
+    /// What the caller has written or seen, as an earlier reply's `token` said; an empty one asks for the reply's. `None`: it wants none.
+    pub token: Option<String>,
+    /// How fresh a read has to be.
+    pub consistency: Consistency,
 }
 
 /// A request with its fields.
@@ -90,8 +113,51 @@ pub enum Request {
 
 impl Default for Common {
     fn default() -> Self {
-        Self { namespace: Namespace::default(), valid_at: None, known_at: None, timeout_ms: limits::DEFAULT_TIMEOUT_MS }
+        Self {
+            namespace: Namespace::default(),
+            valid_at: None,
+            known_at: None,
+            timeout_ms: limits::DEFAULT_TIMEOUT_MS,
+            request_id: None,
+            digest: 0,
+            token: None,
+            consistency: Consistency::default(),
+        }
     }
+}
+
+fn request_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let Some(id) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let bound = limits::IDEMPOTENCY_KEY_BYTES;
+    if (1..=bound).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(Some(id));
+    }
+    Err(serde::de::Error::custom(format!("has {} bytes; 1 to {bound} visible ASCII characters are allowed", id.len())))
+}
+
+/// The first 16 bytes of BLAKE3 over a request's name and its fields, in any order, but for how long the caller waits.
+fn digest(name: &str, fields: &ValueRef<'_>) -> u128 {
+    let mut told: Vec<Vec<u8>> = Vec::new();
+    if let ValueRef::Map(entries) = fields {
+        let waits = |key: &ValueRef<'_>| matches!(key, ValueRef::String(key) if key.as_str() == Some("timeout_ms"));
+        for (key, value) in entries.iter().filter(|(key, _)| !waits(key)) {
+            let mut entry = Vec::new();
+            // Writing into memory can't fail.
+            let _ = rmpv::encode::write_value_ref(&mut entry, key);
+            let _ = rmpv::encode::write_value_ref(&mut entry, value);
+            told.push(entry);
+        }
+    }
+    told.sort_unstable();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(name.as_bytes());
+    for entry in told {
+        hasher.update(&(entry.len() as u64).to_le_bytes());
+        hasher.update(&entry);
+    }
+    let mut first = [0; 16];
+    first.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    u128::from_be_bytes(first)
 }
 
 fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
@@ -125,7 +191,11 @@ fn read(payload: &ValueRef<'_>) -> Result<(Common, Request), ApiError> {
     let envelope = envelope::open(payload)?;
     let fields = envelope.fields.unwrap_or(&none);
     let request = Request::read(envelope.name, fields)?;
-    Ok((value::fields(fields, "")?, request))
+    let mut common: Common = value::fields(fields, "")?;
+    if common.request_id.is_some() {
+        common.digest = digest(envelope.name, fields);
+    }
+    Ok((common, request))
 }
 
 impl Request {

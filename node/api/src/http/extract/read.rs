@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use serde::Deserialize;
+use sutra_protocol::tcp::Consistency;
 use sutra_protocol::{ApiError, Namespace, Timestamp};
 
 use super::params::{FromParams, Params};
@@ -25,15 +25,6 @@ pub(in crate::http) struct InNamespace(pub(in crate::http) Option<Namespace>);
 /// No parameters but `timeout_ms`.
 #[derive(Debug)]
 pub(in crate::http) struct NoParams;
-
-/// How fresh a read has to be. On a node alone the three are equal; in a grid every read waits for what its token names.
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Consistency {
-    Session,
-    Strong,
-    Eventual,
-}
 
 impl FromParams for ReadParams {
     fn is_strong(&self) -> bool {

@@ -138,3 +138,18 @@ fn a_vector_search_of_the_original_protocol_is_understood() {
     assert_eq!((search.vector.as_deref(), search.k), (Some(&[0.5, -1.0][..]), Some(3)));
     assert_eq!(search.validate(), Ok(()));
 }
+
+#[test]
+fn two_requests_are_the_same_whatever_the_order_of_their_fields_and_however_long_somebody_waits() {
+    let digest = |json: &str| Incoming::decode(&packed(json)).request.unwrap().0.digest;
+    let one = digest(r#"{"LearnConceptV2": {"content": "aspirin", "request_id": "order-17"}, "id": 1}"#);
+    assert_eq!(one, digest(r#"{"LearnConceptV2": {"request_id": "order-17", "timeout_ms": 5, "content": "aspirin"}, "id": 2}"#));
+    for other in [
+        r#"{"LearnConceptV2": {"content": "aspirine", "request_id": "order-17"}}"#,
+        r#"{"LearnConcept": {"concept_id": "a", "content": "aspirin", "request_id": "order-17"}}"#,
+        r#"{"LearnConceptV2": {"content": "aspirin", "request_id": "order-17", "namespace": "ward-7"}}"#,
+    ] {
+        assert_ne!(one, digest(other), "{other}");
+    }
+    assert_eq!(digest(r#"{"LearnConceptV2": {"content": "aspirin"}}"#), 0, "nobody needs it");
+}
