@@ -28,11 +28,12 @@ impl Reach {
     fn script(self) -> &'static str {
         match self {
             // Both shells outlive the signal: the inner one to wait for the program, the outer one to yield its status. When the
-            // program ends by itself, the signal ends `cat`. The shells have nothing to say.
+            // program ends by itself, the signal ends `cat`; it is not begun before the shell of `cat` says that it has begun, and would
+            // not catch the signal as the outer one does. The shells have nothing else to say.
             Self::Program => {
                 r#"exec 3<&0 4>&2 2>/dev/null; trap : TERM
-                   { cat <&3; kill -s TERM -- "-$$"; } 4>&- | {
-                       trap : TERM; "$@" 2>&4 3<&- 4>&-; status=$?
+                   { echo; cat <&3; kill -s TERM -- "-$$"; } 4>&- | {
+                       trap : TERM; read -r begun; "$@" 2>&4 3<&- 4>&-; status=$?
                        kill -s TERM -- "-$$"; exit "$status"
                    }"#
             }

@@ -146,11 +146,15 @@ fn main() {
         let query = Query::parse(&query).expect("few words");
         let of_part = || part.statistics(&query).expect("it was verified");
         let of_recent = || recent.statistics(&query, u32::MAX).expect("it is in memory");
-        let fitting = part.search(&query, &of_part(), documents, &mut |_| true).expect("it was verified").len();
-        let search = |statistics: &Statistics| part.search(&query, statistics, 10, &mut |_| true).expect("it was verified");
+        let fitting =
+            part.search(&query, &of_part(), documents, &|ordinal| ordinal.into(), &mut |_| true).expect("it was verified").len();
+        let search = |statistics: &Statistics| {
+            part.search(&query, statistics, 10, &|ordinal| ordinal.into(), &mut |_| true).expect("it was verified")
+        };
         let (p50, max) = time(21, || drop(black_box(search(&of_part()))));
-        let search =
-            |statistics: &Statistics| recent.search(&query, statistics, u32::MAX, 10, &mut |_| true).expect("it is in memory");
+        let search = |statistics: &Statistics| {
+            recent.search(&query, statistics, u32::MAX, 10, &|ordinal| ordinal.into(), &mut |_| true).expect("it is in memory")
+        };
         let (recent_p50, recent_max) = time(21, || drop(black_box(search(&of_recent()))));
         println!("{name:32} {fitting:>8} {p50:>12.1?} {max:>12.1?} {recent_p50:>12.1?} {recent_max:>12.1?}");
     }

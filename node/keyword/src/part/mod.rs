@@ -108,7 +108,7 @@ impl<B: AsRef<[u8]>> Part<B> {
         Statistics::gather(self.header.documents, self.header.words, query, &snapshot)
     }
 
-    /// The best `k` documents that `accept` says yes to; best first, equal ones by ordinal. `accept` is asked about a document only
+    /// The best `k` documents that `accept` says yes to; best first, equal ones by their `rank`, which no two share. `accept` is asked about a document only
     /// when it would be among the best so far, so it may be slow. `statistics` are the sum over all indexes that are searched.
     ///
     /// # Errors
@@ -119,10 +119,11 @@ impl<B: AsRef<[u8]>> Part<B> {
         query: &Query,
         statistics: &Statistics,
         k: usize,
+        rank: &dyn Fn(u32) -> u128,
         accept: &mut dyn FnMut(u32) -> bool,
     ) -> Result<Vec<Hit>, Damaged> {
         let snapshot = Snapshot::new(&self.header, &self.pages)?;
-        search::search(&snapshot, query, statistics, k, accept)
+        search::search(&snapshot, query, statistics, k, rank, accept)
     }
 
     /// Checks every byte.

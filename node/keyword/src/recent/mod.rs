@@ -94,7 +94,7 @@ impl Recent {
         Statistics::gather(documents, words, query, &Words::new(self, visible, end))
     }
 
-    /// The best `k` documents with ordinals below `visible` that `accept` says yes to; best first, equal ones by ordinal. `accept`
+    /// The best `k` documents with ordinals below `visible` that `accept` says yes to; best first, equal ones by their `rank`, which no two share. `accept`
     /// is asked about a document only when it would be among the best so far, so it may be slow. `statistics` are the sum over
     /// all indexes that are searched.
     ///
@@ -107,10 +107,11 @@ impl Recent {
         statistics: &Statistics,
         visible: u32,
         k: usize,
+        rank: &dyn Fn(u32) -> u128,
         accept: &mut dyn FnMut(u32) -> bool,
     ) -> Result<Vec<Hit>, Damaged> {
         let documents = self.read().ledger.look(visible);
-        search::search(&Snapshot::new(self, documents), query, statistics, k, accept)
+        search::search(&Snapshot::new(self, documents), query, statistics, k, rank, accept)
     }
 
     /// How much memory it takes, in bytes, within a factor of two.

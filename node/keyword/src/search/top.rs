@@ -21,13 +21,14 @@ use crate::statistics::{Statistics, Variant};
 /// Bounds and scores are added up in different orders; a bound is raised by more than that can change.
 const SLACK: f64 = 1.0 + 1e-9;
 
-/// The best `k` documents that `accept` says yes to, best first, equal ones by ordinal. It is asked only about documents that
-/// would be among the best so far.
+/// The best `k` documents that `accept` says yes to, best first, equal ones by their `rank`, which no two share: so the best of several
+/// indexes are the best of one that had all documents. It is asked only about documents that would be among the best so far.
 pub(crate) fn search<S: Source>(
     source: &S,
     query: &Query,
     statistics: &Statistics,
     k: usize,
+    rank: &dyn Fn(u32) -> u128,
     accept: &mut dyn FnMut(u32) -> bool,
 ) -> Result<Vec<Hit>, Damaged> {
     if k == 0 {
@@ -51,7 +52,7 @@ pub(crate) fn search<S: Source>(
         clause.up_to = up_to;
     }
     let best = Best { k, heap: BinaryHeap::new() };
-    Top { source, clauses, idle: 0, scores: vec![0.0; query.clauses.len()], best }.run(accept)
+    Top { source, clauses, idle: 0, scores: vec![0.0; query.clauses.len()], best }.run(rank, accept)
 }
 
 /// The words that a clause stands for, by word, with how many living documents have them and what divides their score.
@@ -131,7 +132,7 @@ struct Top<'a, S: Source> {
 }
 
 impl<S: Source> Top<'_, S> {
-    fn run(mut self, accept: &mut dyn FnMut(u32) -> bool) -> Result<Vec<Hit>, Damaged> {
+    fn run(mut self, rank: &dyn Fn(u32) -> u128, accept: &mut dyn FnMut(u32) -> bool) -> Result<Vec<Hit>, Damaged> {
         // Up to here the bounds of the blocks have been found to suffice.
         let mut looked_to = None;
         while let Some(slot) = self.next() {
@@ -146,8 +147,9 @@ impl<S: Source> Top<'_, S> {
             }
             if let Some(score) = self.score(slot)? {
                 let ordinal = self.source.ordinal(slot)?;
-                if accept(ordinal) {
-                    self.best.add(Hit { ordinal, score });
+                let one = Ranked { hit: Hit { ordinal, score }, rank: rank(ordinal) };
+                if self.best.takes(&one) && accept(ordinal) {
+                    self.best.add(one);
                     self.rest();
                 }
             }
@@ -223,47 +225,55 @@ impl<S: Source> Top<'_, S> {
 struct Best {
     k: usize,
     /// Never more than k; the worst on top.
-    heap: BinaryHeap<Worst>,
+    heap: BinaryHeap<Ranked>,
 }
 
 impl Best {
-    /// Whether a document of this score, with a higher ordinal than all before, is among the best.
+    /// Whether a document of this score may be among the best.
     #[inline]
     fn lets_in(&self, score: f64) -> bool {
-        self.heap.len() < self.k || self.heap.peek().is_none_or(|worst| score > worst.0.score)
+        self.heap.len() < self.k || self.heap.peek().is_none_or(|worst| score >= worst.hit.score)
     }
 
-    fn add(&mut self, hit: Hit) {
+    /// Whether this one is.
+    fn takes(&self, one: &Ranked) -> bool {
+        self.heap.len() < self.k || self.heap.peek().is_none_or(|worst| one < worst)
+    }
+
+    fn add(&mut self, one: Ranked) {
         if self.heap.len() == self.k {
             self.heap.pop();
         }
-        self.heap.push(Worst(hit));
+        self.heap.push(one);
     }
 
     fn into_hits(self) -> Vec<Hit> {
-        self.heap.into_sorted_vec().into_iter().map(|worst| worst.0).collect()
+        self.heap.into_sorted_vec().into_iter().map(|one| one.hit).collect()
     }
 }
 
-/// Greater the worse: a lower score, then a higher ordinal.
-struct Worst(Hit);
+/// Greater the worse: a lower score, then a higher rank.
+struct Ranked {
+    hit: Hit,
+    rank: u128,
+}
 
-impl Ord for Worst {
+impl Ord for Ranked {
     fn cmp(&self, other: &Self) -> Ordering {
-        other.0.score.total_cmp(&self.0.score).then(self.0.ordinal.cmp(&other.0.ordinal))
+        other.hit.score.total_cmp(&self.hit.score).then(self.rank.cmp(&other.rank))
     }
 }
 
-impl PartialOrd for Worst {
+impl PartialOrd for Ranked {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Worst {
+impl PartialEq for Ranked {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Worst {}
+impl Eq for Ranked {}

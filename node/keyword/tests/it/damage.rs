@@ -25,7 +25,7 @@ fn answers(bytes: &[u8]) -> Result<Vec<Vec<Hit>>, Damaged> {
     let query = |query| {
         let query = Query::parse(query).unwrap();
         let statistics = part.statistics(&query)?;
-        part.search(&query, &statistics, 5, &mut |_| true)
+        part.search(&query, &statistics, 5, &|ordinal| ordinal.into(), &mut |_| true)
     };
     QUERIES.into_iter().map(query).collect()
 }

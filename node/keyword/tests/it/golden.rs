@@ -117,10 +117,15 @@ fn an_index_of_nothing_finds_nothing() {
     let query = Query::parse("habeas \"corpus delicti\" pre* felony~").unwrap();
     let statistics = part.statistics(&query).unwrap();
     assert_eq!((statistics.documents, statistics.words), (0, 0));
-    assert!(part.search(&query, &statistics, 10, &mut |_| true).unwrap().is_empty());
+    assert!(part.search(&query, &statistics, 10, &|ordinal| ordinal.into(), &mut |_| true).unwrap().is_empty());
     part.verify().unwrap();
     let nothing = Query::parse("").unwrap();
-    assert!(Recent::default().search(&nothing, &statistics, u32::MAX, 10, &mut |_| true).unwrap().is_empty());
+    assert!(
+        Recent::default()
+            .search(&nothing, &statistics, u32::MAX, 10, &|ordinal| ordinal.into(), &mut |_| true)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]

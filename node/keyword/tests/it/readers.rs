@@ -12,7 +12,7 @@ const QUERIES: [&str; 4] = ["pain aspirin", "\"acute pain\" heart", "as* co*", "
 fn search(recent: &Recent, query: &str, visible: u32) -> Vec<Hit> {
     let query = Query::parse(query).unwrap();
     let statistics = recent.statistics(&query, visible).unwrap();
-    recent.search(&query, &statistics, visible, 10, &mut |_| true).unwrap()
+    recent.search(&query, &statistics, visible, 10, &|ordinal| ordinal.into(), &mut |_| true).unwrap()
 }
 
 fn write(recent: &Recent, document: &Text) {

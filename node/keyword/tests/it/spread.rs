@@ -49,9 +49,9 @@ impl Spread {
     pub(crate) fn search(&self, query: &str, k: usize, mut accept: impl FnMut(u32) -> bool) -> Vec<Hit> {
         let query = Query::parse(query).unwrap();
         let statistics = self.statistics(&query);
-        let mut hits = self.recent.search(&query, &statistics, u32::MAX, k, &mut accept).unwrap();
+        let mut hits = self.recent.search(&query, &statistics, u32::MAX, k, &|ordinal| ordinal.into(), &mut accept).unwrap();
         for part in &self.parts {
-            hits.extend(part.search(&query, &statistics, k, &mut accept).unwrap());
+            hits.extend(part.search(&query, &statistics, k, &|ordinal| ordinal.into(), &mut accept).unwrap());
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.ordinal.cmp(&b.ordinal)));
         hits.truncate(k);

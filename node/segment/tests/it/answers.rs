@@ -317,7 +317,7 @@ impl Questions {
 }
 
 fn hits<B: AsRef<[u8]>>(index: &sutra_keyword::Part<B>, query: &Query) -> Result<Vec<Hit>, sutra_keyword::Damaged> {
-    index.search(query, &index.statistics(query)?, 100, &mut |_| true)
+    index.search(query, &index.statistics(query)?, 100, &|ordinal| ordinal.into(), &mut |_| true)
 }
 
 /// The edge with its row, after its own methods were held against each other.

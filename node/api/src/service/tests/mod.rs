@@ -4,6 +4,7 @@ use super::{Caller, NeighborsQuery, Read, Token};
 
 #[allow(clippy::duplicate_mod, reason = "the same tests, over other stores")]
 mod alone;
+mod as_one;
 mod fixture;
 mod missing;
 #[allow(clippy::duplicate_mod, reason = "the same tests, over other stores")]

@@ -103,7 +103,8 @@ impl View {
                 seen.is_some_and(|seen| passes(&seen) && found_already.insert(seen.id))
             };
             let texts = &delta.texts;
-            let found = texts.index().search(query, statistics, texts.visible(), k, &mut accept)?;
+            let rank = |ordinal| texts.document(ordinal).map_or(u128::MAX, |text| text.id.as_u128());
+            let found = texts.index().search(query, statistics, texts.visible(), k, &rank, &mut accept)?;
             hits.extend(found.iter().filter_map(|hit| {
                 let concept = seen(&reader, texts.document(hit.ordinal)?)?;
                 Some(Hit { concept, score: hit.score })
@@ -127,7 +128,9 @@ impl View {
                 (text.content == seen_now.content && text.aliases == seen_now.aliases).then_some(seen_now)
             };
             let mut accept = |ordinal| concept(ordinal).is_some_and(|concept| passes(&concept));
-            let found = keywords.search(query, statistics, k, &mut accept).inspect_err(|damaged| layer.found_damaged(damaged))?;
+            let rank = |ordinal| layer.code(ordinal).map_or(u128::MAX, |code| layer.id_of(code).as_u128());
+            let found =
+                keywords.search(query, statistics, k, &rank, &mut accept).inspect_err(|damaged| layer.found_damaged(damaged))?;
             hits.extend(found.iter().filter_map(|hit| Some(Hit { concept: concept(hit.ordinal)?, score: hit.score })));
         }
         Hit::best(&mut hits, usize::MAX);

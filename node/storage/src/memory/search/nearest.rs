@@ -27,6 +27,27 @@ pub enum NearestError {
     },
 }
 
+/// So many vectors that are equally near are told apart by the ids of their concepts; of more of them, some.
+const EQUALS: usize = 1_024;
+
+/// Whether what is behind the best `k` may be as good as the last of these.
+fn is_tied(best_first: &[f64], k: usize) -> bool {
+    best_first.len() <= k || k.checked_sub(1).and_then(|last| best_first.get(last)) == best_first.last()
+}
+
+/// The best `k` of a search that answers so many as are wanted, and those that are as good as the last of them.
+fn with_equals(k: usize, search: impl Fn(usize) -> Result<Vec<Neighbour>, ShapeError>) -> Result<Vec<Neighbour>, ShapeError> {
+    let mut wanted = k + 1;
+    loop {
+        let found = search(wanted)?;
+        let scores: Vec<f64> = found.iter().map(|near| f64::from(near.similarity)).collect();
+        if found.len() < wanted || wanted >= EQUALS || !is_tied(&scores, k) {
+            return Ok(found);
+        }
+        wanted *= 4;
+    }
+}
+
 impl View {
     /// About the `k` living concepts that pass `filter` whose vectors point most nearly as `vector` does, by cosine similarity (−1
     /// to 1), nearest first, then by id. What is in no segment yet is compared exactly. A namespace without vectors has none.
@@ -57,7 +78,8 @@ impl View {
                 (passes && seen()).then_some(version)
             };
             let each = |ordinal| accept(ordinal).is_some();
-            let found = recent.search(&query, k, &sutra_vector::Filter::Each(&each), Effort::Usual)?;
+            let found =
+                with_equals(k, |wanted| recent.search(&query, wanted, &sutra_vector::Filter::Each(&each), Effort::Usual))?;
             hits.extend(found.iter().filter_map(|near| hit(Arc::clone(delta.vectors.owner(near.ordinal)?), near)));
         }
         for layer in self.graph().parts.iter() {
@@ -95,18 +117,21 @@ impl View {
             _ => None,
         };
         let Some(among) = among else {
+            let each = |ordinal| accept(ordinal).is_some();
             let found =
-                vectors.search(query, k, &sutra_vector::Filter::Each(&|ordinal| accept(ordinal).is_some()), Effort::Usual)?;
+                with_equals(k, |wanted| vectors.search(query, wanted, &sutra_vector::Filter::Each(&each), Effort::Usual))?;
             hits.extend(found.iter().filter_map(|near| hit(accept(near.ordinal)?, near)));
             return Ok(());
         };
         // The index knows what passed when the segment was written; what is gone since makes room for more.
-        let mut wanted = k;
+        let mut wanted = k + 1;
         loop {
             let found = vectors.search(query, wanted, &sutra_vector::Filter::Among(&among), Effort::Usual)?;
             let passing: Vec<Hit> = found.iter().filter_map(|near| hit(accept(near.ordinal)?, near)).collect();
-            if passing.len() >= k || found.len() < wanted {
-                hits.extend(passing.into_iter().take(k));
+            let scores: Vec<f64> = passing.iter().map(|hit| hit.score).collect();
+            let is_enough = passing.len() >= k && (wanted >= EQUALS || !is_tied(&scores, k));
+            if is_enough || found.len() < wanted {
+                hits.extend(passing);
                 return Ok(());
             }
             wanted *= 4;
