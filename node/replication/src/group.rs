@@ -23,7 +23,7 @@ use crate::network::Network;
 use crate::patience::Patience;
 use crate::receive::Receiving;
 use crate::service::{Groups, Served};
-use crate::silence::Silence;
+use crate::silence::{Silence, quorum_answered};
 use crate::status::{GroupStatus, Reader};
 use crate::syncer::Syncer;
 use crate::timing::Timing;
@@ -259,7 +259,7 @@ impl Group {
         let metrics = self.0.raft.metrics();
         let metrics = metrics.borrow();
         // What is left of the lease is for two clocks that do not go alike.
-        let answered = || crate::silence::quorum_answered(&metrics, &self.0.contact).is_some_and(|ago| ago <= lease * 7 / 8);
+        let answered = || quorum_answered(&metrics, &self.0.contact).is_some_and(|ago| ago <= lease * 7 / 8);
         metrics.state == ServerState::Leader && !self.patience().let_others_stand(2 * lease) && answered()
     }
 

@@ -99,15 +99,11 @@ impl Sessions {
         self.outcomes += session.weight();
         if let Some(old) = self.requests.insert(key.clone(), session) {
             self.outcomes -= old.weight();
-            // It has one place, whether a replica was restarted since or not. What is remembered again is mostly new.
-            let at = old.applied.recorded_at;
-            if let Some(place) = self.order.iter().rposition(|(recorded_at, of)| *recorded_at == at && *of == key) {
-                self.order.remove(place);
-            }
         }
         self.order.push_back((now, key));
         self.expire(now);
-        while self.order.len() > REQUESTS || (self.outcomes > OUTCOMES && self.order.len() > 1) {
+        // Not by their places: one that is remembered again has two, until a replica is restarted.
+        while self.requests.len() > REQUESTS || (self.outcomes > OUTCOMES && self.requests.len() > 1) {
             self.forget_oldest();
         }
     }
@@ -242,6 +238,22 @@ mod tests {
                     assert_eq!(told, other, "seed {seed}, round {round}, order {at}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_again_counts_once_as_after_a_restart() {
+        let mut sessions = Sessions::default();
+        for (at, key) in ["first", "twice", "twice"].into_iter().enumerate() {
+            remember(&mut sessions, key, at as i64);
+        }
+        for at in 2..REQUESTS {
+            remember(&mut sessions, &format!("order-{at}"), 1 + at as i64);
+        }
+        let now = Timestamp::from_micros(REQUESTS as i64);
+        let restarted = Sessions::restore(sessions.entries());
+        for sessions in [sessions, restarted] {
+            assert!(sessions.get(&Namespace::default(), "first", now).is_some(), "there are no more than may be remembered");
         }
     }
 

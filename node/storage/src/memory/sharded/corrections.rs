@@ -36,3 +36,31 @@ fn whoever_mentions_a_concept_that_was_retracted_meanwhile_waits_until_that_is_k
     grid.settle(random);
     (0..2).for_each(|shard| agrees(&grid, shard).unwrap());
 }
+
+#[test]
+fn an_erasure_that_is_heard_of_late_takes_nothing_that_was_taught_after_it() {
+    let random = &mut Random::new(7);
+    let mut grid = Grid::new(2);
+    let id = |content: &str| ConceptId::derive(&Namespace::default(), content, None);
+    let of = |grid: &Grid, shard: usize| {
+        *CONTENTS.iter().find(|content| grid.shard_of(PlacementKey::of_concept(id(content))) == shard).unwrap()
+    };
+    let (source, target) = (of(&grid, 0), of(&grid, 1));
+    let bare = |content: &str| NewConcept::bare(&Namespace::default(), content, None);
+    let learn =
+        |concept, targets, associations| Operation::Learn(Box::new(Learn { concept, on_conflict: None, targets, associations }));
+    grid.perform(&learn(bare(target), Vec::new(), Vec::new()), None, random).outcome.unwrap();
+    let erased = grid.apply_at(1, &command_of(Operation::Erase(id(target))));
+    assert!(erased.outcomes[0].is_ok(), "{erased:?}");
+    // Whoever plans this knows of the erasure; the shard that decides it does not.
+    let (kind, label) = (AssociationType::Causal, Label::from(LABELS[0]));
+    let key = AssociationKey { source: id(source), kind, label, target: id(target), validity: Validity::ALWAYS };
+    let association = NewAssociation { key: key.clone(), confidence: 0.9, strength: 1.0, evidence: Vec::new() };
+    let taught = grid.planned(&learn(bare(source), vec![bare(target)], vec![association]), None);
+    let taught = grid.apply_at(0, &taught);
+    assert!(taught.outcomes[0].is_ok(), "{taught:?}");
+    grid.settle(random);
+    assert!(grid.view(0, None).association(&key).is_some());
+    assert!(grid.view(1, None).concept(id(target)).is_some());
+    (0..2).for_each(|shard| agrees(&grid, shard).unwrap());
+}
