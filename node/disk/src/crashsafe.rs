@@ -5,6 +5,11 @@ use std::path::Path;
 
 use crate::disk::{Disk, Open};
 
+/// Whether an error says that there was no room: the disk's, a quota's, or a file's.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
 /// Replaces `file` durably.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ mod real;
 mod simulated;
 
 pub use bytes::Bytes;
-pub use crashsafe::{create_whole, replace};
+pub use crashsafe::{create_whole, is_full, replace};
 pub use disk::{Disk, DiskFile, DiskLock, Open};
 pub use mapped::{BUS_ERROR_STATUS, name_bus_errors};
 pub use real::RealDisk;

@@ -281,6 +281,7 @@ impl Grid {
         let tasks = vec![
             tokio::spawn(beginning::begin(node.clone(), Arc::clone(&asking), hosting.clone())),
             tokio::spawn(meta::keep_short(meta.clone())),
+            tokio::spawn(meta::leave_the_lead(meta.clone(), machine.is_hindered())),
             tokio::spawn(announce(Arc::clone(&asking), node.clone(), setup.record)),
             tokio::spawn(converge::keep(meta.clone(), hosting.clone(), machine.map())),
             tokio::spawn(replace::look_after_awaited(Arc::clone(&asking), setup.secret)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use openraft::storage::{RaftStateMachine, Snapshot};
 use openraft::{AnyError, OptionalSend, RaftSnapshotBuilder, SnapshotMeta, StorageIOError};
 use sutra_disk::{Disk, Open};
-use sutra_storage::{Checkpoint, Committed, HeldSegments, Incoming, IncomingFile, Progress};
+use sutra_storage::{Checkpoint, Committed, HeldSegments, Incoming, IncomingFile, NotTaken, Progress};
 use sutra_wal::LogPoint;
 
 use crate::files::SnapshotFiles;
@@ -18,15 +18,16 @@ use crate::types::{Answer, Entry, LogId, Member, StorageError, StoredMembership,
 use crate::words;
 
 /// A future that a [`Machine`] answers with.
-pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+pub type Doing<'a, T, E = String> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
-/// What a group's log is applied to. Everything that it answers with an error ends the group, or, where it says so, is tried again.
+/// What a group's log is applied to. Everything that it answers with an error ends the group, or, where it says so, is tried again: what
+/// is [`NotTaken`] with what it gives back.
 pub trait Machine: Send + Sync + 'static {
     /// How far it has come.
     fn progress(&self) -> Progress;
 
     /// Applies entries, in order, and answers each in the machine's own words.
-    fn apply(&self, entries: Vec<Committed>) -> Doing<'_, Vec<Vec<u8>>>;
+    fn apply(&self, entries: Vec<Committed>) -> Doing<'_, Vec<Vec<u8>>, NotTaken<Vec<Committed>>>;
 
     /// The newest checkpoint; `None`: there never was one. It is tried again.
     fn newest_checkpoint(&self) -> Doing<'_, Option<Checkpoint>>;
@@ -44,7 +45,7 @@ pub trait Machine: Send + Sync + 'static {
     fn hold(&self) -> Doing<'_, HeldSegments>;
 
     /// Puts a checkpoint of another replica in the place of everything. After an error everything is as it was.
-    fn install(&self, incoming: Incoming) -> Doing<'_, ()>;
+    fn install(&self, incoming: Incoming) -> Doing<'_, (), NotTaken<Incoming>>;
 }
 
 /// Where received files lie until they are installed.
@@ -96,16 +97,43 @@ impl Driven {
 
     /// Asks again as long as it fails: an error would end the replica.
     async fn patiently<'a, T>(&self, what: &str, ask: impl Fn() -> Doing<'a, T>) -> Result<T, StorageError> {
+        let mut tries = 0;
         loop {
             match ask().await {
-                Err(reason) if self.closing.load(Ordering::Acquire) => return Err(read_failed(&reason)),
-                Err(reason) => {
-                    tracing::warn!(reason, "{what}; it is tried again");
-                    tokio::time::sleep(FAILED_PAUSE).await;
-                }
+                Err(reason) => self.pause(what, reason, &mut tries).await.map_err(|reason| read_failed(&reason))?,
                 Ok(done) => return Ok(done),
             }
         }
+    }
+
+    /// Gives until it is taken, as long as only room is missing.
+    async fn give<'a, T, A>(&self, what: &str, mut given: T, to: impl Fn(T) -> Doing<'a, A, NotTaken<T>>) -> Result<A, String> {
+        let mut tries = 0;
+        loop {
+            match to(given).await {
+                Ok(done) => return Ok(done),
+                Err(NotTaken { reason, again: None }) => return Err(reason),
+                Err(NotTaken { reason, again: Some(again) }) => {
+                    self.pause(what, reason, &mut tries).await?;
+                    given = again;
+                }
+            }
+        }
+    }
+
+    /// Ends when it is time to try again; with the reason if nothing is any more.
+    async fn pause(&self, what: &str, reason: String, tries: &mut u32) -> Result<(), String> {
+        if self.closing.load(Ordering::Acquire) {
+            return Err(reason);
+        }
+        *tries += 1;
+        // It may be so for hours.
+        if tries.is_power_of_two() {
+            tracing::warn!(%reason, tries, "{what}; it is tried again");
+        }
+        tokio::time::sleep(FAILED_PAUSE).await;
+        // Whoever has closed the group may have begun it anew.
+        if self.closing.load(Ordering::Acquire) { Err(reason) } else { Ok(()) }
     }
 
     async fn current(&self) -> Result<Option<Snapshot<TypeConfig>>, StorageError> {
@@ -152,7 +180,7 @@ impl Driven {
         if Some(log_id(at)) != meta.last_log_id {
             return Err("the checkpoint is of another entry than its sender says".into());
         }
-        self.machine.install(incoming).await?;
+        self.give("a snapshot can't be put in place", incoming, |incoming| self.machine.install(incoming)).await?;
         Ok(at)
     }
 }
@@ -177,7 +205,8 @@ impl RaftStateMachine<TypeConfig> for Driven {
             Ok(Committed { point: point(&entry.log_id), payload })
         });
         let committed = committed.collect::<Result<Vec<_>, String>>().map_err(|reason| failed(&reason))?;
-        let answers = self.machine.apply(committed).await.map_err(|reason| failed(&reason))?;
+        let applied = self.give("entries can't be applied", committed, |entries| self.machine.apply(entries)).await;
+        let answers = applied.map_err(|reason| failed(&reason))?;
         Ok(answers.into_iter().map(Answer).collect())
     }
 

@@ -154,6 +154,7 @@ impl Receiving {
     }
 
     pub(crate) async fn offer(&self, offer: Offer) -> Result<Wanted, String> {
+        refuse_another(self.current.lock().await.as_ref())?;
         let manifest = ManifestParts::new(offer.manifest)?;
         // In the order in which they come: one that waits here for long must not take the place of a later one.
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -175,6 +176,7 @@ impl Receiving {
         wanted.sort_unstable();
         let transfer = Transfer { number, offer, manifest, files, inbox: self.inbox.clone() };
         let mut current = self.current.lock().await;
+        refuse_another(current.as_ref())?;
         if current.as_ref().is_some_and(|stage| stage.number() > number) {
             return Err("another snapshot has begun to come".into());
         }
@@ -240,6 +242,17 @@ impl Receiving {
     }
 }
 
+/// While one is put in place, which may take hours where the disk is full, another would be answered as if it were in place already.
+fn refuse_another(current: Option<&Stage>) -> Result<(), String> {
+    match current {
+        // Whoever ends without an answer is closed.
+        Some(Stage::Ending { ended, .. }) if ended.borrow().is_none() && ended.has_changed().is_ok() => {
+            Err("a snapshot that came before is being put in place".into())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Stage {
     fn number(&self) -> u64 {
         match self {
@@ -260,5 +273,23 @@ impl Drop for Transfer {
             // Swept at the next start if it stays.
             let _ = self.inbox.disk().remove(&part.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_other_snapshot_comes_while_one_is_put_in_place() {
+        let (tell, ended) = watch::channel(None);
+        let ending = Stage::Ending { number: 1, ended: ended.clone() };
+        assert!(refuse_another(Some(&ending)).is_err());
+        tell.send_replace(Some(Err("the disk failed".into())));
+        assert_eq!((refuse_another(Some(&ending)), refuse_another(None)), (Ok(()), Ok(())));
+        // Whoever puts it in place was ended.
+        let (tell, ended) = watch::channel(None);
+        drop(tell);
+        assert_eq!(refuse_another(Some(&Stage::Ending { number: 2, ended })), Ok(()));
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sutra_protocol::command::LogIndex;
 use sutra_storage::{
-    Checkpoint, Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, OpenError, Placement, Progress, Proposal,
-    Store, StoreConfig, checkpoint_of,
+    Checkpoint, Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, NotTaken, OpenError, Placement, Progress,
+    Proposal, Store, StoreConfig, checkpoint_of,
 };
 use sutra_wal::{GroupId, LogPoint};
 use tokio::sync::mpsc;
@@ -195,10 +195,10 @@ impl Machine for Store {
         self.progress()
     }
 
-    fn apply(&self, entries: Vec<Committed>) -> Doing<'_, Vec<Vec<u8>>> {
+    fn apply(&self, entries: Vec<Committed>) -> Doing<'_, Vec<Vec<u8>>, NotTaken<Vec<Committed>>> {
         let answers = vec![Vec::new(); entries.len()];
         // Those who wait are answered by the store itself.
-        Box::pin(async move { Store::apply(self, entries).await.map(|()| answers) })
+        Box::pin(async move { Store::apply(self, entries).await.map(|()| answers).map_err(NotTaken::for_good) })
     }
 
     fn newest_checkpoint(&self) -> Doing<'_, Option<Checkpoint>> {
@@ -217,7 +217,7 @@ impl Machine for Store {
         Box::pin(async move { self.hold().await.map_err(|error| error.to_string()) })
     }
 
-    fn install(&self, incoming: Incoming) -> Doing<'_, ()> {
-        Box::pin(async move { self.install(incoming).await.map_err(|error| error.to_string()) })
+    fn install(&self, incoming: Incoming) -> Doing<'_, (), NotTaken<Incoming>> {
+        Box::pin(self.install(incoming))
     }
 }

@@ -7,8 +7,8 @@ use openraft::testing::{StoreBuilder, Suite};
 use sutra_disk::RealDisk;
 use sutra_protocol::command::LogIndex;
 use sutra_storage::{
-    Checkpoint, Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, Placement, Progress, Proposal, Store,
-    StoreConfig, blank_entry,
+    Checkpoint, Committed, Consensus, Cut, Directory, Fate, HeldSegments, Incoming, NotTaken, Placement, Progress, Proposal,
+    Store, StoreConfig, blank_entry,
 };
 use sutra_wal::{GroupId, LogPoint};
 
@@ -45,7 +45,7 @@ impl Machine for Lenient {
         self.0.progress()
     }
 
-    fn apply(&self, entries: Vec<Committed>) -> Doing<'_, Vec<Vec<u8>>> {
+    fn apply(&self, entries: Vec<Committed>) -> Doing<'_, Vec<Vec<u8>>, NotTaken<Vec<Committed>>> {
         Box::pin(async move {
             let answers = vec![Vec::new(); entries.len()];
             let mut next =
@@ -58,9 +58,9 @@ impl Machine for Lenient {
                 next = entry.point.index.0 + 1;
                 whole.push(entry);
             }
-            self.0.apply(whole).await?;
-            if self.0.newest_checkpoint().await.map_err(|error| error.to_string())?.is_some() {
-                Machine::checkpoint(&self.0).await?;
+            self.0.apply(whole).await.map_err(NotTaken::for_good)?;
+            if self.0.newest_checkpoint().await.map_err(|error| NotTaken::for_good(error.reason))?.is_some() {
+                Machine::checkpoint(&self.0).await.map_err(NotTaken::for_good)?;
             }
             Ok(answers)
         })
@@ -82,7 +82,7 @@ impl Machine for Lenient {
         Machine::hold(&self.0)
     }
 
-    fn install(&self, incoming: Incoming) -> Doing<'_, ()> {
+    fn install(&self, incoming: Incoming) -> Doing<'_, (), NotTaken<Incoming>> {
         Machine::install(&self.0, incoming)
     }
 }

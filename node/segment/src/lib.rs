@@ -47,7 +47,7 @@ pub use attributes::{AttributeRuns, Values};
 pub use container::{Container, Span};
 pub use error::{Damage, SegmentError};
 pub use hash::{number_key, text_hash, time_key};
-pub use naturalise::naturalise;
+pub use naturalise::{Head, naturalise};
 pub use part::{Code, Edge, Part, Standing};
 pub use rows::{AssociationRow, ConceptRow, ConceptVersion, EvidenceVersion};
 pub use segment::{Segment, SegmentId};

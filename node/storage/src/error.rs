@@ -193,3 +193,20 @@ pub struct KeepFailure {
     /// What went wrong.
     pub reason: String,
 }
+
+/// Why what was given for it could not be put in place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NotTaken<T> {
+    /// What went wrong.
+    pub reason: String,
+    /// What was given, where only room was missing on the disk: nothing has changed, and it can be tried again. `None`: it would fail again.
+    pub again: Option<T>,
+}
+
+impl<T> NotTaken<T> {
+    /// It would fail again.
+    pub fn for_good(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), again: None }
+    }
+}

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sutra_disk::Disk;
-use sutra_segment::{Segment, SegmentId, naturalise};
+use sutra_segment::{Head, Segment, SegmentId, naturalise};
 
 use crate::keeper::{KeepError, checkpoint_entry, segment_path};
 use crate::manifest::{FileEntry, Manifest, NamespaceEntry};
@@ -22,15 +22,15 @@ pub(crate) fn manifest_in(incoming: &Incoming, folder: &Path, grid_id: &str, sha
     Ok(theirs)
 }
 
-/// A segment that was received becomes one of this store, checked to its last byte.
+/// A segment that was received, and began with `head`, becomes one of this store, checked to its last byte.
 pub(crate) fn take_in(
     disk: &dyn Disk,
-    received: &Path,
+    (received, head): (&Path, &Head),
     (dir, id): (&Path, u64),
     store_id: &str,
     signature: [u8; 16],
 ) -> Result<Arc<Segment>, KeepError> {
-    naturalise(disk, received, SegmentId(id), store_id)?;
+    naturalise(disk, received, head, SegmentId(id), store_id)?;
     let path = segment_path(dir, id);
     disk.rename(received, &path).map_err(|source| KeepError::Io { step: "rename a received segment", source })?;
     let segment = Segment::open(disk, &path, store_id)?;

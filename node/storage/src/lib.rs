@@ -71,7 +71,7 @@ mod write_log;
 pub use clock::WallClock;
 pub use digest::{DIGEST_VERSION, Digest, DigestError, mark_entry};
 pub use directory::{Directory, GRID_FILE};
-pub use error::{KeepFailure, OpenError, SubmitError, ViewError};
+pub use error::{KeepFailure, NotTaken, OpenError, SubmitError, ViewError};
 pub use load::WriteLogHealth;
 pub use manifest::{Configuration, ManifestError};
 pub use memory::{Hit, NearestError, Page, View};

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sutra_disk::Disk;
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::{ConceptId, Namespace};
-use sutra_segment::Segment;
+use sutra_segment::{Head, Segment};
 use sutra_wal::{GroupId, LogPoint};
 
 use crate::directory::Directory;
@@ -124,7 +124,8 @@ impl Directory {
         let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(incoming.files.len());
         for file in &incoming.files {
             let received = file.received.as_deref().ok_or_else(|| unusable("a file of it was not received"))?;
-            segments.push(foreign::take_in(disk, received, (&dir, mine.next_file), home.store_id(), file.signature)?);
+            let head = Head::read(disk, received).map_err(KeepError::from)?;
+            segments.push(foreign::take_in(disk, (received, &head), (&dir, mine.next_file), home.store_id(), file.signature)?);
             mine.next_file += 1;
         }
         disk.sync_dir(&dir).map_err(OpenError::io("sync", &dir))?;

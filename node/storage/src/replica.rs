@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::control::Control;
 use crate::directory::Directory;
-use crate::error::{KeepFailure, OpenError};
+use crate::error::{KeepFailure, NotTaken, OpenError};
 use crate::keeper::Work;
 use crate::manifest::{Configuration, Manifest};
 use crate::opening::replica;
@@ -204,7 +204,7 @@ pub struct HeldSegments {
     /// See [`CheckpointFile::signature`].
     pub signatures: Vec<[u8; 16]>,
     /// The keeper has the other end.
-    pub(crate) _hold: Arc<()>,
+    pub(crate) hold: Arc<()>,
 }
 
 /// A checkpoint of another replica that was received.
@@ -299,8 +299,10 @@ impl Store {
     ///
     /// # Errors
     /// It can't be used, or the disk's; everything is as it was.
-    pub async fn install(&self, incoming: Incoming) -> Result<(), KeepFailure> {
-        self.keep(|done| Work::Install(Box::new(incoming), done)).await
+    pub async fn install(&self, incoming: Incoming) -> Result<(), NotTaken<Incoming>> {
+        let (done, installed) = oneshot::channel();
+        self.ask_keeper(Work::Install(incoming, done));
+        installed.await.unwrap_or_else(|_| Err(NotTaken::for_good("the store is closed")))
     }
 }
 

@@ -408,11 +408,15 @@ impl Store {
 
     pub(crate) async fn keep<T>(&self, work: impl FnOnce(oneshot::Sender<Result<T, String>>) -> Work) -> Result<T, KeepFailure> {
         let (done, kept) = oneshot::channel();
-        self.0.shared.keeper.ask(work(done));
+        self.ask_keeper(work(done));
         match kept.await {
             Ok(outcome) => outcome.map_err(|reason| KeepFailure { reason }),
             Err(_) => Err(KeepFailure { reason: "the store is closed".into() }),
         }
+    }
+
+    pub(crate) fn ask_keeper(&self, work: Work) {
+        self.0.shared.keeper.ask(work);
     }
 
     /// Ends when what entries up to `index` erased is in no file of the store any more.

@@ -60,6 +60,13 @@ pub enum MetaFileError {
     },
 }
 
+impl MetaFileError {
+    /// Whether there was no room on the disk, and may be some later.
+    pub(crate) fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if sutra_disk::is_full(source))
+    }
+}
+
 /// Where it is.
 pub(crate) fn path(dir: &Path) -> PathBuf {
     dir.join(GRID_FILE)

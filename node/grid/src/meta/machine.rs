@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sutra_disk::Disk;
 use sutra_replication::{Doing, Machine};
-use sutra_storage::{Checkpoint, Committed, Configuration, HeldSegments, Incoming, Progress, blank_entry, configuration_of};
+use sutra_storage::{
+    Checkpoint, Committed, Configuration, HeldSegments, Incoming, NotTaken, Progress, blank_entry, configuration_of,
+};
 use sutra_wal::LogPoint;
 use tokio::sync::watch;
 
-use super::file::MetaFile;
+use super::file::{MetaFile, MetaFileError};
 use crate::change::{ChangeRefusal, ProposedChange};
 use crate::map::{Epoch, GridMap};
 use crate::words;
@@ -21,6 +23,8 @@ pub(crate) struct MetaMachine {
     /// As it is on the disk.
     state: Mutex<MetaFile>,
     map: watch::Sender<Arc<GridMap>>,
+    /// Whether there was no room for the newest state yet.
+    is_hindered: watch::Sender<bool>,
 }
 
 /// What a proposed change came to.
@@ -29,7 +33,7 @@ pub(crate) type Changed = Result<Epoch, ChangeRefusal>;
 impl MetaMachine {
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, state: MetaFile) -> Self {
         let map = watch::Sender::new(Arc::new(state.map.clone()));
-        Self { disk, dir, state: Mutex::new(state), map }
+        Self { disk, dir, state: Mutex::new(state), map, is_hindered: watch::Sender::new(false) }
     }
 
     /// The map, and its changes.
@@ -37,14 +41,22 @@ impl MetaMachine {
         self.map.subscribe()
     }
 
+    /// Whether there is no room on the disk for the newest state.
+    pub(crate) fn is_hindered(&self) -> watch::Receiver<bool> {
+        self.is_hindered.subscribe()
+    }
+
     fn state(&self) -> MetaFile {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Makes a state durable, and shows it.
-    fn adopt(&self, state: MetaFile) -> Result<(), String> {
+    /// Makes a state durable, and shows it; gives back what it follows from where there is no room for it.
+    fn adopt<T>(&self, state: MetaFile, of: T) -> Result<(), NotTaken<T>> {
         let mut current = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.write(&*self.disk, &self.dir).map_err(|error| words::told(&error))?;
+        let written = state.write(&*self.disk, &self.dir);
+        let has_no_room = written.as_ref().is_err_and(MetaFileError::is_for_want_of_room);
+        self.is_hindered.send_if_modified(|is_hindered| std::mem::replace(is_hindered, has_no_room) != has_no_room);
+        written.map_err(|error| NotTaken { reason: words::told(&error), again: has_no_room.then_some(of) })?;
         let map = Arc::new(state.map.clone());
         *current = state;
         drop(current);
@@ -57,7 +69,8 @@ impl MetaMachine {
         Ok(())
     }
 
-    fn apply_all(&self, entries: &[Committed]) -> Result<Vec<Vec<u8>>, String> {
+    /// The state after these entries, and the answers to them.
+    fn after(&self, entries: &[Committed]) -> Result<(MetaFile, Vec<Vec<u8>>), String> {
         let mut state = self.state();
         let mut answers = Vec::with_capacity(entries.len());
         for Committed { point, payload } in entries {
@@ -75,8 +88,7 @@ impl MetaMachine {
             });
             state.set_applied(*point);
         }
-        self.adopt(state)?;
-        Ok(answers)
+        Ok((state, answers))
     }
 }
 
@@ -86,9 +98,10 @@ impl Machine for MetaMachine {
         Progress { applied: state.applied(), configuration: state.configuration }
     }
 
-    fn apply(&self, entries: Vec<Committed>) -> Doing<'_, Vec<Vec<u8>>> {
+    fn apply(&self, entries: Vec<Committed>) -> Doing<'_, Vec<Vec<u8>>, NotTaken<Vec<Committed>>> {
         // It is rare, and a small file.
-        let applied = self.apply_all(&entries);
+        let after = self.after(&entries).map_err(NotTaken::for_good);
+        let applied = after.and_then(|(state, answers)| self.adopt(state, entries).map(|()| answers));
         Box::pin(async move { applied })
     }
 
@@ -114,14 +127,14 @@ impl Machine for MetaMachine {
         Box::pin(async { Ok(HeldSegments::default()) })
     }
 
-    fn install(&self, incoming: Incoming) -> Doing<'_, ()> {
-        let theirs = MetaFile::decode(Path::new("received"), &incoming.manifest).map_err(|error| words::told(&error));
-        let installed = theirs.and_then(|theirs| {
+    fn install(&self, incoming: Incoming) -> Doing<'_, (), NotTaken<Incoming>> {
+        let theirs = MetaFile::decode(Path::new("received"), &incoming.manifest);
+        let installed = theirs.map_err(|error| NotTaken::for_good(words::told(&error))).and_then(|theirs| {
             let own = self.state();
             if theirs.map.grid_id != own.map.grid_id {
-                return Err("the map is another grid's".into());
+                return Err(NotTaken::for_good("the map is another grid's"));
             }
-            self.adopt(theirs.of_node(own.node))
+            self.adopt(theirs.of_node(own.node), incoming)
         });
         Box::pin(async move { installed })
     }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use sutra_disk::{DiskCall, Failure, Fault, SimulatedDisk, When};
 use sutra_protocol::command::LogIndex;
 use sutra_replication::{ReplicaId, Role};
 use sutra_weather::member;
@@ -10,10 +11,11 @@ use tokio::time::{Instant, timeout};
 
 use crate::cluster::{Cluster, GROUP, LIMIT, Setup, is_open, learn, until};
 
-/// The services of entries, of a snapshot's offer and its pieces.
+/// The services of entries, of a snapshot's offer, its pieces and its end.
 const APPEND: u16 = 1;
 const OFFER: u16 = 3;
 const PIECE: u16 = 4;
+const END: u16 = 5;
 /// How often a cluster meets what does not come out the same each time.
 const ROUNDS: u64 = 4;
 /// In how many elections the only one who can win has won, mostly in one or two, on however noisy a machine.
@@ -133,6 +135,39 @@ async fn a_snapshot_that_finds_no_room_comes_again_when_there_is_some() {
     cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
     assert_eq!(cluster.store(away).stats().installs, 1);
     assert!(cluster.hosts[&away].fatal.lock().unwrap().is_empty());
+    cluster.close().await;
+}
+
+/// Starts a node whose disk has no room for the last of a snapshot, and waits until it has tried to put that in place.
+async fn start_without_room(cluster: &mut Cluster, away: u64) -> SimulatedDisk {
+    let disk = cluster.hosts[&away].simulated.clone().unwrap();
+    disk.fault(Fault::new(DiskCall::Write, Failure::Full, When::From(1)).on("MANIFEST"));
+    let ends = cluster.net.delivered(END);
+    cluster.start(away).await;
+    until("it does not come", || cluster.net.delivered(END) > ends).await;
+    // Nothing else is written by whoever has no entries to write.
+    let writes = disk.calls(DiskCall::Write);
+    until("it is not tried", || disk.calls(DiskCall::Write) > writes + 3).await;
+    disk
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_was_received_is_put_in_place_when_the_disk_has_room_for_the_last_of_it() {
+    let (mut cluster, away, contents) = one_away().await;
+    let disk = start_without_room(&mut cluster, away).await;
+    assert!(!cluster.knows(away, contents.last().unwrap()) && cluster.store(away).stats().installs == 0);
+    assert!(cluster.hosts[&away].fatal.lock().unwrap().is_empty());
+    disk.heal();
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
+    assert_eq!(cluster.store(away).stats().installs, 1);
+
+    // One that waits for room can be stopped.
+    let (away, contents) = leave_one_behind(&mut cluster).await;
+    let disk = start_without_room(&mut cluster, away).await;
+    timeout(LIMIT / 4, cluster.stop(away)).await.expect("it waits for room");
+    disk.heal();
+    cluster.start(away).await;
+    cluster.assert_equal_and_hold(contents.iter().map(String::as_str)).await;
     cluster.close().await;
 }
 

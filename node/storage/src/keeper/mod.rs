@@ -27,12 +27,14 @@ mod tiers;
 mod transfer;
 mod work;
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sutra_disk::Disk;
-use sutra_segment::{Segment, SegmentError};
+use sutra_segment::{Head, Segment, SegmentError};
 use sutra_wal::Log;
 
 pub(crate) use checkpoint::entry as checkpoint_entry;
@@ -41,6 +43,7 @@ pub(crate) use indexer::Indexer;
 pub(crate) use work::{Ask, Built, Work};
 
 use crate::control::Control;
+use crate::error::NotTaken;
 use crate::home::Home;
 use crate::manifest::{Manifest, ManifestError};
 use crate::memory::State;
@@ -75,6 +78,9 @@ pub(crate) struct Keeper {
     strays: Vec<u64>,
     /// Segments that somebody uses to put a checkpoint together, replaced or not: as long as the other end of it is there.
     held: Vec<(Weak<()>, Vec<Arc<Segment>>)>,
+    /// How received files began that could not be taken in yet, and under which number it was tried: that may have damaged how they begin. No
+    /// two have one name.
+    heads: HashMap<PathBuf, (Head, u64)>,
     /// The consensus cuts the log of what was erased.
     cutting: Option<scrub::Cutting>,
     /// The entry that was last waited for to be applied.
@@ -104,6 +110,18 @@ pub(crate) enum KeepError {
     Closed,
 }
 
+impl KeepError {
+    /// Whether there was no room on the disk, and may be some later.
+    fn is_for_want_of_room(&self) -> bool {
+        match self {
+            Self::Io { source, .. }
+            | Self::Manifest(ManifestError::Io { source, .. })
+            | Self::Segment(SegmentError::Disk { source, .. }) => sutra_disk::is_full(source),
+            _ => false,
+        }
+    }
+}
+
 impl Keeper {
     pub(crate) fn new(
         shared: Arc<Shared>,
@@ -128,6 +146,7 @@ impl Keeper {
             failures: 0,
             strays: Vec::new(),
             held: Vec::new(),
+            heads: HashMap::new(),
             cutting: None,
             unreached: None,
         }
@@ -241,13 +260,15 @@ impl Keeper {
                 Ok(())
             }
             Work::Install(incoming, done) => {
-                let installed = self.install_checkpoint(*incoming);
-                let _ = done.send(installed.as_ref().copied().map_err(told));
+                let installed = self.install_checkpoint(incoming);
+                let is_closed = matches!(installed, Err((KeepError::Closed, _)));
+                let not_taken = |(error, again): (KeepError, Option<Box<_>>)| NotTaken {
+                    reason: told(&error),
+                    again: again.map(|again| *again),
+                };
                 // Whoever sent it tries again; what is here is as it was.
-                match installed {
-                    Err(error @ KeepError::Closed) => Err(error),
-                    _ => Ok(()),
-                }
+                let _ = done.send(installed.map_err(not_taken));
+                if is_closed { Err(KeepError::Closed) } else { Ok(()) }
             }
             Work::Cut(cut) => self.cut(cut),
             Work::LeaveLog(upto, cut) => self.leave_log(upto, cut),
@@ -283,12 +304,17 @@ impl Keeper {
     /// Puts a new manifest in place.
     fn adopt(&mut self, manifest: Manifest) -> Result<(), KeepError> {
         manifest.write(self.disk(), self.home.folder())?;
+        self.adopted(manifest);
+        Ok(())
+    }
+
+    /// A new manifest is in place.
+    fn adopted(&mut self, manifest: Manifest) {
         self.manifest = manifest;
         let strays = std::mem::take(&mut self.strays).into_iter();
         let strays: Vec<u64> = strays.filter(|id| !self.manifest.files.iter().any(|file| file.id == *id)).collect();
         self.forget(&strays);
         self.shared.counters.stored(&self.manifest);
-        Ok(())
     }
 }
 

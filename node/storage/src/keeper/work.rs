@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use sutra_protocol::command::LogIndex;
 use tokio::sync::oneshot;
 
+use crate::error::NotTaken;
 use crate::manifest::GraphEntry;
 use crate::replica::{Checkpoint, Cut, HeldSegments, Incoming};
 
@@ -33,7 +34,7 @@ pub(crate) enum Work {
     /// Somebody wants to know which segments are here, and to use them.
     Hold(oneshot::Sender<Result<HeldSegments, String>>),
     /// Another replica's checkpoint has come.
-    Install(Box<Incoming>, Asker),
+    Install(Incoming, oneshot::Sender<Result<(), NotTaken<Incoming>>>),
     /// The consensus has cut the log, or could not yet.
     Cut(Result<(), String>),
     /// Others need the entries up to this one to leave the log.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sutra_disk::Disk;
+use sutra_disk::{Disk, DiskCall, Failure, Fault, When};
 use sutra_storage::{HeldSegments, Incoming, IncomingFile};
 
 use super::{close, disk, open, received};
@@ -75,6 +75,44 @@ async fn a_checkpoint_with_one_wrong_byte_is_refused_and_changes_nothing() {
     }
     replicas[0].store.install(received(&mine, &checkpoint, |_| {})).await.unwrap();
     assert!(!replicas[0].knows("aspirin") && replicas[0].knows("warfarin"));
+    close(directory, replicas).await;
+    close(others, others_replicas).await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_finds_the_disk_full_is_given_back_and_taken_when_there_is_room() {
+    let (mine, theirs) = (disk(), disk());
+    let (directory, replicas) = open(&mine, &[2]);
+    let (others, others_replicas) = open(&theirs, &[2]);
+    let (store, other) = (&replicas[0].store, &others_replicas[0].store);
+    replicas[0].teach("aspirin").await;
+    for content in ["warfarin", "heparin"] {
+        others_replicas[0].teach(content).await;
+        other.checkpoint().await.unwrap();
+    }
+    let checkpoint = other.newest_checkpoint().await.unwrap().unwrap();
+    let knows = |contents: [&str; 3]| contents.map(|content| replicas[0].knows(content));
+    let contents = ["aspirin", "warfarin", "heparin"];
+
+    // All that is written of segments is their first page; the manifest comes last.
+    let mut incoming = received(&mine, &checkpoint, |_| {});
+    for part in ["0.part", "1.part", "MANIFEST", "MANIFEST"] {
+        mine.fault(Fault::new(DiskCall::Write, Failure::Full, When::From(1)).on(part));
+        let refused = store.install(incoming).await.unwrap_err();
+        incoming = refused.again.unwrap_or_else(|| panic!("{part}: {}", refused.reason));
+        assert_eq!(knows(contents), [true, false, false], "{part}");
+        mine.heal();
+        // What was taken in already stays, whatever is written meanwhile.
+        replicas[0].teach(&format!("since {part}")).await;
+        store.checkpoint().await.unwrap();
+    }
+    store.install(incoming).await.unwrap();
+    assert_eq!(knows(contents), [false, true, true]);
+    let files = || mine.list(Path::new("/node/shards/2/segments")).unwrap().len();
+    assert_eq!((store.stats().segments, files()), (2, 2), "nothing is left of what was tried");
+    close(directory, replicas).await;
+    let (directory, replicas) = open(&mine, &[2]);
+    assert!(!replicas[0].knows("aspirin") && replicas[0].knows("warfarin") && replicas[0].knows("heparin"));
     close(directory, replicas).await;
     close(others, others_replicas).await;
 }
