@@ -211,21 +211,25 @@ impl Reach {
             Err(CallError::TimedOut { .. }) if limit < QUESTION => return reply,
             Err(_) => true,
         };
-        let mut silent = lock(&self.0.silent);
         if is_silent {
-            let now = Instant::now();
-            let first = Silence { since: now, until: now, next: REST[0] };
-            let silence = silent.entry(to.address.clone()).or_insert(first);
-            if now > silence.until + FORGOTTEN {
-                silence.since = now;
-            }
-            silence.until = now + silence.next;
-            silence.next = (silence.next * 2).min(REST[1]);
+            self.note_silent(to);
         } else {
-            silent.remove(&to.address);
+            lock(&self.0.silent).remove(&to.address);
         }
-        drop(silent);
         reply
+    }
+
+    /// Notes that a node did not answer, or that another was asked after it and has answered before it.
+    pub(crate) fn note_silent(&self, node: &Member) {
+        let now = Instant::now();
+        let first = Silence { since: now, until: now, next: REST[0] };
+        let mut silent = lock(&self.0.silent);
+        let silence = silent.entry(node.address.clone()).or_insert(first);
+        if now > silence.until + FORGOTTEN {
+            silence.since = now;
+        }
+        silence.until = now + silence.next;
+        silence.next = (silence.next * 2).min(REST[1]);
     }
 
     /// The same with a question and an answer of the grid's.

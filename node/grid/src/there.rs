@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use sutra_peer::Class;
 use sutra_protocol::command::LogIndex;
 use sutra_protocol::{AsOf, Namespace};
@@ -269,26 +269,37 @@ impl There {
         let until = Instant::now() + limit;
         let mut reason = String::from("its replicas are not known");
         loop {
-            let mut members = self.0.reach.order(&self.0.shard, self.0.wish.strong).into_iter();
+            let members = self.0.reach.order(&self.0.shard, self.0.wish.strong);
+            let mut next = members.iter().enumerate();
             let mut asking = FuturesUnordered::new();
+            // Those that have been asked and have not answered.
+            let mut waiting = Vec::new();
             loop {
                 if asking.len() < 2 {
-                    if let Some((_, member)) = members.next() {
+                    if let Some((at, (_, member))) = next.next() {
                         if !asking.is_empty() {
                             self.0.reach.hedged();
                         }
-                        asking.push(self.try_open(member, kind, question.clone(), until));
+                        waiting.push(at);
+                        let tried = self.try_open(member.clone(), kind, question.clone(), until);
+                        asking.push(tried.map(move |tried| (at, tried)));
                     } else if asking.is_empty() {
                         break;
                     }
                 }
                 tokio::select! {
-                    Some(tried) = asking.next() => match tried {
-                        Ok(Ok(opened)) => return Ok(opened),
-                        Ok(Err(missing)) => return Err(missing),
-                        Err(why) => reason = why,
+                    Some((at, tried)) = asking.next() => match tried {
+                        Ok(told) => {
+                            // Nobody waits any more for one that was overtaken, so that nobody would learn that it does not answer.
+                            waiting.iter().filter(|other| **other < at).for_each(|other| self.0.reach.note_silent(&members[*other].1));
+                            return told;
+                        }
+                        Err(why) => {
+                            waiting.retain(|other| *other != at);
+                            reason = why;
+                        }
                     },
-                    () = tokio::time::sleep(HEDGE), if asking.len() < 2 && members.len() > 0 => {}
+                    () = tokio::time::sleep(HEDGE), if asking.len() < 2 && next.len() > 0 => {}
                 }
             }
             if Instant::now() + PAUSE >= until {
