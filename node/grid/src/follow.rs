@@ -34,9 +34,7 @@ impl Router {
         if let Some(sent) = sent {
             let following = self.follow(origin, namespace, sent, &mut performed, until);
             if !matches!(timeout_at(until, following).await, Ok(Ok(()))) {
-                let is_forwarded = |done: &_| matches!(done, Ok(Done { outcome: Ok(Outcome::Forwarded(_)), .. }));
-                // What has come so far is committed, whatever is in the way of the rest; what another shard decides about may be refused.
-                return Err(if performed.done.iter().any(is_forwarded) { RouteError::Late } else { RouteError::Pending });
+                return performed.unfollowed().or_failed();
             }
         }
         for done in &mut performed.done {
@@ -133,11 +131,14 @@ async fn taken(
         let waiting = async {
             if is_taker {
                 store.wait_taken(origin, number).await;
+                return true;
             }
+            // All of its shard have taken what it may lack.
+            here.comes_to(shard.seen(), grid.pool()).await
         };
         // It may stand still, and others not, if there are some.
         let limit = if shard.is_only_here() { until } else { until.min(Instant::now() + STANDS_STILL) };
-        if let Ok(Some(())) = timeout_at(limit, here.unless_it_leaves(waiting)).await {
+        if let Ok(Some(true)) = timeout_at(limit, here.unless_it_leaves(waiting)).await {
             let taken = store.taken(namespace, origin, number);
             // Looked at last: it is of no state before the one that was told.
             return Ok((store.applied(), taken));

@@ -58,6 +58,20 @@ impl Performed {
         Self { done, seen: vec![(shard, index)] }
     }
 
+    /// Where it was not seen in time that all shards have taken their part: what has come so far is committed, whatever is in the way of the
+    /// rest; what another shard decides about may be refused; and of what was refused nothing is on its way.
+    pub(crate) fn unfollowed(mut self) -> Self {
+        for done in &mut self.done {
+            let error = match done {
+                Ok(Done { outcome: Ok(Outcome::Forwarded(_)), .. }) => RouteError::Late,
+                Ok(Done { outcome: Ok(_), .. }) => RouteError::Pending,
+                _ => continue,
+            };
+            *done = Err(error);
+        }
+        self
+    }
+
     /// The first error, where it is true of the whole: nothing was done at all, or what became of all is the same.
     ///
     /// # Errors

@@ -145,3 +145,79 @@ impl Attempt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sutra_peer::Request;
+    use sutra_protocol::Namespace;
+    use sutra_protocol::command::Operation;
+    use sutra_protocol::founding::{NodeRecord, Plan};
+    use sutra_replication::ReplicaId;
+    use sutra_weather::{Net, member};
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::map::GridMap;
+    use crate::messages::{LEADER, Leads, SubmitRefusal};
+
+    /// How long whoever asks has.
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const ASKER: u64 = 9;
+
+    /// The way from a node without a replica to a shard on two others, which answer every command with this.
+    fn between(net: &Net, answers: [SubmitRefusal; 2]) -> ToLeader {
+        let nodes = [1, 2, 3].map(|node| {
+            let record = NodeRecord { peer: node.to_string(), http: String::new(), tcp: String::new() };
+            (format!("node-{node}"), record)
+        });
+        let map = GridMap::found("grid-of-the-test".into(), &nodes, Plan { shards: 1, replicas: 3 }).unwrap();
+        let replicas: Vec<ReplicaId> = map.shards[0].replicas.iter().map(|record| record.replica).collect();
+        // Who has been asked for a command leads no more, and the other does.
+        let (term, leads) = watch::channel(1_u64);
+        let term = Arc::new(term);
+        for (node, answer) in [1, 2].into_iter().zip(answers) {
+            let (term, leads, replicas) = (Arc::clone(&term), leads.clone(), replicas.clone());
+            let handle = move |request: Request| {
+                let reply = if request.service == LEADER {
+                    let term = *leads.borrow();
+                    let leader = term.min(2);
+                    words::encode(&Some(Leads { term, leader: replicas[leader as usize - 1], member: member(leader) }))
+                } else {
+                    term.send_modify(|term| *term += 1);
+                    words::encode(&Submitted::Err(answer.clone()))
+                };
+                async move { Ok(Bytes::from(reply.unwrap())) }
+            };
+            net.attach(node, Arc::new(handle));
+        }
+        net.attach(ASKER, Arc::new(|_: Request| async { Ok(Bytes::new()) }));
+        let (map, hosted) = (watch::Sender::new(Arc::new(map)).subscribe(), watch::Sender::new([].into()).subscribe());
+        ToLeader::new(Reach::new(net.transport(ASKER), map, hosted))
+    }
+
+    async fn submitted(answers: [SubmitRefusal; 2], repeat: Repeat) -> Result<Applied, RouteError> {
+        let to = between(&Net::new(1), answers);
+        let shard = Arc::clone(&to.reach().shards())[0].clone();
+        let command = Command {
+            namespace: Namespace::default(),
+            asserted_by: "dr.rao".into(),
+            request: None,
+            operations: vec![Operation::DropNamespace],
+            foreign: Vec::new(),
+        };
+        to.submit(&shard, &command, repeat, Instant::now() + PATIENCE).await
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_only_where_no_earlier_attempt_may_be_stored() {
+        let full = || SubmitRefusal::Refused { reason: "the disk is full".into() };
+        let refused = Err(RouteError::Submit(SubmitError::from(full())));
+        assert_eq!(submitted([full(), full()], Repeat::Safe).await, refused);
+        assert_eq!(submitted([SubmitRefusal::NotLeader, full()], Repeat::Safe).await, refused, "nothing of the first is stored");
+        for unknown in [SubmitRefusal::Unknown, SubmitRefusal::Closed] {
+            assert_eq!(submitted([unknown.clone(), full()], Repeat::Safe).await, Err(RouteError::Late), "{unknown:?}");
+            let told = submitted([unknown, full()], Repeat::Unsafe).await;
+            assert_eq!(told, Err(RouteError::Submit(SubmitError::Unknown)), "it is sent once");
+        }
+    }
+}
