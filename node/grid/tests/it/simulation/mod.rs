@@ -12,12 +12,15 @@
 //! | `crowd` | callers who write about the same: shards agree |
 //! | `author`, `picture` | random operations; what there is to be seen |
 //! | `rest` | the grid when nothing is on its way any more |
+//! | `hanging`, `lease`, `silence`, `standing`, `successor`, `telling` | one fault each, which a seed draws too seldom to show what it does |
 //!
 //! A seed draws the faults, their order, and what callers ask. It does not fix in which order threads run, so that the same seed meets the
 //! same weather, and not always the same end: a failure that comes once in a while is looked for with the same seed several times.
 
 mod author;
 mod crowd;
+mod hanging;
+mod lease;
 mod nodes;
 mod picture;
 mod power;
@@ -27,6 +30,8 @@ mod scene;
 mod silence;
 mod standing;
 mod storm;
+mod successor;
+mod telling;
 mod worlds;
 
 use std::time::Duration;
@@ -48,11 +53,11 @@ use crate::cluster::LIMIT;
 async fn history(seed: u64) {
     let mut random = Random::new(seed);
     let setup = Setup {
-        seed,
         shards: 2 + random.below(3) as u32,
         log_file_bytes: if random.one_in(2) { 64 << 10 } else { 256 << 10 },
         // Memory may be full all the time.
         delta_bytes: if random.one_in(3) { 20_000 } else { 48 << 20 },
+        ..Setup::of(seed)
     };
     let nodes = Nodes::start(setup).await;
     let scene = Scene::default();
@@ -110,5 +115,5 @@ async fn history(seed: u64) {
 #[test]
 fn a_grid_under_any_weather_keeps_whole_what_it_acknowledged_and_says_what_one_store_says() {
     let command = "-p sutra-grid --test it a_grid_under_any_weather -- --nocapture";
-    each_seed("simulation", Budget { span: Duration::from_secs(60), at_once: 3, command }, history);
+    each_seed("simulation", Budget { span: Duration::from_secs(220), at_once: 3, command }, history);
 }

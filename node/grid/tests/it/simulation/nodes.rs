@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use sutra_disk::SimulatedDisk;
-use sutra_grid::{Change, Door, Grid, GridMap, GridSetup, ProposedChange, Router, found_here};
+use sutra_grid::{Change, Door, Grid, GridMap, GridSetup, ProposedChange, Router, ShardId, found_here};
 use sutra_peer::{Class, PeerSecret};
 use sutra_protocol::command::{Command, Operation};
 use sutra_protocol::founding::{NodeRecord, Plan};
@@ -32,13 +32,30 @@ const MAP: u16 = FIRST_OTHER + 6;
 const TIMING: Timing =
     Timing { heartbeat: Duration::from_millis(60), election: [Duration::from_millis(200), Duration::from_millis(350)] };
 
+const CALM: Timing =
+    Timing { heartbeat: Duration::from_millis(200), election: [Duration::from_millis(1_500), Duration::from_millis(2_500)] };
+
 /// How a grid is to be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
     pub(super) seed: u64,
+    pub(super) nodes: u64,
     pub(super) shards: u32,
     pub(super) log_file_bytes: u64,
     pub(super) delta_bytes: usize,
+    pub(super) timing: Timing,
+}
+
+impl Setup {
+    /// Of three nodes and two shards, with room.
+    pub(super) fn of(seed: u64) -> Self {
+        Self { seed, nodes: 3, shards: 2, log_file_bytes: 256 << 10, delta_bytes: 48 << 20, timing: TIMING }
+    }
+
+    /// In which nobody comes to lead because the machine is busy for a while.
+    pub(super) fn calm(self) -> Self {
+        Self { timing: CALM, ..self }
+    }
 }
 
 /// The nodes, by number.
@@ -91,12 +108,12 @@ fn may_come_twice(call: &Call) -> bool {
 }
 
 impl Nodes {
-    /// Three nodes that keep a replica of every shard, all running.
+    /// All running. Each shard has three replicas.
     pub(super) async fn start(setup: Setup) -> Self {
         let net = Net::doubling(setup.seed, may_come_twice);
         let folder = tempfile::tempdir().unwrap();
         let secret = PeerSecret::generate().unwrap();
-        let numbers = 1..=3;
+        let numbers = 1..=setup.nodes;
         let nodes: Vec<_> = numbers.clone().map(|node| (name(node), record(node))).collect();
         let map = GridMap::found("grid-of-the-test".into(), &nodes, Plan { shards: setup.shards, replicas: 3 }).unwrap();
         let mut all = Self { setup, net, secret, hosts: BTreeMap::new(), last_address: 0, folder };
@@ -105,7 +122,7 @@ impl Nodes {
             all.start_node(node).await;
         }
         // Until there is meta, the map can't change: one of these is all that ever founds it.
-        let leads = |running: &Running| running.grid.meta().status().leads_fully(TIMING.lease());
+        let leads = |running: &Running| running.grid.meta().status().leads_fully(setup.timing.lease());
         until("nobody leads meta", || all.all_running().any(|(_, running)| leads(running))).await;
         all
     }
@@ -152,7 +169,7 @@ impl Nodes {
         let secret = self.secret.clone();
         let setup = GridSetup {
             store,
-            timing: TIMING,
+            timing: self.setup.timing,
             secret,
             record: record(host.address),
             version: "0.1.0",
@@ -208,24 +225,37 @@ impl Nodes {
     /// A node is lost with its disk, and another takes its place under its name. All others run.
     pub(super) async fn replace(&mut self, node: u64) {
         self.crash(&[node]).await;
-        let change = Change::ReplaceNode { name: name(node), node: record(self.last_address + 1) };
-        let others: Vec<u64> = self.hosts.iter().filter(|(other, _)| **other != node).map(|(_, host)| host.address).collect();
+        let successor = record(self.last_address + 1);
+        let change = Change::ReplaceNode { name: name(node), node: successor.clone() };
+        let map = self.changed(&change, |map| map.nodes[&name(node)] == successor).await;
+        self.add(node, &map);
+        self.start_node(node).await;
+    }
+
+    /// Has a node told by the map to serve HTTP elsewhere; the map.
+    pub(super) async fn rename(&self, node: u64, http: &str) -> GridMap {
+        let renamed = NodeRecord { http: http.into(), ..record(self.address(node)) };
+        let change = Change::SetNode { name: name(node), node: renamed.clone() };
+        self.changed(&change, |map| map.nodes[&name(node)] == renamed).await
+    }
+
+    /// Has the map changed; ends when it is so.
+    async fn changed(&self, change: &Change, is_made: impl Fn(&GridMap) -> bool) -> GridMap {
+        let running: Vec<u64> = self.hosts.values().filter(|host| host.running.is_some()).map(|host| host.address).collect();
         let end = Instant::now() + LIMIT;
-        let map = 'decided: loop {
-            for other in &others {
-                let Some(bytes) = self.ask(*other, MAP, &()).await else { continue };
+        loop {
+            for node in &running {
+                let Some(bytes) = self.ask(*node, MAP, &()).await else { continue };
                 let map: GridMap = rmp_serde::from_slice(&bytes).unwrap();
-                if map.nodes[&name(node)] == record(self.last_address + 1) {
-                    break 'decided map;
+                if is_made(&map) {
+                    return map;
                 }
                 // Whoever does not lead meta does nothing; and it is changed once, whoever is asked how often.
-                self.ask(*other, PROPOSE, &ProposedChange { known: map.epoch, change: change.clone() }).await;
+                self.ask(*node, PROPOSE, &ProposedChange { known: map.epoch, change: change.clone() }).await;
             }
             assert!(Instant::now() < end, "the map is not changed");
             sleep(Duration::from_millis(50)).await;
-        };
-        self.add(node, &map);
-        self.start_node(node).await;
+        }
     }
 
     async fn ask(&self, address: u64, service: u16, what: &impl Serialize) -> Option<Bytes> {
@@ -249,6 +279,25 @@ impl Nodes {
 
     pub(super) fn all_running(&self) -> impl Iterator<Item = (u64, &Running)> {
         self.hosts.iter().filter_map(|(node, host)| Some((*node, host.running.as_ref()?)))
+    }
+
+    /// The node that takes commands for a shard, if one does now.
+    pub(super) fn leader(&self, shard: ShardId) -> Option<u64> {
+        let leads = |running: &Running| running.grid.shard(shard).is_some_and(|shard| shard.store().leads());
+        self.all_running().find(|(_, running)| leads(running)).map(|(node, _)| node)
+    }
+
+    /// Waits until these shards are led by those whom the map prefers, so that they stay so, and answers who that is.
+    pub(super) async fn leaders(&self, shards: [ShardId; 2]) -> [u64; 2] {
+        let (_, running) = self.all_running().next().expect("a node runs");
+        let map = GridMap::clone(&running.grid.map().borrow());
+        let preferred = shards.map(|shard| {
+            let preferred = &map.shard(shard).unwrap().preferred().unwrap().node;
+            self.numbers().into_iter().find(|node| name(*node) == *preferred).unwrap()
+        });
+        assert_ne!(preferred[0], preferred[1]);
+        until("they lead less than the map says", || shards.map(|shard| self.leader(shard)) == preferred.map(Some)).await;
+        preferred
     }
 
     pub(super) fn set_skew(&self, node: u64, micros: i64) {

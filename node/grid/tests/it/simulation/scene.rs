@@ -122,7 +122,7 @@ impl Host {
         format!("{} {statuses:?}", grid.node())
     }
 
-    /// Whether a view that is taken now sees what a token has seen.
+    /// Ends when this node's replicas have what a token has seen, or do not come to it; `false`: not in time.
     pub(super) async fn has_reached(&self, token: &Token) -> bool {
         let wait = async {
             for (shard, index) in &token.0 {
@@ -137,13 +137,13 @@ impl Host {
         self.ask(self.router().catch_up(self.until)).await
     }
 
-    /// Whether it can be told here what a write means, as the service asks before each.
-    pub(super) async fn is_ready_to_write(&self) -> bool {
+    /// The shards of which this node's replicas tell what a write means, as the service asks before each.
+    pub(super) async fn ready_to_write(&self) -> Option<Vec<u64>> {
         let ready = async {
             self.router().settle(self.until).await?;
             Ok::<_, RouteError>(self.router().ready_to_write(self.until).await)
         };
-        self.ask(ready).await.is_some_and(|ready| ready.is_ok())
+        self.ask(ready).await?.ok()
     }
 
     /// A read of what a token has seen.
@@ -179,14 +179,18 @@ impl Host {
 
     /// Has it done, with what is known here of the concepts that it mentions.
     pub(super) async fn perform(&self, command: &Command) -> Performed {
+        self.perform_seeing(command, self.as_it_is()).await
+    }
+
+    /// Has it done, with what a reader sees of the concepts that it mentions.
+    pub(super) async fn perform_seeing(&self, command: &Command, reading: Reading) -> Performed {
         let count = command.operations.len();
         let all = |error: RouteError| Performed { done: vec![Err(error); count], seen: Vec::new() };
         let repeat = if command.request.is_some() { Repeat::Safe } else { Repeat::Unsafe };
         let mut mentioned: Vec<_> = command.operations.iter().flat_map(Operation::mentions).collect();
         mentioned.sort_unstable();
         mentioned.dedup();
-        let foreign =
-            self.read(&command.namespace, self.as_it_is(), |view| mentioned.into_iter().map(|id| view.ghost(id)).collect());
+        let foreign = self.read(&command.namespace, reading, |view| mentioned.into_iter().map(|id| view.ghost(id)).collect());
         let Some(foreign) = foreign else { return all(RouteError::NoLeader { shard: 0 }) };
         let asked = self.router().perform(Command { foreign, ..command.clone() }, repeat, self.until);
         // A node that ends in the middle may have done anything.

@@ -15,7 +15,7 @@ use crate::cluster::LIMIT;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_waits_for_leaders_that_are_gone_is_answered_when_the_time_is_over() {
-    let mut nodes = Nodes::start(Setup { seed: 7, shards: 2, log_file_bytes: 256 << 10, delta_bytes: 48 << 20 }).await;
+    let mut nodes = Nodes::start(Setup::of(7)).await;
     come_to_rest(&nodes, LIMIT).await.unwrap();
     nodes.crash(&[1, 2]).await;
     let router = nodes.running(3).unwrap().router.clone();
@@ -35,7 +35,7 @@ async fn whoever_waits_for_leaders_that_are_gone_is_answered_when_the_time_is_ov
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_asks_another_for_whoever_asked_it_can_be_stopped_and_started_again() {
-    let mut nodes = Nodes::start(Setup { seed: 8, shards: 2, log_file_bytes: 256 << 10, delta_bytes: 48 << 20 }).await;
+    let mut nodes = Nodes::start(Setup::of(8)).await;
     come_to_rest(&nodes, LIMIT).await.unwrap();
     let leads = |node: &u64| nodes.running(*node).unwrap().grid.shard(ShardId(1)).unwrap().group().leads();
     let (leaders, others): (Vec<u64>, Vec<u64>) = nodes.numbers().into_iter().partition(leads);

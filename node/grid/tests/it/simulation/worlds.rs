@@ -248,15 +248,20 @@ async fn perform(scene: &Scene, command: &Command, token: &Token, random: &mut R
     let least = |performed: &Performed| performed.done.iter().map(Fate::of).min();
     loop {
         let host = scene.host(random).await;
-        let is_ready = if random.one_in(2) { host.has_reached(token).await } else { host.is_ready_to_write().await };
-        if is_ready {
+        // What it means is told by all that was acknowledged, or at least by all that whoever asks has seen.
+        let planning = if random.one_in(2) {
+            host.has_reached(token).await.then(|| host.seeing(token))
+        } else {
+            host.ready_to_write().await.map(|here| host.strongly(here))
+        };
+        if let Some(planning) = planning {
             let remembered = match &command.request {
                 Some(request) if best.is_some() => host.remembered(&command.namespace, request).await,
                 _ => None,
             };
             let performed = match remembered {
                 Some(performed) => performed,
-                None => host.perform(command).await,
+                None => host.perform_seeing(command, planning).await,
             };
             // What was open before stays so if it is refused now.
             if best.as_ref().is_none_or(|best| least(&performed) > least(best)) {

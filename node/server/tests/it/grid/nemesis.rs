@@ -122,7 +122,7 @@ fn whatever_befalls_a_grid_whose_nodes_keep_some_of_its_shards_what_it_has_said_
 }
 
 fn befall(shape: Shape) {
-    let length = Duration::from_secs(if std::env::var_os("SUTRA_SOAK").is_some() { 600 } else { 40 });
+    let length = Duration::from_secs(if std::env::var_os("SUTRA_SOAK").is_some() { 600 } else { 60 });
     let (seed, mut random) = Random::seeded();
     println!("seed {seed} (SUTRA_SEED)");
     let mut grid = Grid::shaped(shape, &["--drain-delay", "300ms", "--delta-budget", "1MiB"]);

@@ -1,4 +1,4 @@
-//! What was mentioned as it is no more.
+//! What was asked, or mentioned, of where, or as, it is no more.
 
 use super::*;
 
@@ -63,4 +63,48 @@ fn an_erasure_that_is_heard_of_late_takes_nothing_that_was_taught_after_it() {
     assert!(grid.view(0, None).association(&key).is_some());
     assert!(grid.view(1, None).concept(id(target)).is_some());
     (0..2).for_each(|shard| agrees(&grid, shard).unwrap());
+}
+
+#[test]
+fn a_shard_that_is_asked_for_what_another_keeps_refuses_it_and_changes_nothing() {
+    let grid = &mut Grid::new(2);
+    let id = |content: &str| ConceptId::derive(&Namespace::default(), content, None);
+    let kept = |grid: &Grid, shard: usize| {
+        let is_there = |content: &&str| grid.shard_of(PlacementKey::of_concept(id(content))) == shard;
+        CONTENTS.into_iter().filter(is_there).take(2).collect::<Vec<_>>()
+    };
+    let [source, target] = kept(grid, 1)[..] else { panic!("half of them are there") };
+    let concept = NewConcept::bare(&Namespace::default(), source, None);
+    let key = AssociationKey {
+        source: id(source),
+        kind: AssociationType::Causal,
+        label: Label::from(LABELS[0]),
+        target: id(target),
+        validity: Validity::ALWAYS,
+    };
+    let association = NewAssociation { key: key.clone(), confidence: 0.9, strength: 1.0, evidence: Vec::new() };
+    let learn = Learn { concept, on_conflict: None, targets: Vec::new(), associations: Vec::new() };
+    let amend = Amend {
+        id: id(source),
+        expected: None,
+        aliases: None,
+        attributes: BTreeMap::new(),
+        confidence: Some(0.5),
+        valid_from: Edit::Keep,
+        valid_to: Edit::Keep,
+    };
+    let operations = [
+        Operation::Learn(Box::new(learn)),
+        Operation::Associate(association),
+        Operation::Dissociate(key),
+        Operation::Amend(Box::new(amend)),
+        Operation::Retract(id(source)),
+        Operation::Erase(id(source)),
+    ];
+    for operation in operations {
+        let command = grid.planned(&operation, None);
+        let applied = grid.apply_at(0, &command);
+        assert_eq!((applied.outcomes, applied.sent), (vec![Err(Rejection::NotHere)], None), "{operation:?}");
+        assert!(grid.shards[0].namespaces.is_empty(), "{operation:?}");
+    }
 }
