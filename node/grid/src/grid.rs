@@ -24,7 +24,7 @@ use crate::check::{self, Checks};
 use crate::converge;
 use crate::door::Door;
 use crate::heal::Giving;
-use crate::hosted::{self, HostedShard};
+use crate::hosted::{self, HAND_OVER, HostedShard};
 use crate::hosting::{Hosting, Means};
 use crate::map::{GridMap, ShardId};
 use crate::messages::{NodeStatus, SCRUB, STATUS};
@@ -148,8 +148,6 @@ async fn last_answers(
     }
 }
 
-/// How long a leader that leaves looks for a successor.
-const HAND_OVER: Duration = Duration::from_secs(3);
 /// How long other nodes have for a question.
 const QUESTION: Duration = Duration::from_secs(2);
 /// How long to wait before something is tried again.

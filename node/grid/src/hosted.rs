@@ -25,6 +25,8 @@ const QUESTION: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(250);
 /// For how long a replica that has to go on may stand still before it counts as one that can't.
 pub(crate) const STANDS_STILL: Duration = Duration::from_millis(500);
+/// How long a leader that gives up its lead waits for a successor.
+pub(crate) const HAND_OVER: Duration = Duration::from_secs(3);
 /// How often it is looked at how the replicas are.
 const LOOK: Duration = Duration::from_secs(1);
 

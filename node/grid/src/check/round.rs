@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::taken::Taken;
 use super::verdict::{Outcome, Said, Verdict, judge};
-use crate::hosted::HostedShard;
+use crate::hosted::{HAND_OVER, HostedShard};
 use crate::hosting::Hosting;
 use crate::messages::{DIGEST, Digested, HEAL, Heal, MARK, Marking};
 use crate::words;
@@ -27,8 +27,6 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)
 const UNANSWERED: u32 = 10;
 /// How long a replica may take for its digest, which grows with what it keeps; others are not checked meanwhile.
 const DIGESTED: Duration = Duration::from_secs(3_600);
-/// How long a leader that is wrong looks for another.
-const HAND_OVER: Duration = Duration::from_secs(3);
 
 /// Compares the replicas of a shard that is led here, and has those healed that are wrong.
 ///

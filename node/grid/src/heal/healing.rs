@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::fetch::Fetch;
 use super::wards::Ward;
-use crate::hosted::HostedShard;
+use crate::hosted::{HAND_OVER, HostedShard};
 use crate::hosting::{Hosting, blocking, placements};
 use crate::map::{GridMap, ShardId};
 use crate::messages::{NodeStatus, STATUS, UNDECIDED, Wish};
@@ -23,8 +23,6 @@ const QUESTION: Duration = Duration::from_secs(2);
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 /// How long a shard may take to find a leader, before its leader is asked for again, and then anybody.
 const ELECTION: Duration = Duration::from_secs(2);
-/// How long a leader looks for another before it is stopped.
-const HAND_OVER: Duration = Duration::from_secs(3);
 
 /// Whether a shard has a quorum without one of its replicas, if all the others are there.
 pub(crate) fn can_do_without_one(map: &GridMap, shard: u64) -> bool {

@@ -6,8 +6,8 @@ use sutra_replication::Group;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// How long others have to come to lead.
-const HAND_OVER: Duration = Duration::from_secs(3);
+use crate::hosted::HAND_OVER;
+
 /// How long to wait before it is looked again whether this node leads; doubled each time, as all others may have no room either.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 

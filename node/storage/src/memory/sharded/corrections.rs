@@ -1,4 +1,4 @@
-//! What was asked, or mentioned, of where, or as, it is no more.
+//! What a shard is asked for and does not keep, or is told of and is not so any more.
 
 use super::*;
 
