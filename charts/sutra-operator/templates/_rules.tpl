@@ -21,6 +21,12 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, delete]
+{{- if empty .Values.watch.namespace }}
+# In which zone a pod's machine is, where the pod does not carry it: the grid spreads its copies over zones.
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get]
+{{- end }}
 # Volumes are grown and labelled. Deleted are those of nodes that have left their grid, and of nodes that somebody asks to replace.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]

@@ -41,11 +41,13 @@ const NEEDED: [(&str, &str); 5] = [
     ("create", "secrets"),
 ];
 /// What an operator that was taken over could do harm with.
-const NEVER: [(&str, &str); 8] = [
+const NEVER: [(&str, &str); 10] = [
     ("list", "secrets"),
     ("watch", "secrets"),
     ("patch", "secrets"),
     ("deletecollection", "persistentvolumeclaims"),
+    ("list", "nodes"),
+    ("patch", "nodes"),
     ("create", "pods"),
     ("create", "pods/exec"),
     ("delete", "sutraclusters.sutra.dev"),

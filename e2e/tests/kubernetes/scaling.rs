@@ -1,6 +1,6 @@
 //! A grid that changes its size, its copies and its nodes under a client that never rests: none of its requests fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -8,21 +8,27 @@ use kube::ResourceExt as _;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use sutra_crds::{SutraCluster, names};
-use sutra_e2e::case::{Case, scenario};
+use sutra_e2e::case::{Case, scenario, suffix};
 use sutra_e2e::cluster::{Cluster, Manifest};
 use sutra_e2e::grid::{METFORMIN, WARFARIN};
 use sutra_e2e::load::Load;
-use sutra_e2e::operator::{Operator, Settings};
+use sutra_e2e::operator::{OWN_LABEL, Operator, Settings, Watch};
 use sutra_e2e::wait::{LONG, SOON, until};
 use tokio::time::Instant;
 
 use crate::grid::{leader, nodes, renewed, replica, tell, told, uids};
 
 /// A cluster with an operator of its own, which has taught something.
-async fn with_operator<'a>(case: &'a Case, spec: &Value) -> Result<(Operator<'a>, Cluster<'a>)> {
+async fn with_operator<'a>(case: &'a Case, watch: Watch, spec: &Value) -> Result<(Operator<'a>, Cluster<'a>)> {
     let home = case.new_namespace("operator").await?;
-    let operator = Operator::install(case, &home, &Settings::of_namespace(case, &case.namespace)).await?;
-    let cluster = Cluster::running(case, &Manifest::minimal("formulary").own().spec(spec)).await?;
+    let manifest = Manifest::minimal("formulary").spec(spec);
+    let manifest = match &watch {
+        Watch::Namespace(_) => manifest.own(),
+        Watch::Everywhere(label) => manifest.labelled(OWN_LABEL, label),
+    };
+    let settings = Settings { watch, ..Settings::of_namespace(case, &case.namespace) };
+    let operator = Operator::install(case, &home, &settings).await?;
+    let cluster = Cluster::running(case, &manifest).await?;
     cluster.grid().await?.teach(WARFARIN).await?;
     Ok((operator, cluster))
 }
@@ -81,10 +87,38 @@ async fn one_of_five_leaves(case: &Case, cluster: &Cluster<'_>) -> Result<()> {
     .await
 }
 
+/// No zone has most copies of a shard, nor most of the nodes that decide.
+async fn no_zone_has_a_quorum(case: &Case, cluster: &Cluster<'_>) -> Result<()> {
+    until("no zone has most copies of a shard", LONG, async || {
+        let told = told(case, &cluster.grid().await?).await?;
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let zones: BTreeMap<String, String> = list(&told["nodes"])
+            .iter()
+            .filter_map(|node| Some((node["name"].as_str()?.into(), node["zone"].as_str()?.into())))
+            .collect();
+        let shards = list(&told["shards"]);
+        ensure!(zones.len() == 5 && shards.len() == 4, "the grid is {told}");
+        for shard in shards.iter().chain([&told["meta"]]) {
+            let mut of: BTreeMap<Option<&String>, usize> = BTreeMap::new();
+            let copies = list(&shard["replicas"]);
+            copies.iter().for_each(|copy| *of.entry(zones.get(copy["node"].as_str().unwrap_or_default())).or_default() += 1);
+            let lost_with_a_zone = of.values().max().copied().unwrap_or_default();
+            ensure!(2 * lost_with_a_zone < copies.len(), "shard {} is in the zones {of:?} of {zones:?}", shard["shard"]);
+        }
+        let available = cluster.condition_now("Available").await?.message;
+        ensure!(available.contains("its nodes are in the zones zone-a, zone-b, zone-c"), "it says {available}");
+        Ok(())
+    })
+    .await
+}
+
 #[test]
 fn three_nodes_become_five_and_three_again_without_a_failed_request() -> Result<()> {
     scenario(async |case| {
-        let (operator, cluster) = with_operator(case, &json!({"nodes": 3, "initialShards": 4})).await?;
+        // Who may look at machines knows their zones.
+        let (operator, cluster) =
+            with_operator(case, Watch::Everywhere(format!("formulary-{}", suffix())), &json!({"nodes": 3, "initialShards": 4}))
+                .await?;
         let first = uids(&cluster).await?;
         let load = Load::on(&cluster.grid().await?)?;
         load.goes_on(10).await?;
@@ -100,6 +134,7 @@ fn three_nodes_become_five_and_three_again_without_a_failed_request() -> Result<
         operator.kill().await?;
         is_of(case, &cluster, 5).await?;
         saw(&load, then, "three nodes became five, and the operator was killed meanwhile")?;
+        no_zone_has_a_quorum(case, &cluster).await?;
 
         // Whether it is kept or has left already: it is there in the end.
         let then = Instant::now();
@@ -134,7 +169,8 @@ async fn ask_to_replace(cluster: &Cluster<'_>, node: &str) -> Result<()> {
 #[test]
 fn copies_are_made_and_a_node_is_replaced_without_a_failed_request() -> Result<()> {
     scenario(async |case| {
-        let (operator, cluster) = with_operator(case, &json!({"nodes": 3, "replicationFactor": 1})).await?;
+        let (operator, cluster) =
+            with_operator(case, Watch::Namespace(case.namespace.clone()), &json!({"nodes": 3, "replicationFactor": 1})).await?;
         let grid = cluster.grid().await?;
         let load = Load::on(&grid)?;
         load.goes_on(10).await?;

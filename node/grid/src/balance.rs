@@ -1,13 +1,14 @@
 //! Which replica is given, moved or taken away next, so that the groups are where they should be: pure.
 //!
 //! One group changes at a time, and the next only when all are what the map says. In this order: shards get the replicas that they lack;
-//! what leaving nodes keep moves away; nodes that keep nothing have left; shards lose what they have too many of; then replicas, and
-//! who leads, are evened out to within one.
+//! what leaving nodes keep moves away; nodes that keep nothing have left; shards lose what they have too many of; each group is spread over as
+//! many zones as it can be; then replicas, and who leads, are evened out to within one, as far as the zones allow.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::Change;
-use crate::map::{GridMap, META_VOTERS, ShardId, ShardRecord};
+use crate::map::{GridMap, META_VOTERS, ReplicaRecord, ShardId, ShardRecord, Zone};
 
 /// What meta's leader sees of the grid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub(crate) fn next(map: &GridMap, observed: &Observed) -> Option<Change> {
         .or_else(|| plan.place_meta())
         .or_else(|| plan.left())
         .or_else(|| plan.shrink())
+        .or_else(|| plan.spread())
         .or_else(|| plan.even_replicas())
         .or_else(|| plan.even_leaders())
 }
@@ -57,9 +59,26 @@ struct Plan<'a> {
     load: BTreeMap<&'a str, usize>,
 }
 
+/// A replica that could go from the node at a place of its group's to another.
+struct Move<'a> {
+    at: usize,
+    from: &'a str,
+    to: &'a str,
+    /// Of how many of the others' zone it would be no more.
+    gain: usize,
+}
+
+impl Move<'_> {
+    /// The nodes of the group after it.
+    fn made(&self, mut nodes: Vec<String>) -> Vec<String> {
+        nodes[self.at] = self.to.to_owned();
+        nodes
+    }
+}
+
 /// The nodes of a group, in the map's order.
-fn nodes(shard: &ShardRecord) -> Vec<String> {
-    shard.replicas.iter().map(|replica| replica.node.clone()).collect()
+fn nodes(replicas: &[ReplicaRecord]) -> Vec<String> {
+    replicas.iter().map(|replica| replica.node.clone()).collect()
 }
 
 fn place(group: ShardId, nodes: Vec<String>) -> Option<Change> {
@@ -83,18 +102,38 @@ impl<'a> Plan<'a> {
         self.map.leaving.contains(node)
     }
 
-    /// The node with the fewest replicas that could get one of a shard.
-    fn least(&self, shard: &ShardRecord) -> Option<String> {
-        let has = |node: &str| shard.replicas.iter().any(|replica| replica.node == node);
-        let free = self.load.iter().filter(|(node, _)| !has(node));
-        free.min_by_key(|(_, count)| **count).map(|(node, _)| (*node).to_owned())
+    /// How many of these nodes are in the zone of a node, itself not counted.
+    fn beside(&self, node: &str, nodes: &[String]) -> usize {
+        let zone = self.map.zone(node);
+        nodes.iter().filter(|other| *other != node && !self.leaves(other) && self.map.zone(other) == zone).count()
+    }
+
+    /// The node that could join these: where fewest of them are, and of those with the fewest replicas.
+    fn best(&self, nodes: &[String]) -> Option<String> {
+        let free = self.load.iter().filter(|(node, _)| !nodes.iter().any(|other| other == *node));
+        free.min_by_key(|(node, count)| (self.beside(node, nodes), **count)).map(|(node, _)| (*node).to_owned())
+    }
+
+    /// Which of these nodes' replicas could go to which other node, without being beside more of the others.
+    fn moves<'c>(&'c self, nodes: &'c [String]) -> impl Iterator<Item = Move<'c>> {
+        let free = || self.load.keys().filter(|to| !nodes.iter().any(|node| node == *to));
+        nodes.iter().enumerate().flat_map(move |(at, from)| {
+            let others: Vec<String> = nodes.iter().filter(|other| *other != from).cloned().collect();
+            let here = self.beside(from, &others);
+            free().filter_map(move |to| Some(Move { at, from, to, gain: here.checked_sub(self.beside(to, &others))? }))
+        })
+    }
+
+    /// Whether a group's replica leads it, or shall: its going would be noticed.
+    fn is_led(&self, group: ShardId, at: usize, node: &str) -> bool {
+        at == 0 && group != ShardId(0) || self.observed.leaders.get(&group).is_some_and(|leader| leader == node)
     }
 
     /// A shard that has too few replicas gets one.
     fn grow(&self) -> Option<Change> {
         self.map.shards.iter().filter(|shard| shard.replicas.len() < self.map.factor()).find_map(|shard| {
-            let mut nodes = nodes(shard);
-            nodes.push(self.least(shard)?);
+            let mut nodes = nodes(&shard.replicas);
+            nodes.push(self.best(&nodes)?);
             place(shard.shard, nodes)
         })
     }
@@ -102,35 +141,47 @@ impl<'a> Plan<'a> {
     /// A replica leaves a node that is to leave: another takes its place, unless there are too many.
     fn drain(&self) -> Option<Change> {
         self.map.shards.iter().find_map(|shard| {
-            let mut nodes = nodes(shard);
+            let mut nodes = nodes(&shard.replicas);
             // Who leads goes last: until then nobody has to take over.
             let leader = self.observed.leaders.get(&shard.shard);
             let at = (0..nodes.len()).filter(|at| self.leaves(&nodes[*at])).min_by_key(|at| Some(&nodes[*at]) == leader)?;
             if nodes.len() > self.map.factor() {
                 nodes.remove(at);
             } else {
-                nodes[at] = self.least(shard)?;
+                nodes[at] = self.best(&nodes)?;
             }
             place(shard.shard, nodes)
         })
     }
 
-    /// As many nodes decide about the map as can, at most five and an odd number: one that leaves only where no other can.
+    /// How many nodes are to decide about the map: as many as can, at most five and an odd number, but fewer where else the loss of one zone
+    /// would leave no quorum.
+    fn voters(&self, voters: &[String]) -> usize {
+        let staying = |node: &&str| !self.leaves(node);
+        let can: BTreeSet<&str> = self.load.keys().copied().chain(voters.iter().map(String::as_str).filter(staying)).collect();
+        let mut zones: BTreeMap<Zone<'_>, usize> = BTreeMap::new();
+        can.iter().for_each(|node| *zones.entry(self.map.zone(node)).or_default() += 1);
+        // The fewest that can be in one zone, of so many.
+        let crowd = |count: usize| (1..=count).find(|most| zones.values().map(|room| room.min(most)).sum::<usize>() >= count);
+        let odd = |count: &usize| !count.is_multiple_of(2);
+        let most = (1..=can.len().min(META_VOTERS)).rev().find(odd).unwrap_or(1);
+        (3..=most).rev().filter(odd).find(|count| crowd(*count).is_some_and(|most| most <= count / 2)).unwrap_or(most)
+    }
+
+    /// Those who decide about the map are as many as they are to be: one that leaves only where no other can.
     fn place_meta(&self) -> Option<Change> {
-        let mut voters: Vec<String> = self.map.meta.iter().map(|replica| replica.node.clone()).collect();
-        let staying = self.load.len().max(voters.iter().filter(|voter| !self.leaves(voter)).count());
-        let most = staying.min(META_VOTERS);
-        let wanted = if most.is_multiple_of(2) { most.saturating_sub(1) } else { most }.max(1);
-        let newcomer = self.load.keys().find(|node| !voters.iter().any(|voter| voter == *node)).map(|node| (*node).to_owned());
+        let mut voters = nodes(&self.map.meta);
+        let wanted = self.voters(&voters);
+        let newcomers = self.load.keys().filter(|node| !voters.iter().any(|voter| voter == *node));
+        let newcomer = newcomers.min_by_key(|node| self.beside(node, &voters)).map(|node| (*node).to_owned());
         let leaver = voters.iter().position(|voter| self.leaves(voter));
         match (leaver, newcomer) {
             (Some(at), _) if voters.len() > wanted => drop(voters.remove(at)),
             (Some(at), Some(newcomer)) => voters[at] = newcomer,
             (None, Some(newcomer)) if voters.len() < wanted => voters.push(newcomer),
             (None, _) if voters.len() > wanted => {
-                let leader = self.observed.leaders.get(&ShardId(0));
-                let at = voters.iter().rposition(|voter| Some(voter) != leader)?;
-                voters.remove(at);
+                let movable = (0..voters.len()).filter(|at| !self.is_led(ShardId(0), *at, &voters[*at]));
+                voters.remove(movable.max_by_key(|at| (self.beside(&voters[*at], &voters), *at))?);
             }
             _ => return None,
         }
@@ -148,40 +199,49 @@ impl<'a> Plan<'a> {
         Some(Change::Left { name: left.clone() })
     }
 
-    /// A shard that has too many replicas loses one: of the node with the most, and where it can be none that leads or shall lead.
+    /// A shard that has too many replicas loses one: of the zone and the node with the most, and where it can be none that leads or shall lead.
     fn shrink(&self) -> Option<Change> {
         let shard = self.map.shards.iter().find(|shard| shard.replicas.len() > self.map.factor())?;
-        let mut nodes = nodes(shard);
-        let leader = self.observed.leaders.get(&shard.shard);
+        let mut nodes = nodes(&shard.replicas);
         let at = (0..nodes.len()).min_by_key(|at| {
             let node = &nodes[*at];
-            let is_led = Some(node) == leader;
-            (*at == 0 || is_led, std::cmp::Reverse(self.load.get(node.as_str()).copied().unwrap_or_default()), *at == 0)
+            let load = self.load.get(node.as_str()).copied().unwrap_or_default();
+            (Reverse(self.beside(node, &nodes)), self.is_led(shard.shard, *at, node), Reverse(load), *at == 0)
         })?;
         nodes.remove(at);
         place(shard.shard, nodes)
     }
 
-    /// The node with most of something and the one with fewest, if they are further apart than one.
-    fn apart<'c>(counts: &BTreeMap<&'c str, usize>) -> Option<(&'c str, &'c str)> {
-        let (most, greatest) = counts.iter().max_by_key(|(_, count)| **count)?;
-        let (fewest, least) = counts.iter().min_by_key(|(_, count)| **count)?;
-        (*greatest > *least + 1).then_some((*most, *fewest))
+    /// A replica moves out of a zone where others of its group are, to one where fewer are: then fewer of them are lost with a zone.
+    fn spread(&self) -> Option<Change> {
+        if self.map.zones.is_empty() {
+            return None;
+        }
+        let of_shards = self.map.shards.iter().map(|shard| (shard.shard, &shard.replicas));
+        std::iter::once((ShardId(0), &self.map.meta)).chain(of_shards).find_map(|(group, replicas)| {
+            let nodes = nodes(replicas);
+            let useful = self.moves(&nodes).filter(|one| one.gain > 0);
+            let best = useful.min_by_key(|one| (Reverse(one.gain), self.is_led(group, one.at, one.from), self.load[one.to]))?;
+            place(group, best.made(nodes.clone()))
+        })
     }
 
-    /// A replica moves from the node that has most to the one that has fewest.
+    /// A replica moves from the node that has most to the one that has fewest, of those between which one can move and stay in as good a zone.
     fn even_replicas(&self) -> Option<Change> {
-        let (from, to) = Self::apart(&self.load)?;
-        let has = |shard: &ShardRecord, node: &str| shard.replicas.iter().any(|replica| replica.node == node);
-        let movable = self.map.shards.iter().filter(|shard| has(shard, from) && !has(shard, to));
-        // One that does not lead moves without anybody's noticing.
-        let leads = |shard: &&ShardRecord| {
-            let leader = self.observed.leaders.get(&shard.shard).map(String::as_str);
-            leader == Some(from) || shard.preferred().is_some_and(|preferred| preferred.node == from)
+        let count = |node: &str| self.load.get(node).copied().unwrap_or_default();
+        if self.load.values().max()?.abs_diff(*self.load.values().min()?) < 2 {
+            return None;
+        }
+        let of_shard = |shard: &ShardRecord| {
+            let nodes = nodes(&shard.replicas);
+            let useful = self.moves(&nodes).filter(|one| count(one.from) >= count(one.to) + 2);
+            // One that does not lead moves without anybody's noticing.
+            let rank = |one: &Move<'_>| (count(one.to).abs_diff(count(one.from)), !self.is_led(shard.shard, one.at, one.from));
+            let (rank, best) = useful.map(|one| (rank(&one), one)).max_by_key(|(rank, _)| *rank)?;
+            Some((rank, shard.shard, best.made(nodes.clone())))
         };
-        let shard = movable.min_by_key(|shard| leads(shard))?;
-        let moved = nodes(shard).into_iter().map(|node| if node == from { to.to_owned() } else { node });
-        place(shard.shard, moved.collect())
+        let (_, shard, nodes) = self.map.shards.iter().filter_map(of_shard).max_by_key(|(rank, ..)| *rank)?;
+        place(shard, nodes)
     }
 
     /// Another replica of a shard is the one that leads it, where a node would lead more than others by two.
@@ -206,7 +266,7 @@ impl<'a> Plan<'a> {
                 for other in shard.replicas.iter().skip(1) {
                     let Some(count) = leads.get(other.node.as_str()) else { continue };
                     if *count + 2 <= most {
-                        let mut nodes = nodes(shard);
+                        let mut nodes = nodes(&shard.replicas);
                         let at = nodes.iter().position(|node| *node == other.node)?;
                         nodes.swap(0, at);
                         return place(shard.shard, nodes);

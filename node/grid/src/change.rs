@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use sutra_protocol::founding::NodeRecord;
+use sutra_protocol::founding::{LONGEST_ZONE, NodeRecord};
 use sutra_replication::ReplicaId;
 
 use crate::map::{Epoch, GridMap, META_VOTERS, ReplicaRecord, ShardId};
@@ -32,6 +32,16 @@ pub enum Change {
         name: String,
         /// Its addresses.
         node: NodeRecord,
+        /// The zone that it is in, where that is known.
+        #[serde(default)]
+        zone: Option<String>,
+    },
+    /// A node is in this zone, or nobody knows in which.
+    SetZone {
+        /// Its name.
+        name: String,
+        /// The zone.
+        zone: Option<String>,
     },
     /// A node that was awaited has come.
     Arrived {
@@ -130,6 +140,14 @@ pub enum ChangeRefusal {
         /// How many were asked for.
         count: u32,
     },
+    /// No name of a zone.
+    #[error("the zone of node {name} was given with {length} bytes; a zone has a name of 1 to {LONGEST_ZONE} bytes")]
+    Zone {
+        /// The node.
+        name: String,
+        /// How long the name is.
+        length: u64,
+    },
     /// There would be fewer nodes than replicas of a shard.
     #[error("{staying} of the grid's nodes would stay, and each shard should have {factor} replicas on as many nodes")]
     TooFew {
@@ -163,7 +181,8 @@ impl GridMap {
                 None => return Err(ChangeRefusal::NoNode { name }),
             },
             Change::ReplaceNode { name, node } => self.replace(name, node)?,
-            Change::AddNode { name, node } => self.add(name, node)?,
+            Change::AddNode { name, node, zone } => self.add(name, node, zone)?,
+            Change::SetZone { name, zone } => self.set_zone(name, zone)?,
             Change::Arrived { name } => {
                 if !self.awaited.remove(&name) {
                     return Err(ChangeRefusal::NoNode { name });
@@ -236,17 +255,28 @@ impl GridMap {
         Ok(())
     }
 
-    fn add(&mut self, name: String, node: NodeRecord) -> Result<(), ChangeRefusal> {
+    fn add(&mut self, name: String, node: NodeRecord, zone: Option<String>) -> Result<(), ChangeRefusal> {
         if self.nodes.contains_key(&name) {
             return Err(ChangeRefusal::Taken { what: "name".into(), value: name });
         }
         if self.nodes.values().any(|other| other.peer == node.peer) {
             return Err(ChangeRefusal::Taken { what: "peer address".into(), value: node.peer });
         }
+        check_zone(&name, zone.as_deref())?;
         let replica = self.issue();
         self.watchers.push(ReplicaRecord { replica, node: name.clone() });
         self.awaited.insert(name.clone());
-        self.nodes.insert(name, node);
+        self.nodes.insert(name.clone(), node);
+        self.set_zone(name, zone)
+    }
+
+    fn set_zone(&mut self, name: String, zone: Option<String>) -> Result<(), ChangeRefusal> {
+        self.known(&name)?;
+        check_zone(&name, zone.as_deref())?;
+        match zone {
+            Some(zone) => drop(self.zones.insert(name, zone)),
+            None => drop(self.zones.remove(&name)),
+        }
         Ok(())
     }
 
@@ -262,6 +292,7 @@ impl GridMap {
         self.watchers.retain(|replica| replica.node != name);
         self.awaited.remove(name);
         self.leaving.remove(name);
+        self.zones.remove(name);
         self.nodes.remove(name);
         Ok(())
     }
@@ -305,6 +336,13 @@ impl GridMap {
             shard.replicas = replicas;
         }
         Ok(())
+    }
+}
+
+fn check_zone(name: &str, zone: Option<&str>) -> Result<(), ChangeRefusal> {
+    match zone.map(str::len) {
+        None | Some(1..=LONGEST_ZONE) => Ok(()),
+        Some(length) => Err(ChangeRefusal::Zone { name: name.to_owned(), length: length as u64 }),
     }
 }
 
@@ -376,11 +414,11 @@ mod tests {
     fn a_node_comes_is_given_a_replica_and_leaves_again_when_it_keeps_nothing() {
         let mut map = three();
         let (name, record) = node(4);
-        made(&mut map, Change::AddNode { name: name.clone(), node: record.clone() }).unwrap();
+        made(&mut map, Change::AddNode { name: name.clone(), node: record.clone(), zone: None }).unwrap();
         assert_eq!((map.meta_replica(&name), map.meta.len()), (Some(ReplicaId(7)), 3), "it knows the map, and has no vote");
         let taken = |what: &str, value: &str| Err(ChangeRefusal::Taken { what: what.into(), value: value.into() });
-        assert_eq!(made(&mut map, Change::AddNode { name: name.clone(), node: node(5).1 }), taken("name", "node-4"));
-        let same = made(&mut map, Change::AddNode { name: named(5), node: record.clone() });
+        assert_eq!(made(&mut map, Change::AddNode { name: name.clone(), node: node(5).1, zone: None }), taken("name", "node-4"));
+        let same = made(&mut map, Change::AddNode { name: named(5), node: record.clone(), zone: None });
         assert_eq!(same, taken("peer address", "10.0.0.4:7001"));
 
         let place = |group, nodes: &[u16]| Change::PlaceGroup {
@@ -406,6 +444,30 @@ mod tests {
         made(&mut map, left).unwrap();
         assert!(!map.nodes.contains_key(&name) && map.watchers.is_empty() && map.leaving.is_empty());
         assert_eq!(map.all_replicas().map(|one| one.replica.0).max(), Some(9), "the numbers of what has left are nobody's");
+    }
+
+    #[test]
+    fn a_zone_is_its_node_s_for_as_long_as_that_belongs_to_the_grid() {
+        let mut map = three();
+        let set = |name: &str, zone: Option<&str>| Change::SetZone { name: name.into(), zone: zone.map(String::from) };
+        made(&mut map, set("node-1", Some("eu-central-1a"))).unwrap();
+        made(&mut map, set("node-2", Some("eu-central-1a"))).unwrap();
+        assert_eq!(map.zone("node-1"), map.zone("node-2"));
+        made(&mut map, set("node-2", None)).unwrap();
+        assert_ne!(map.zone("node-1"), map.zone("node-2"), "one whose zone nobody knows is in nobody's");
+        assert_eq!(made(&mut map, set("node-9", None)), Err(ChangeRefusal::NoNode { name: "node-9".into() }));
+        for zone in ["", &"z".repeat(LONGEST_ZONE + 1)] {
+            let refused = ChangeRefusal::Zone { name: "node-2".into(), length: zone.len() as u64 };
+            assert_eq!(made(&mut map, set("node-2", Some(zone))), Err(refused));
+        }
+        let (name, record) = node(4);
+        let add = |zone: &str| Change::AddNode { name: name.clone(), node: record.clone(), zone: Some(zone.into()) };
+        assert_eq!(made(&mut map, add("")), Err(ChangeRefusal::Zone { name: name.clone(), length: 0 }));
+        made(&mut map, add("eu-central-1b")).unwrap();
+        assert_eq!(map.zones[&name], "eu-central-1b");
+        made(&mut map, Change::RemoveNode { name: name.clone() }).unwrap();
+        made(&mut map, Change::Left { name: name.clone() }).unwrap();
+        assert!(!map.zones.contains_key(&name));
     }
 
     #[test]

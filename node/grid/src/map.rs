@@ -54,9 +54,21 @@ pub struct GridMap {
     /// Nodes that are to be removed once they keep nothing any more.
     #[serde(default)]
     pub leaving: BTreeSet<String>,
+    /// The zone of each node of which it is known.
+    #[serde(default)]
+    pub zones: BTreeMap<String, String>,
     /// How many replicas each shard should have; 0: as many as it has, as in a map of an earlier release.
     #[serde(default)]
     pub(crate) replication_factor: u32,
+}
+
+/// What may fail as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Zone<'a> {
+    /// With all other nodes in it.
+    Named(&'a str),
+    /// A node of which nobody said where it is counts as one alone.
+    Own(&'a str),
 }
 
 /// A replica of a group.
@@ -144,6 +156,7 @@ impl GridMap {
             next_replica,
             awaited: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            zones: BTreeMap::new(),
             replication_factor: plan.replicas,
         })
     }
@@ -187,6 +200,11 @@ impl GridMap {
     /// How many nodes there are when those that leave have left.
     pub fn staying(&self) -> usize {
         self.nodes.len() - self.leaving.len()
+    }
+
+    /// Where a node is.
+    pub(crate) fn zone<'a>(&'a self, node: &'a str) -> Zone<'a> {
+        self.zones.get(node).map_or(Zone::Own(node), |zone| Zone::Named(zone))
     }
 
     /// The shard of this number.

@@ -20,7 +20,7 @@ use crate::answers::Own;
 use crate::asking::Asking;
 use crate::balance::{self, Observed};
 use crate::change::{Change, ProposedChange};
-use crate::map::{GridMap, ShardId};
+use crate::map::{Epoch, GridMap, ShardId};
 use crate::messages::{NodeStatus, Proposed, ReplicaStatus};
 use crate::release;
 use crate::replace::{found, is_under_way, status_of};
@@ -48,7 +48,11 @@ pub(crate) async fn resize(
         _ => expect_releases(asking, version, |one, other| one == other).await?,
     }
     let change = match request {
-        ResizeRequest::AddNode { address } => return add(asking, secret, &address, version).await,
+        ResizeRequest::AddNode { address, zone } => return add(asking, secret, (&address, zone), version).await,
+        ResizeRequest::SetZone { name, zone } => {
+            let epoch = set_zone(asking, name, zone).await?;
+            return Ok(Resized { name: None, epoch: epoch.0 });
+        }
         ResizeRequest::RemoveNode { name } => Change::RemoveNode { name },
         ResizeRequest::KeepNode { name } => Change::KeepNode { name },
         ResizeRequest::SetReplicas { count } => Change::SetReplicas { count },
@@ -82,7 +86,12 @@ fn expect_release(status: &NodeStatus, version: &str, suits: impl Fn(&str, &str)
 }
 
 /// A node that waits at `address` belongs to the grid from now on.
-async fn add(asking: &Asking, secret: &PeerSecret, address: &str, version: &str) -> Result<Resized, String> {
+async fn add(
+    asking: &Asking,
+    secret: &PeerSecret,
+    (address, zone): (&str, Option<String>),
+    version: &str,
+) -> Result<Resized, String> {
     let known = asking.machine.map().borrow().clone();
     let described = match found(address, secret, DESCRIBE, Bytes::new()).await {
         Ok(described) => described,
@@ -91,7 +100,8 @@ async fn add(asking: &Asking, secret: &PeerSecret, address: &str, version: &str)
             let there = known.nodes.iter().find(|(_, record)| record.peer == address).map(|(name, _)| name);
             return match there {
                 Some(name) if !known.leaving.contains(name) && status_of(asking, &known, name).await.is_ok() => {
-                    Ok(Resized { name: Some(name.clone()), epoch: known.epoch.0 })
+                    let epoch = if zone.is_some() { set_zone(asking, name.clone(), zone).await? } else { known.epoch };
+                    Ok(Resized { name: Some(name.clone()), epoch: epoch.0 })
                 }
                 _ => Err(format!("the node at {address} does not wait for a grid that has this one's secret: {reason}")),
             };
@@ -106,10 +116,20 @@ async fn add(asking: &Asking, secret: &PeerSecret, address: &str, version: &str)
     }
     let name = Some(card.node.clone());
     if is_under_way(&known, &card) {
-        return Ok(Resized { name, epoch: known.epoch.0 });
+        let epoch = if zone.is_some() { set_zone(asking, card.node, zone).await? } else { known.epoch };
+        return Ok(Resized { name, epoch: epoch.0 });
     }
-    let epoch = asking.decide(Change::AddNode { name: card.node, node: card.record }).await?;
+    let epoch = asking.decide(Change::AddNode { name: card.node, node: card.record, zone }).await?;
     Ok(Resized { name, epoch: epoch.0 })
+}
+
+/// That a node is in this zone, or nobody knows in which.
+async fn set_zone(asking: &Asking, name: String, zone: Option<String>) -> Result<Epoch, String> {
+    let known = asking.machine.map().borrow().clone();
+    if known.nodes.contains_key(&name) && known.zones.get(&name) == zone.as_ref() {
+        return Ok(known.epoch);
+    }
+    asking.decide(Change::SetZone { name, zone }).await
 }
 
 /// Makes one step after the other as long as this node leads meta, until the grid is what it should be.
@@ -201,7 +221,7 @@ pub fn under_way(map: &GridMap, statuses: &BTreeMap<&str, &NodeStatus>) -> Vec<S
         }
     }
     if told.is_empty() && balance::next(map, &Observed::ideal(map)).is_some() {
-        told.push("the replicas are being evened out".into());
+        told.push("replicas, or who leads, are being evened out, or spread over zones".into());
     }
     told
 }
@@ -215,7 +235,6 @@ mod tests {
     use sutra_protocol::command::LogIndex;
 
     use super::*;
-    use crate::map::Epoch;
     use crate::map::tests::node;
     use crate::messages::ReplicaStatus;
 

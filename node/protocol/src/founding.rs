@@ -60,6 +60,16 @@ pub enum ResizeRequest {
     AddNode {
         /// Its peer port.
         address: String,
+        /// The zone that it is in, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        zone: Option<String>,
+    },
+    /// A node is in this zone: what happens to one zone does not happen to others, so a shard's replicas are spread over as many as there are.
+    SetZone {
+        /// The node's name.
+        name: String,
+        /// 1 to [`LONGEST_ZONE`] bytes; `None`: nobody knows it.
+        zone: Option<String>,
     },
     /// A node keeps nothing any more, and then leaves the grid.
     RemoveNode {
@@ -77,6 +87,9 @@ pub enum ResizeRequest {
         count: u32,
     },
 }
+
+/// Longest name of a zone, in bytes: as Kubernetes bounds the value of a label.
+pub const LONGEST_ZONE: usize = 63;
 
 /// That it is decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,6 +25,8 @@ pub struct Observed {
     pub voters: Vec<String>,
     /// On which of them each shard has its copies, as the grid has decided.
     pub placement: BTreeMap<u64, Vec<String>>,
+    /// In which zone each of them is, where the grid was told; `None`: nobody told, or the grid's release knows no zones.
+    pub zones: Option<BTreeMap<String, String>>,
     /// Whether every one of them serves and tells of the same: then nobody else belongs to the grid.
     pub agreed: bool,
     /// Replicas that the grid is to have of each shard, as the same node told.
@@ -130,7 +132,7 @@ pub struct Pod {
     pub turned: Option<Timestamp>,
     /// Whether it is being deleted.
     pub leaving: bool,
-    /// The zone of its machine, where Kubernetes tells it.
+    /// The zone of its machine, where it or the machine carries a label that says it.
     pub zone: Option<String>,
     /// What keeps it from running.
     pub trouble: Option<Trouble>,

@@ -39,7 +39,9 @@ pub enum Action {
     /// Ask the node of this pod to found a grid of the first so many. It refuses where there is one, or one is being founded.
     FoundGrid { pod: String, uid: String, nodes: u32, replicas: u32 },
     /// Ask a node of the grid to take in the node of this pod, which waits with an empty volume.
-    AddNode { pod: String, uid: String, asked: String, grid: String },
+    AddNode { pod: String, uid: String, zone: Option<String>, asked: String, grid: String },
+    /// Tell a node of the grid in which zone one of its nodes is. The grid spreads the copies of each shard over them.
+    SetZone { node: String, zone: String, asked: String, grid: String },
     /// Ask a node of the grid to have another one leave: what it keeps moves to others first.
     RemoveNode { node: String, asked: String, grid: String },
     /// Ask a node of the grid to keep one that was to leave.
@@ -86,6 +88,7 @@ impl Action {
             Self::ReplaceNode { .. } => "ReplaceNode",
             Self::SetReplicas { .. } => "SetReplicas",
             Self::AddNode { .. } => "AddNode",
+            Self::SetZone { .. } => "SetZone",
             Self::RemoveNode { .. } => "RemoveNode",
             Self::KeepNode { .. } => "KeepNode",
             Self::BeginReplacement { .. } => "BeginReplacement",
@@ -120,6 +123,7 @@ impl Action {
             Self::ReplaceNode { pod, asked, .. } => format!("asked node {asked} to give node {pod} new replicas"),
             Self::SetReplicas { asked, count, .. } => format!("asked node {asked} for {count} replicas of each shard"),
             Self::AddNode { pod, asked, .. } => format!("asked node {asked} to take node {pod} into the grid"),
+            Self::SetZone { node, zone, asked, .. } => format!("told node {asked} that node {node} is in zone {zone}"),
             Self::RemoveNode { node, asked, .. } => format!("asked node {asked} to let node {node} leave the grid"),
             Self::KeepNode { node, asked, .. } => format!("asked node {asked} to keep node {node} in the grid"),
             Self::BeginReplacement { node, .. } => format!("began to replace node {node}"),

@@ -121,12 +121,12 @@ impl Nodes<'_> {
         answer.map(|()| Outcome::Done).map_err(refused)
     }
 
-    /// Asks a node of the grid, at `address`, to take in the node of `pod`, which waits. Asked twice it does no more than once.
+    /// Asks a node of the grid, at `address`, to take in the node of `pod`, which waits, in a zone. Asked twice it does no more than once.
     ///
     /// # Errors
     /// If the answer may be another later.
-    pub async fn add_node(&self, grid: &str, asked: (&str, &str), pod: &str) -> Result<Outcome, Error> {
-        self.resize(grid, asked, &ResizeRequest::AddNode { address: self.address_of(pod) }).await
+    pub async fn add_node(&self, grid: &str, asked: (&str, &str), (pod, zone): (&str, Option<String>)) -> Result<Outcome, Error> {
+        self.resize(grid, asked, &ResizeRequest::AddNode { address: self.address_of(pod), zone }).await
     }
 
     /// Asks a node of the grid, at `address`, for other nodes, or another number of replicas.
@@ -184,7 +184,9 @@ impl Nodes<'_> {
 /// What is asked for, as the end of a sentence.
 fn change(request: &ResizeRequest) -> String {
     match request {
-        ResizeRequest::AddNode { address } => format!("take in the node at {address}"),
+        ResizeRequest::AddNode { address, .. } => format!("take in the node at {address}"),
+        ResizeRequest::SetZone { name, zone: Some(zone) } => format!("know {name} in zone {zone}"),
+        ResizeRequest::SetZone { name, zone: None } => format!("know {name} in no zone"),
         ResizeRequest::RemoveNode { name } => format!("let {name} leave"),
         ResizeRequest::KeepNode { name } => format!("keep {name}"),
         ResizeRequest::SetReplicas { count } => format!("keep {count} replicas of each shard"),

@@ -31,7 +31,7 @@ mod peer_secret;
 mod replacement;
 mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod volumes;
 
 pub use deletion::{Kind, delete, delete_pod};

@@ -13,14 +13,14 @@ use crate::render::fixture;
 
 /// A request as the API server sees it.
 #[derive(Clone, Debug)]
-struct Seen {
-    line: String,
+pub(crate) struct Seen {
+    pub(crate) line: String,
     content_type: String,
     body: Value,
 }
 
 /// A client whose every request is answered alike.
-fn client(status: u16, answer: Value) -> (Client, Arc<Mutex<Vec<Seen>>>) {
+pub(crate) fn client(status: u16, answer: Value) -> (Client, Arc<Mutex<Vec<Seen>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     let service = tower::service_fn(move |request: Request<Body>| {
@@ -38,7 +38,7 @@ fn client(status: u16, answer: Value) -> (Client, Arc<Mutex<Vec<Seen>>>) {
     (Client::new(service, "default"), seen)
 }
 
-fn refusal(code: u16, reason: &str) -> Value {
+pub(crate) fn refusal(code: u16, reason: &str) -> Value {
     let message = "as the server says";
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": reason, "code": code})
 }

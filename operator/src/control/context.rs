@@ -3,6 +3,7 @@
 use kube::Client;
 
 use super::caches::Caches;
+use super::machines::Machines;
 use crate::config::Config;
 use crate::events::Events;
 use crate::lease::Leadership;
@@ -16,6 +17,8 @@ pub struct Context {
     pub leadership: Leadership,
     /// What is known of the API server's objects; complete before the first reconciliation begins.
     pub caches: Caches,
+    /// In which zones machines are, as far as the operator asked.
+    pub machines: Machines,
     /// How the operator was told to run.
     pub config: Config,
     /// What is counted.

@@ -19,6 +19,7 @@ use super::attempt::{Failure, again, attempt};
 use super::backoff::Backoff;
 use super::caches::{self, Caches, Watched};
 use super::context::Context;
+use super::machines::Machines;
 use super::pod_monitors;
 use crate::config::Config;
 use crate::events::Events;
@@ -107,6 +108,7 @@ where
         client: shell.client.clone(),
         leadership: shell.leadership.clone(),
         caches: caches.clone(),
+        machines: Machines::default(),
         config: shell.config.clone(),
         metrics: shell.metrics.clone(),
         events: shell.events.clone(),

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`context`] | what reconcile is given |
 //! | [`caches`] | the objects that are known |
+//! | [`machines`] | in which zones they are |
 //! | [`controller`] | the loop: begins, turns, begins anew when Kubernetes learns of pod monitors, stops |
 //! | [`backoff`] | how long a cluster whose reconciliation failed waits |
 //! | `attempt` | one reconciliation: counted, timed, bounded |
@@ -21,6 +22,7 @@ pub mod backoff;
 pub mod caches;
 pub mod context;
 pub mod controller;
+pub mod machines;
 
 mod attempt;
 mod owner;
@@ -30,3 +32,4 @@ mod watch;
 pub use caches::Caches;
 pub use context::Context;
 pub use controller::{ControlError, Shell, run};
+pub use machines::Machines;

@@ -53,6 +53,7 @@ pub async fn observe(cluster: &SutraCluster, rendered: &Rendered<'_>, context: &
         answers,
         members,
         placement,
+        zones: grid.as_ref().and_then(nodes::Told::zones),
         voters: grid.as_ref().map(nodes::Told::voters).unwrap_or_default(),
         agreed: grid.as_ref().is_some_and(|grid| grid.agreed),
         epoch: grid.as_ref().map(|grid| grid.newest.epoch).filter(|epoch| *epoch > 0),

@@ -162,6 +162,13 @@ impl Told {
         self.newest.nodes.iter().map(|node| (node.name.clone(), of(node))).collect()
     }
 
+    /// In which zone its nodes are, as far as it was told; `None`: its release knows no zones.
+    pub(super) fn zones(&self) -> Option<BTreeMap<String, String>> {
+        let told = |node: &GridNode| node.zone.clone().map(|zone| (node.name.clone(), zone));
+        let told: Vec<(String, Option<String>)> = self.newest.nodes.iter().filter_map(told).collect();
+        (!told.is_empty()).then(|| told.into_iter().filter_map(|(name, zone)| Some((name, zone?))).collect())
+    }
+
     /// Who decides about it.
     pub(super) fn voters(&self) -> Vec<String> {
         let replicas = self.newest.meta.iter().flat_map(|meta| &meta.replicas);
@@ -202,6 +209,13 @@ struct GridNode {
     /// An earlier release does not say it.
     #[serde(default = "member")]
     state: String,
+    /// Nor this; where it is said, `null` is a zone that nobody knows.
+    #[serde(default, deserialize_with = "said")]
+    zone: Option<Option<String>>,
+}
+
+fn said<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 fn member() -> String {
@@ -331,6 +345,18 @@ mod tests {
         let expected = [("b".to_owned(), Some(12)), ("c".to_owned(), None), ("d".to_owned(), None)];
         assert_eq!(shard(followers), Some(expected.into()));
         assert_eq!(shard(json!({})), None, "an earlier release does not tell");
+    }
+
+    #[test]
+    fn a_grid_tells_zones_or_is_of_a_release_that_knows_none() {
+        let zones = |nodes: serde_json::Value| {
+            let grid = serde_json::from_value(json!({"epoch": 1, "nodes": nodes})).unwrap();
+            Told::of(vec![("a", grid)]).unwrap().zones()
+        };
+        let told = json!([{"name": "a", "zone": "eu-central-1a"}, {"name": "b", "zone": null}]);
+        assert_eq!(zones(told), Some([("a".to_owned(), "eu-central-1a".to_owned())].into()));
+        assert_eq!(zones(json!([{"name": "a", "zone": null}])), Some(BTreeMap::new()));
+        assert_eq!(zones(json!([{"name": "a"}, {"name": "b"}])), None);
     }
 
     #[test]

@@ -1,20 +1,19 @@
 //! Pods, and what keeps them from running.
 
+use futures_util::future::join_all;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::{Api, ResourceExt as _};
 use sutra_crds::{SutraCluster, names};
 use sutra_planner::{Trouble, TroubleKind};
 
 use super::objects::live_stateful_set;
-use crate::control::Context;
-
-/// Kubernetes copies it from machines to pods from 1.35 on; the operator has no right to look at machines.
-const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+use crate::control::{Context, machines};
 
 /// A pod, and where its node is asked.
 pub(super) struct SeenPod {
     pub(super) seen: sutra_planner::Pod,
     pub(super) address: Option<String>,
+    machine: Option<String>,
 }
 
 /// The pods of a cluster, by ordinal.
@@ -35,6 +34,14 @@ pub(super) async fn seen(cluster: &SutraCluster, context: &Context) -> Result<Ve
             let api: Api<Pod> = Api::namespaced(context.client.clone(), &namespace.clone().unwrap_or_default());
             pods.extend(api.get_opt(&names::pod(&name, ordinal)).await?.and_then(|pod| one(&name, &pod)));
         }
+    }
+    if pods.len() > 1 {
+        let asked = pods.iter_mut().filter(|pod| pod.seen.zone.is_none()).map(async |pod| {
+            if let Some(machine) = &pod.machine {
+                pod.seen.zone = context.machines.zone(&context.client, machine).await;
+            }
+        });
+        join_all(asked).await;
     }
     pods.sort_by_key(|pod| pod.seen.ordinal);
     Ok(pods)
@@ -59,10 +66,11 @@ fn one(cluster: &str, pod: &Pod) -> Option<SeenPod> {
         ready: ready.is_some_and(|condition| condition.status == "True"),
         turned: ready.and_then(|condition| condition.last_transition_time.as_ref()).map(|time| time.0),
         leaving: pod.metadata.deletion_timestamp.is_some(),
-        zone: pod.labels().get(ZONE_LABEL).cloned(),
+        zone: machines::zone(pod),
         trouble: trouble(pod),
     };
-    Some(SeenPod { seen, address: status.and_then(|status| status.pod_ip.clone()) })
+    let machine = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
+    Some(SeenPod { seen, address: status.and_then(|status| status.pod_ip.clone()), machine })
 }
 
 /// Whether a container runs, or did before.

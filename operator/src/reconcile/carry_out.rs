@@ -137,7 +137,11 @@ impl Hand<'_> {
             Action::SetReplicas { asked, grid, count } => {
                 self.resize(asked, grid, &ResizeRequest::SetReplicas { count: *count }).await
             }
-            Action::AddNode { pod, uid, asked, grid } => self.add(pod, uid, asked, grid).await,
+            Action::AddNode { pod, uid, zone, asked, grid } => self.add((pod, uid, zone), asked, grid).await,
+            Action::SetZone { node, zone, asked, grid } => {
+                let request = ResizeRequest::SetZone { name: node.clone(), zone: Some(zone.clone()) };
+                self.resize(asked, grid, &request).await
+            }
             Action::RemoveNode { node, asked, grid } => {
                 self.resize(asked, grid, &ResizeRequest::RemoveNode { name: node.clone() }).await
             }
@@ -191,12 +195,12 @@ impl Hand<'_> {
         self.nodes().replace_node(grid, (asked, &address), pod).await
     }
 
-    async fn add(&self, pod: &str, uid: &str, asked: &str, grid: &str) -> Result<Outcome, Error> {
+    async fn add(&self, (pod, uid, zone): (&str, &str, &Option<String>), asked: &str, grid: &str) -> Result<Outcome, Error> {
         let caches = &self.context.caches.pods;
         let waits = cached(caches, self.cluster, pod).is_some_and(|node| node.uid().as_deref() == Some(uid));
         let asked_at = cached(caches, self.cluster, asked).and_then(|node| node.status.as_ref()?.pod_ip.clone());
         let (true, Some(address)) = (waits, asked_at) else { return Ok(Outcome::Done) };
-        self.nodes().add_node(grid, (asked, &address), pod).await
+        self.nodes().add_node(grid, (asked, &address), (pod, zone.clone())).await
     }
 
     async fn resize(&self, asked: &str, grid: &str, request: &ResizeRequest) -> Result<Outcome, Error> {
@@ -274,7 +278,7 @@ mod tests {
         vec![
             step(Action::Apply(Object::ConfigMap)),
             step(Action::RecordGrid { volume: volume(), grid: "g".into() }),
-            step(Action::AddNode { pod: "demo-1".into(), uid: "u".into(), asked: "demo-0".into(), grid: "g".into() }),
+            step(Action::AddNode { pod: "demo-1".into(), uid: "u".into(), zone: None, asked: "demo-0".into(), grid: "g".into() }),
             step(Action::SetBudget { max_unavailable: 0 }),
             step(Action::ApplyShard { shard: 1 }),
             step(Action::DeleteShard { shard: 2 }),

@@ -98,21 +98,22 @@ const RENDERINGS: &[Rendering] = &[
         lacks: &[],
     },
     Rendering {
-        why: "no secret can be listed, and claims go one by one",
+        why: "no secret can be listed, claims go one by one, and of machines only the zone is asked",
         values: &[],
         document: "ClusterRole/sutra-operator",
         holds: &[
             "resources: [secrets]\n    verbs: [get, create]\n",
             "resources: [persistentvolumeclaims]\n    verbs: [get, list, watch, patch, delete]\n",
+            "resources: [nodes]\n    verbs: [get]\n",
         ],
-        lacks: &["*", "deletecollection", "leases", "[namespaces", "[nodes"],
+        lacks: &["*", "deletecollection", "leases", "[namespaces"],
     },
     Rendering {
         why: "one watched namespace is a Role in it",
         values: &["watch.namespace=search"],
         document: "Role/sutra-operator",
         holds: &["namespace: search\n", "resources: [statefulsets]"],
-        lacks: &[],
+        lacks: &["[nodes"],
     },
     Rendering {
         why: "whose binding names the account in the release's namespace",

@@ -75,6 +75,7 @@ impl Service {
                 http: config.http.clone(),
                 tcp: config.tcp.clone(),
                 state: "member".into(),
+                zone: None,
                 reachable: true,
                 version: Some(config.version.into()),
             }],
@@ -164,6 +165,7 @@ async fn seen(grid: &Grid) -> GridResponse {
             (false, true) => "joining".into(),
             (false, false) => "member".into(),
         },
+        zone: map.zones.get(name).cloned(),
         reachable: statuses.contains_key(name.as_str()),
         version: statuses.get(name.as_str()).map(|status| status.version.clone()),
     });

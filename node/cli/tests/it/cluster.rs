@@ -29,8 +29,8 @@ fn the_status_is_shown_or_printed_as_it_came() {
     let (stdout, stderr) = ended(&run(&node.url, &["cluster", "status"]), 0);
     let expected = "grid g-1: healthy
 
-NAME    REACHABLE  VERSION  HTTP            PEER
-node-1  yes        0.1.0    127.0.0.1:8000  -
+NAME    REACHABLE  VERSION  HTTP            PEER            ZONE
+node-1  yes        0.1.0    127.0.0.1:8000  -               -
 
 SHARD  RANGE  LEADER  REPLICA  NODE    ROLE    APPLIED  LAG
 1      all    node-1  1        node-1  leader  7        0
@@ -212,7 +212,8 @@ fn three_waiting_nodes_become_a_grid_that_knows_the_same_everywhere() {
     // A fourth node comes, and one of the first three leaves; what it kept is kept by the fourth.
     let fourth = wait(&program, &dir.path().join("node-4"), "node-4", secret);
     let by = fourth.waiting();
-    let (told, _) = ended(&run(&url, &["cluster", "add-node", "--node", &by, "--peer-secret-file", secret]), 0);
+    let (told, _) =
+        ended(&run(&url, &["cluster", "add-node", "--node", &by, "--zone", "rack-b", "--peer-secret-file", secret]), 0);
     assert_eq!(told, format!("{by} becomes node node-4 of the grid, and is given replicas\n"));
     fourth.ready();
     assert_eq!(ended(&run(&url, &["cluster", "health-check", "--wait", "1m"]), 0).0, "healthy\n");
@@ -227,12 +228,24 @@ fn three_waiting_nodes_become_a_grid_that_knows_the_same_everywhere() {
     let (_, stderr) = ended(&set("5"), 1);
     assert!(stderr.contains("4 of the grid's nodes would stay, and each shard should have 5 replicas"), "{stderr}");
     ended(&set("3"), 0);
+    let zone = |words: &[&str]| run(&url, &[&["cluster", "set-zone", "--peer-secret-file", secret], words].concat());
+    let (_, stderr) = ended(&zone(&["node-2"]), 2);
+    assert!(stderr.contains("<ZONE>"), "{stderr}");
+    let (_, stderr) = ended(&zone(&["node-2", &"z".repeat(64)]), 1);
+    assert!(stderr.contains("the zone of node node-2 was given with 64 bytes; a zone has a name of 1 to 63 bytes"), "{stderr}");
+    ended(&zone(&["node-1", "rack-a"]), 0);
+    for _ in 0..2 {
+        assert_eq!(ended(&zone(&["node-2", "rack-a"]), 0).0, "node node-2 is in zone rack-a\n");
+    }
+    assert_eq!(ended(&zone(&["node-1", "--unknown"]), 0).0, "nobody knows in which zone node node-1 is\n");
     let (told, stderr) = ended(&remove("node-1", &[]), 0);
     assert_eq!(told, "node node-1 has left the grid; its data directory is of no use any more\n");
     assert!(stderr.contains("node node-1 is being removed: it keeps "), "{stderr}");
     assert_eq!(ended(&run(&url, &["cluster", "health-check", "--wait", "1m"]), 0).0, "healthy\n");
     let (stdout, _) = ended(&run(&url, &["cluster", "status"]), 0);
     assert!(stdout.contains("node-4") && !stdout.contains("node-1"), "{stdout}");
+    let zone_of = |node: &str| stdout.lines().find(|line| line.starts_with(node)).and_then(|line| line.split_whitespace().last());
+    assert_eq!(["node-2", "node-3", "node-4"].map(zone_of), [Some("rack-a"), Some("-"), Some("rack-b")], "{stdout}");
 
     // The old directory counts no more, and its node says so and ends.
     let old = wait_at(&program, &dir.path().join("node-3"), "node-3", secret, &peers[2]);

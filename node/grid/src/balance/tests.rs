@@ -14,6 +14,8 @@ enum Act {
     Remove(usize),
     Keep(usize),
     Factor(u32),
+    /// It is said in which zone the node at this place is, or that nobody knows.
+    Zone(usize, Option<u8>),
     /// So many steps of the balancer.
     Steps(usize),
 }
@@ -24,6 +26,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (0_usize..12).prop_map(Act::Remove),
         1 => (0_usize..12).prop_map(Act::Keep),
         2 => prop_oneof![Just(1), Just(3), Just(5)].prop_map(Act::Factor),
+        3 => (0_usize..12, prop::option::weighted(0.9, 0_u8..4)).prop_map(|(which, zone)| Act::Zone(which, zone)),
         4 => (1_usize..40).prop_map(Act::Steps),
     ]
 }
@@ -71,6 +74,33 @@ fn spread(map: &GridMap, of: impl Iterator<Item = String>) -> usize {
     counts.values().max().unwrap() - counts.values().min().unwrap()
 }
 
+fn in_zone(name: &str, zone: Option<u8>) -> Change {
+    Change::SetZone { name: name.into(), zone: zone.map(|zone| format!("eu-central-1{}", char::from(b'a' + zone))) }
+}
+
+/// How many replicas are in each zone that has some, in order.
+fn crowds(map: &GridMap, group: &[ReplicaRecord]) -> Vec<usize> {
+    let mut counts = BTreeMap::new();
+    group.iter().for_each(|one| *counts.entry(map.zone(&one.node)).or_insert(0) += 1);
+    let mut counts: Vec<usize> = counts.into_values().collect();
+    counts.sort_unstable();
+    counts
+}
+
+/// How many would be in each where one after the other goes to whichever has fewest.
+fn least_crowds(map: &GridMap, replicas: usize) -> Vec<usize> {
+    let mut room = BTreeMap::new();
+    map.nodes.keys().for_each(|node| *room.entry(map.zone(node)).or_insert(0) += 1);
+    let mut counts: Vec<(usize, usize)> = room.into_values().map(|room| (0, room)).collect();
+    for _ in 0..replicas {
+        let fewest = counts.iter_mut().filter(|(count, room)| count < room).min_by_key(|(count, _)| *count);
+        fewest.unwrap().0 += 1;
+    }
+    let mut counts: Vec<usize> = counts.into_iter().map(|(count, _)| count).filter(|count| *count > 0).collect();
+    counts.sort_unstable();
+    counts
+}
+
 /// More steps than anything needs: each replica is given, moved and taken away, and every lead goes over every node.
 fn bound(map: &GridMap) -> usize {
     20 + map.shards.len() * (map.factor() + 6) * (map.nodes.len() + 2)
@@ -99,13 +129,14 @@ proptest! {
                 Act::Add => {
                     named += 1;
                     let (name, record) = node(named);
-                    let added = Change::AddNode { name: name.clone(), node: record };
+                    let added = Change::AddNode { name: name.clone(), node: record, zone: None };
                     let is_made = made(&mut map, added) && made(&mut map, Change::Arrived { name });
                     prop_assert!(is_made);
                 }
                 Act::Remove(which) => { let name = at(which, &map); made(&mut map, Change::RemoveNode { name }); }
                 Act::Keep(which) => { let name = at(which, &map); made(&mut map, Change::KeepNode { name }); }
                 Act::Factor(count) => { made(&mut map, Change::SetReplicas { count }); }
+                Act::Zone(which, zone) => { let name = at(which, &map); made(&mut map, in_zone(&name, zone)); }
                 Act::Steps(steps) => {
                     for _ in 0..steps {
                         drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -123,12 +154,24 @@ proptest! {
         }
         prop_assert!(map.leaving.is_empty());
         prop_assert!(map.shards.iter().all(|shard| shard.replicas.len() == map.factor()));
-        let most = map.nodes.len().min(META_VOTERS);
-        prop_assert_eq!(map.meta.len(), if most.is_multiple_of(2) { most - 1 } else { most });
+        let sizes = || [5, 3, 1].into_iter().filter(|size| *size <= map.nodes.len());
+        let survives = |size: &usize| *size > 1 && least_crowds(&map, *size).last().unwrap() * 2 < *size;
+        prop_assert_eq!(Some(map.meta.len()), sizes().find(survives).or(sizes().next()), "{:?}", map);
         prop_assert_eq!(map.meta.len() + map.watchers.len(), map.nodes.len());
         let replicas = || map.shards.iter().flat_map(|shard| &shard.replicas).map(|one| one.node.clone());
-        prop_assert!(spread(&map, replicas()) <= 1, "{map:?}");
-        prop_assert!(spread(&map, map.shards.iter().filter_map(|shard| Some(shard.preferred()?.node.clone()))) <= 1, "{map:?}");
+        if map.zones.is_empty() {
+            prop_assert!(spread(&map, replicas()) <= 1, "{map:?}");
+        }
+        let first = |shard: &ShardRecord| Some(shard.preferred()?.node.clone());
+        prop_assert!(spread(&map, map.shards.iter().filter_map(first)) <= 1, "{map:?}");
+        for group in std::iter::once(&map.meta).chain(map.shards.iter().map(|shard| &shard.replicas)) {
+            prop_assert_eq!(crowds(&map, group), least_crowds(&map, group.len()), "{:?}", map);
+        }
+        let load = |node: &String| replicas().filter(|other| other == node).count();
+        for (one, other) in map.nodes.keys().flat_map(|one| map.nodes.keys().map(move |other| (one, other))) {
+            let apart = load(one).abs_diff(load(other));
+            prop_assert!(map.zone(one) != map.zone(other) || apart <= 1, "{one} and {other} of one zone: {map:?}");
+        }
         let mut ids: Vec<u64> = map.all_replicas().map(|one| one.replica.0).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -142,6 +185,39 @@ fn a_new_grid_stays_as_it_is() {
         let map = founded(nodes, shards, replicas);
         assert_eq!(next(&map, &observed(&map, 0)), None, "{nodes} {shards} {replicas}");
     }
+}
+
+#[test]
+fn a_zone_that_is_lost_takes_no_quorum_with_it_where_there_are_three() {
+    let mut map = founded(5, 8, 3);
+    for (node, zone) in [("node-1", 0), ("node-2", 0), ("node-3", 1), ("node-4", 1), ("node-5", 2)] {
+        assert!(made(&mut map, in_zone(node, Some(zone))));
+    }
+    assert!(map.shards.iter().any(|shard| crowds(&map, &shard.replicas) != [1, 1, 1]), "the founder knows no zones");
+    while step(&mut map, 0) {}
+    for shard in &map.shards {
+        assert_eq!(crowds(&map, &shard.replicas), [1, 1, 1]);
+    }
+    assert_eq!(crowds(&map, &map.meta), [1, 2, 2]);
+    // Where three of five are in one zone only three decide.
+    let mut map = founded(5, 8, 3);
+    for (node, zone) in [("node-1", 0), ("node-2", 0), ("node-3", 0), ("node-4", 1), ("node-5", 2)] {
+        assert!(made(&mut map, in_zone(node, Some(zone))));
+    }
+    while step(&mut map, 0) {}
+    assert_eq!((crowds(&map, &map.meta), map.watchers.len()), (vec![1, 1, 1], 2));
+    // Where five of seven decide, no three of them are in one zone.
+    let mut map = founded(5, 8, 3);
+    for (node, zone) in [("node-1", 0), ("node-2", 0), ("node-3", 0), ("node-4", 1), ("node-5", 1)] {
+        assert!(made(&mut map, in_zone(node, Some(zone))));
+    }
+    for at in [6, 7] {
+        let (name, record) = node(at);
+        assert!(made(&mut map, Change::AddNode { name: name.clone(), node: record, zone: Some("eu-central-1c".into()) }));
+        assert!(made(&mut map, Change::Arrived { name }));
+    }
+    while step(&mut map, 0) {}
+    assert_eq!(crowds(&map, &map.meta), [1, 2, 2]);
 }
 
 #[test]

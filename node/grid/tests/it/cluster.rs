@@ -224,7 +224,7 @@ impl Cluster {
         let port = Port::open(listener, identity.clone(), &door);
         let card = Card { node: name.into(), record: record.clone(), version: VERSION.into() };
         let waiting = Waiting::at(&door, card, Arc::new(RealDisk), dir.clone(), Some(self.secret.clone())).unwrap();
-        self.resize(&ResizeRequest::AddNode { address: record.peer.clone() }).await.unwrap();
+        self.resize(&ResizeRequest::AddNode { address: record.peer.clone(), zone: None }).await.unwrap();
         self.hosts.insert(name.into(), Host { dir, record, running: None, fatal: Arc::default() });
         timeout(LIMIT, waiting.joined()).await.expect("the new node is not invited");
         self.open(name, &door, port, &identity).await;

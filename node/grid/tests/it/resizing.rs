@@ -1,11 +1,11 @@
 //! Nodes come and go, and shards get more replicas and fewer, while the grid takes commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sutra_grid::{GridMap, ShardId};
+use sutra_grid::{GridMap, ReplicaRecord, ShardId};
 use sutra_protocol::founding::ResizeRequest;
 
 use crate::cluster::{Cluster, Setup, learn, missing, until};
@@ -95,8 +95,10 @@ async fn a_grid_grows_to_five_nodes_and_shrinks_to_three_others() {
     cluster.settled("a grid of five", is_grown).await;
     // Whoever did not hear that it was done asks again.
     let address = cluster.newest_map().nodes["node-4"].peer.clone();
-    cluster.resize(&ResizeRequest::AddNode { address }).await.unwrap();
+    cluster.resize(&ResizeRequest::AddNode { address: address.clone(), zone: None }).await.unwrap();
     assert!(is_grown(&cluster.newest_map()));
+    cluster.resize(&ResizeRequest::AddNode { address, zone: Some("room-d".into()) }).await.unwrap();
+    cluster.settled("a grid that was told a zone later", |map| map.zones.len() == 1 && is_grown(map)).await;
     all.push(teach(&cluster, "of five").await);
     for taught in &all {
         all_know(&cluster, taught).await;
@@ -118,6 +120,34 @@ async fn a_grid_grows_to_five_nodes_and_shrinks_to_three_others() {
     assert!(refused.contains("2 of the grid's nodes would stay, and each shard should have 3 replicas"), "{refused}");
     let refused = cluster.resize(&remove("node-1")).await.unwrap_err();
     assert!(refused.contains("the grid has no node node-1"), "{refused}");
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_move_to_other_zones_while_they_take_commands() {
+    let cluster = Setup::of(4, 3).with_nodes(5).start().await;
+    let mut all = vec![teach(&cluster, "nobody knows zones").await];
+    let zones = ["room-a", "room-a", "room-b", "room-b", "room-c"];
+    let set = |at: usize| ResizeRequest::SetZone { name: format!("node-{}", at + 1), zone: Some(zones[at].into()) };
+    for at in 0..zones.len() {
+        cluster.resize(&set(at)).await.unwrap();
+    }
+    all.push(teach(&cluster, "while they move").await);
+    let are_apart = |map: &GridMap| {
+        let zones_of = |nodes: &[ReplicaRecord]| nodes.iter().map(|one| map.zones.get(&one.node)).collect::<BTreeSet<_>>().len();
+        map.zones.len() == 5 && map.shards.iter().all(|shard| zones_of(&shard.replicas) == 3)
+    };
+    cluster.settled("replicas of each shard in three zones", are_apart).await;
+    all.push(teach(&cluster, "in three zones").await);
+    for taught in &all {
+        all_know(&cluster, taught).await;
+    }
+    let epoch = cluster.newest_map().epoch;
+    cluster.resize(&set(4)).await.unwrap();
+    assert_eq!(cluster.newest_map().epoch, epoch, "it is known already");
+    let unnamed = ResizeRequest::SetZone { name: "node-2".into(), zone: Some(String::new()) };
+    let refused = cluster.resize(&unnamed).await.unwrap_err();
+    assert!(refused.contains("the zone of node node-2 was given with 0 bytes; a zone has a name of 1 to 63 bytes"), "{refused}");
     cluster.close().await;
 }
 

@@ -46,6 +46,9 @@ pub struct GridNode {
     /// `member`; `joining` until it has come; `leaving` until it keeps nothing any more.
     #[serde(default = "member")]
     pub state: String,
+    /// The zone that it is in, where the grid was told; a shard's replicas are spread over as many as there are.
+    #[serde(default)]
+    pub zone: Option<String>,
     /// Whether it answered the node that was asked.
     pub reachable: bool,
     /// Its release, if it answered.

@@ -37,7 +37,12 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     }
 }
 
-fn is_of_one_release(observed: &Observed) -> bool {
+/// Whether all nodes that serve are of one release: else the grid changes nothing of itself. One whose pod is going is not asked any more,
+/// and answers other nodes yet.
+pub(super) fn is_of_one_release(observed: &Observed) -> bool {
+    if observed.pods.iter().any(|pod| pod.leaving && size::is_member(observed, pod)) {
+        return false;
+    }
     let mut releases = observed.answers.values().filter_map(|answer| match answer {
         Answer::Serving(report) => Some(&report.version),
         Answer::Waiting | Answer::Silent(_) => None,

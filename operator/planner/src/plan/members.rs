@@ -146,7 +146,7 @@ fn take_in(desired: &Desired, observed: &Observed, pod: &Pod, volume: &Volume, p
                 let action = Action::RecordGrid { volume: volume.name.clone(), grid: grid.clone() };
                 plan.step(action, format!("{} is about to be taken into the grid", pod.name));
             }
-            let action = Action::AddNode { pod: pod.name.clone(), uid: pod.uid.clone(), asked, grid };
+            let action = Action::AddNode { pod: pod.name.clone(), uid: pod.uid.clone(), zone: pod.zone.clone(), asked, grid };
             let reason = format!("spec.nodes is {}, and the grid has {} nodes", desired.nodes, observed.members.len());
             plan.step(action, reason);
         }

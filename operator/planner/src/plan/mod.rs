@@ -13,6 +13,7 @@
 //! | `replacing` | a node whose volume is lost |
 //! | `replacement` | a node that is to begin anew, because somebody asks for it |
 //! | `copies` | how many there are of each shard, and whether they suffice |
+//! | `zones` | in which of them each node is, which the grid is told |
 //! | `following` | who leads a shard, and who has what that leader has |
 //! | `pods` | outdated ones, one at a time |
 //! | `budget` | how many nodes others may take away |
@@ -33,6 +34,7 @@ mod shards;
 mod size;
 mod stateful_set;
 mod volumes;
+mod zones;
 
 use jiff::Timestamp;
 
@@ -104,6 +106,7 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
             members::plan(desired, observed, now, &mut plan);
             leftovers::plan(desired, observed, &mut plan);
             copies::plan(desired, observed, &mut plan);
+            zones::plan(desired, observed, &mut plan);
             refused = replacement::plan(desired, observed, &mut plan);
         }
     }

@@ -109,11 +109,19 @@ fn available(desired: &Desired, observed: &Observed) -> Condition {
 
 /// Over which zones the nodes of several are spread.
 fn zones(observed: &Observed, nodes: u32) -> String {
-    let known: Option<BTreeSet<&str>> = observed.pods.iter().map(|pod| pod.zone.as_deref()).collect();
-    match known {
+    let told = |pod: &str| observed.zones.as_ref().and_then(|zones| zones.get(pod)).map(String::as_str);
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        observed.pods.iter().partition(|pod| pod.zone.is_some() || told(&pod.name).is_some());
+    let zones: BTreeSet<&str> = known.iter().filter_map(|pod| pod.zone.as_deref().or(told(&pod.name))).collect();
+    let zones = zones.into_iter().collect::<Vec<_>>().join(", ");
+    match (known.is_empty(), unknown.as_slice()) {
         _ if nodes < 2 => String::new(),
-        Some(zones) => format!("; its nodes are in the zones {}", zones.into_iter().collect::<Vec<_>>().join(", ")),
-        None => "; zones unknown: the pods carry no label topology.kubernetes.io/zone".to_owned(),
+        (false, []) => format!("; its nodes are in the zones {zones}"),
+        (false, unknown) => {
+            let unknown = unknown.iter().map(|pod| pod.name.as_str()).collect::<Vec<_>>().join(", ");
+            format!("; its nodes are in the zones {zones}, that of {unknown} is unknown")
+        }
+        (true, _) => "; zones unknown: neither the pods nor machines that the operator may look at carry the label topology.kubernetes.io/zone".to_owned(),
     }
 }
 

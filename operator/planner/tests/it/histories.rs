@@ -114,6 +114,7 @@ fn history(seed: u64) -> Happened {
     let nodes = [1, 1, 3, 3, 5][random.below(5) as usize];
     let mut desired = claims(nodes);
     let mut world = World::new();
+    world.zoned = random.chance(50);
     for _ in 0..random.below(120) {
         if random.chance(15) {
             edit(&mut desired, &mut world, &mut random);
@@ -162,6 +163,10 @@ fn history(seed: u64) -> Happened {
     if desired.nodes > 1 {
         assert_eq!((world.map.len(), world.holders.len()), (desired.nodes as usize, desired.replication_factor as usize));
         assert!(observed.volumes.iter().all(|volume| volume.ordinal < desired.nodes), "claims of nodes that left are left");
+    }
+    for pod in observed.pods.iter().filter(|pod| pod.zone.is_some() && observed.members.contains_key(&pod.name)) {
+        let known = observed.zones.as_ref().and_then(|zones| zones.get(&pod.name));
+        assert_eq!(known, pod.zone.as_ref(), "the grid knows where its nodes are");
     }
     assert_eq!(report.concepts, Some(world.concepts), "taught concepts are told");
     let mut used = observed.volumes.iter().filter(|volume| volume.ordinal < desired.nodes);

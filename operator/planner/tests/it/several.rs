@@ -1,7 +1,7 @@
 //! Clusters of several nodes: founded once, rolled by followers first, made whole when a volume is lost.
 
 use sutra_planner::{
-    Action, Answer, ConditionType, Desired, Object, Observed, Plan, Role, Seen, ShardSeen, Wanted, plan, report,
+    Action, Answer, ConditionType, Desired, Membership, Object, Observed, Plan, Role, Seen, ShardSeen, Wanted, plan, report,
 };
 
 use crate::fixture::{at, claims, revision, with_copies};
@@ -299,6 +299,52 @@ fn the_grid_is_told_how_many_copies_there_are_to_be() {
 }
 
 #[test]
+fn the_grid_is_told_in_which_zone_its_nodes_are() {
+    let desired = with_copies(claims(5), 3);
+    let (world, ..) = settled(&desired);
+    let mut observed = world.observe(&desired);
+    for (pod, zone) in observed.pods.iter_mut().zip([Some("a"), Some("a"), Some("b"), None, Some("c")]) {
+        pod.zone = zone.map(String::from);
+    }
+    let known = |node: &str, zone: &str| (node.to_owned(), zone.to_owned());
+    observed.zones = Some([known("claims-0", "a"), known("claims-2", "c"), known("claims-3", "b")].into());
+    let told = |observed: &Observed| -> Vec<String> {
+        let set = actions(&desired, observed).into_iter().filter_map(|action| match action {
+            Action::SetZone { node, zone, grid, .. } if grid == GRID => Some(format!("{node} {zone}")),
+            _ => None,
+        });
+        set.collect()
+    };
+    assert_eq!(
+        told(&observed),
+        ["claims-1 a", "claims-2 b", "claims-4 c"],
+        "one that Kubernetes does not tell is left where it was"
+    );
+    let later = |change: &dyn Fn(&mut Observed)| {
+        let mut observed = observed.clone();
+        change(&mut observed);
+        told(&observed)
+    };
+    assert_eq!(later(&|observed| observed.zones = None), [""; 0], "its release knows no zones");
+    let joins = |observed: &mut Observed| {
+        observed.members.insert("claims-4".into(), Membership::Joining);
+    };
+    assert_eq!(later(&joins), ["claims-1 a", "claims-2 b"]);
+    let leaves = |observed: &mut Observed| {
+        observed.members.insert("claims-4".into(), Membership::Leaving);
+    };
+    assert_eq!(later(&leaves), ["claims-1 a", "claims-2 b"]);
+    assert_eq!(later(&|observed| observed.pods[3].leaving = true), [""; 0], "one that stops may be of another release");
+    let hibernated = Desired { wanted: Wanted::Hibernated, ..desired.clone() };
+    assert!(!actions(&hibernated, &observed).iter().any(|action| matches!(action, Action::SetZone { .. })));
+    let of_two = |observed: &mut Observed| {
+        let Some(Answer::Serving(report)) = observed.answers.get_mut("claims-3") else { panic!("it serves") };
+        report.version = "0.2.0".into();
+    };
+    assert_eq!(later(&of_two), [""; 0], "a grid of two releases changes nothing of itself");
+}
+
+#[test]
 fn zones_are_told_where_they_are_known() {
     let desired = claims(3);
     let mut observed = settled(&desired).0.observe(&desired);
@@ -308,4 +354,8 @@ fn zones_are_told_where_they_are_known() {
         pod.zone = Some(zone.into());
     }
     assert_eq!(told(&observed), "every shard serves; its nodes are in the zones a, b");
+    observed.pods[1].zone = None;
+    assert_eq!(told(&observed), "every shard serves; its nodes are in the zones b, that of claims-1 is unknown");
+    observed.zones = Some([("claims-1".into(), "c".into())].into());
+    assert_eq!(told(&observed), "every shard serves; its nodes are in the zones b, c", "somebody else told the grid");
 }

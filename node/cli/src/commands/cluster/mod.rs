@@ -47,6 +47,8 @@ pub(crate) enum Cluster {
     RemoveNode(resize::RemoveNode),
     /// Give each shard another number of replicas
     SetReplicas(resize::SetReplicas),
+    /// Say in which zone a node is
+    SetZone(resize::SetZone),
 }
 
 impl Cluster {
@@ -60,6 +62,7 @@ impl Cluster {
             Self::AddNode(add) => add.run(session).await,
             Self::RemoveNode(remove) => remove.run(session).await,
             Self::SetReplicas(set) => set.run(session).await,
+            Self::SetZone(set) => set.run(session).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `sutra cluster add-node`, `remove-node`, `set-replicas`.
+//! `sutra cluster add-node`, `remove-node`, `set-replicas`, `set-zone`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +37,9 @@ pub(crate) struct AddNode {
     /// The peer port of the new node
     #[arg(long, value_name = "HOST:PORT")]
     node: PeerAddress,
+    /// The zone that it is in: see `sutra cluster set-zone`
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<String>,
     /// The file of the grid's secret
     #[arg(long, value_name = "FILE")]
     peer_secret_file: PathBuf,
@@ -79,6 +82,29 @@ pub(crate) struct SetReplicas {
     peer_secret_file: PathBuf,
 }
 
+/// Flags of `sutra cluster set-zone`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A zone is what may fail as a whole: a room, a rack, a zone of a cloud. The replicas of each shard are spread over as many zones as there \
+are, so that the loss of one takes as few of them as can be; they move one after the other while the grid serves. A node whose zone nobody \
+knows counts as one alone. On Kubernetes the operator says it.
+
+Exit codes: 0 decided, 1 refused, 2 wrong usage.")]
+pub(crate) struct SetZone {
+    /// The node's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The zone, 1 to 63 bytes
+    #[arg(value_name = "ZONE", required_unless_present = "unknown", conflicts_with = "unknown")]
+    zone: Option<String>,
+    /// Nobody knows it any more
+    #[arg(long)]
+    unknown: bool,
+    /// The file of the grid's secret
+    #[arg(long, value_name = "FILE")]
+    peer_secret_file: PathBuf,
+}
+
 /// What was decided.
 #[derive(Debug, Serialize)]
 struct Decided {
@@ -91,7 +117,7 @@ struct Decided {
 impl AddNode {
     pub(crate) async fn run(self, session: &Session) -> anyhow::Result<Outcome> {
         let way = Way::find(session, &self.peer_secret_file, None).await?;
-        let request = ResizeRequest::AddNode { address: self.node.to_string() };
+        let request = ResizeRequest::AddNode { address: self.node.to_string(), zone: self.zone };
         let name = ask(&way, &request).await?.name.unwrap_or_default();
         let decided = format!("{} becomes node {name} of the grid, and is given replicas", self.node);
         show(session, way.grid, Some(name), decided)
@@ -104,6 +130,19 @@ impl SetReplicas {
         ask(&way, &ResizeRequest::SetReplicas { count: self.count }).await?;
         let replicas = if self.count == 1 { "replica" } else { "replicas" };
         show(session, way.grid, None, format!("each shard is given {} {replicas}", self.count))
+    }
+}
+
+impl SetZone {
+    pub(crate) async fn run(self, session: &Session) -> anyhow::Result<Outcome> {
+        let way = Way::find(session, &self.peer_secret_file, None).await?;
+        let request = ResizeRequest::SetZone { name: self.name.clone(), zone: self.zone.clone() };
+        ask(&way, &request).await?;
+        let decided = match self.zone {
+            Some(zone) => format!("node {} is in zone {zone}", self.name),
+            None => format!("nobody knows in which zone node {} is", self.name),
+        };
+        show(session, way.grid, Some(self.name), decided)
     }
 }
 

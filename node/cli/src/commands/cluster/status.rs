@@ -41,7 +41,8 @@ fn render(grid: &GridResponse, width: usize) -> String {
 }
 
 fn nodes(grid: &GridResponse, width: usize) -> String {
-    let mut rows = Rows::new(width, ["NAME", "REACHABLE", "VERSION", "HTTP", "PEER"], &["NAME", "REACHABLE", "VERSION"]);
+    let headings = ["NAME", "REACHABLE", "VERSION", "HTTP", "PEER", "ZONE"];
+    let mut rows = Rows::new(width, headings, &["NAME", "REACHABLE", "VERSION"]);
     for node in &grid.nodes {
         let reachable = if node.reachable { "yes" } else { "no" };
         rows.push([
@@ -50,6 +51,7 @@ fn nodes(grid: &GridResponse, width: usize) -> String {
             or_nothing(node.version.as_deref()),
             node.http.clone(),
             or_nothing(node.peer.as_deref()),
+            or_nothing(node.zone.as_deref()),
         ]);
     }
     rows.render()
@@ -108,7 +110,7 @@ mod tests {
 
     fn node(at: u16, reachable: bool) -> Value {
         json!({"name": format!("node-{at}"), "peer": format!("127.0.0.1:{}", 7000 + at), "http": format!("127.0.0.1:{}", 8000 + at),
-            "tcp": "127.0.0.1:1", "reachable": reachable, "version": reachable.then_some("0.1.0")})
+            "tcp": "127.0.0.1:1", "zone": reachable.then(|| format!("rack-{at}")), "reachable": reachable, "version": reachable.then_some("0.1.0")})
     }
 
     fn read(grid: Value) -> GridResponse {
@@ -126,10 +128,10 @@ mod tests {
             "shards": [{"shard": 1, "range_start": "0".repeat(32), "leader": "node-1", "replicas": replicas}]}));
         let expected = "grid g-1: not healthy
 
-NAME    REACHABLE  VERSION  HTTP            PEER
-node-1  yes        0.1.0    127.0.0.1:8001  127.0.0.1:7001
-node-2  yes        0.1.0    127.0.0.1:8002  127.0.0.1:7002
-node-3  no         -        127.0.0.1:8003  127.0.0.1:7003
+NAME    REACHABLE  VERSION  HTTP            PEER            ZONE
+node-1  yes        0.1.0    127.0.0.1:8001  127.0.0.1:7001  rack-1
+node-2  yes        0.1.0    127.0.0.1:8002  127.0.0.1:7002  rack-2
+node-3  no         -        127.0.0.1:8003  127.0.0.1:7003  -
 
 SHARD  RANGE  LEADER  REPLICA  NODE    ROLE       APPLIED  LAG
 meta   -      -       1        node-1  candidate  12,345   0

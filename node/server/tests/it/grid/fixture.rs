@@ -194,7 +194,7 @@ impl Grid {
 
     /// That node `at` becomes one of the grid.
     pub(super) fn adding(&self, at: usize) -> ResizeRequest {
-        ResizeRequest::AddNode { address: self.places[at].advertised.to_string() }
+        ResizeRequest::AddNode { address: self.places[at].advertised.to_string(), zone: None }
     }
 
     /// Waits until a node that was removed says so, and counts it no more. It answers for a while yet, and says that nobody should come.

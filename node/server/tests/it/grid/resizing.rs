@@ -253,7 +253,7 @@ fn a_removal_is_taken_back_before_it_is_over_and_what_can_not_be_is_refused() {
     // Whoever did not hear that it was done asks again.
     grid.resize(0, &adding).unwrap();
     is_seen(&grid, 0, "a grid of four still", |seen| nodes(seen) == 4);
-    let nobody = ResizeRequest::AddNode { address: "127.0.0.1:9".into() };
+    let nobody = ResizeRequest::AddNode { address: "127.0.0.1:9".into(), zone: None };
     let refusals = [
         (nobody, "does not wait for a grid that has this one's secret"),
         (ResizeRequest::RemoveNode { name: "node-9".into() }, "the grid has no node node-9"),

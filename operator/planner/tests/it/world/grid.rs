@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sutra_planner::{Answer, Desired, Membership};
 
+use super::hand::number;
 use super::{GRID, Node, World};
 use crate::random::Random;
 
@@ -88,7 +89,6 @@ impl World {
 
     /// The number of a node, which another is asked about.
     pub(super) fn asked(&self, node: &str, asked: &str, grid: &str) -> u32 {
-        let number = |name: &str| name.strip_prefix("claims-").unwrap().parse::<u32>().unwrap();
         assert!(self.map.contains_key(&number(asked)) && grid == GRID, "a node that belongs to the grid is asked");
         assert_ne!(node, asked, "another one is asked");
         number(node)
@@ -199,6 +199,7 @@ impl World {
                 let gone = self.map.iter().find(|(node, of)| **of == Membership::Leaving && !keeps(node));
                 if let Some(gone) = gone.map(|(node, _)| *node) {
                     self.map.remove(&gone);
+                    self.zones.remove(&gone);
                     self.awaited.remove(&gone);
                     if self.members.remove(&gone) {
                         self.stale.insert(gone);

@@ -90,12 +90,19 @@ impl World {
                     self.foundings += 1;
                 }
             }
-            Action::AddNode { pod, asked, grid, .. } => {
+            Action::AddNode { pod, zone, asked, grid, .. } => {
                 let node = self.asked(pod, asked, grid);
                 assert!(self.map.values().all(|of| *of == Membership::Member), "two at once: {:?}", self.map);
                 assert!(!self.members.contains(&node) && !self.stale.contains(&node), "a node that does not wait");
                 self.expect_one_release(asked)?;
                 self.map.insert(node, Membership::Joining);
+                self.zones.extend(zone.clone().map(|zone| (node, zone)));
+            }
+            Action::SetZone { node, zone, asked, grid } => {
+                assert!(self.members.contains(&number(asked)) && grid == GRID, "a node that belongs to the grid is asked");
+                assert!(self.map.contains_key(&number(node)), "a zone of a node that does not belong to the grid");
+                self.expect_one_release(asked)?;
+                assert_ne!(self.zones.insert(number(node), zone.clone()).as_ref(), Some(zone), "a zone that is told in vain");
             }
             Action::RemoveNode { node, asked, grid } => {
                 let node = self.asked(node, asked, grid);
@@ -140,7 +147,7 @@ impl World {
                 self.deleted_volumes += 1;
             }
             Action::SetReplicas { asked, grid, count } => {
-                let asked = asked.strip_prefix("claims-").unwrap().parse::<u32>().unwrap();
+                let asked = number(asked);
                 assert!(self.members.contains(&asked) && grid == GRID, "a node that belongs to the grid is asked");
                 let staying = self.map.values().filter(|of| **of != Membership::Leaving).count();
                 assert!(*count as usize <= staying, "more copies than there are nodes");
@@ -149,7 +156,6 @@ impl World {
                 self.copies = Some(*count);
             }
             Action::ReplaceNode { pod, asked, grid, .. } => {
-                let number = |name: &str| name.strip_prefix("claims-").unwrap().parse::<u32>().unwrap();
                 assert!(self.members.contains(&number(asked)) && grid == GRID, "a node that belongs to the grid is asked");
                 assert!(!self.members.contains(&number(pod)), "a node that has its data is given up");
                 let (old, new) = (self.version(asked), self.version(pod));
@@ -199,9 +205,10 @@ impl World {
         self.nodes.iter().find(|other| other.pod.name == node).unwrap().version()
     }
 
-    /// The releases of the nodes that the asked one reaches.
+    /// The releases of the nodes that the asked one reaches: of those, too, that are going.
     fn releases(&self) -> Vec<String> {
-        self.nodes.iter().filter(|node| self.votes(node)).map(Node::version).collect()
+        let is_up = |node: &&Node| node.pod.started && self.members.contains(&node.pod.ordinal);
+        self.nodes.iter().filter(is_up).map(Node::version).collect()
     }
 
     /// What a node refuses that would change a grid of two releases.
@@ -221,6 +228,11 @@ impl World {
             None => Ok(()),
         }
     }
+}
+
+/// The number of a node.
+pub(super) fn number(name: &str) -> u32 {
+    name.strip_prefix("claims-").unwrap().parse().unwrap()
 }
 
 /// The rule of the nodes: the same major number, and minor numbers next to each other.

@@ -104,6 +104,9 @@ impl World {
             let going = self.volumes.iter().any(|volume| volume.ordinal == ordinal && volume.leaving);
             if self.nodes.iter().all(|node| node.pod.ordinal != ordinal) && !going {
                 self.next_uid += 1;
+                // Most machines are in a zone; a new pod may run in another than the one before.
+                let zone = (self.zoned && random.chance(90))
+                    .then(|| format!("eu-central-1{}", ["a", "b", "c"][random.below(3) as usize]));
                 let pod = Pod {
                     name: format!("claims-{ordinal}"),
                     uid: format!("uid-{}", self.next_uid),
@@ -114,7 +117,7 @@ impl World {
                     ready: false,
                     turned: Some(now),
                     leaving: false,
-                    zone: None,
+                    zone,
                     trouble: None,
                 };
                 self.nodes.push(Node { pod, silent: false });

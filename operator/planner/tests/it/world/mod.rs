@@ -87,6 +87,9 @@ pub(crate) struct World {
     pub(crate) replacing: Option<Replacing>,
     /// Ended replacements that were asked for.
     pub(crate) renewals: u64,
+    /// Whether Kubernetes tells in which zone a pod runs; where the grid was told that its nodes are.
+    pub(crate) zoned: bool,
+    pub(crate) zones: BTreeMap<u32, String>,
     /// Copies that the grid has of each shard.
     pub(crate) copies: Option<u32>,
     pub(crate) budget: Option<u32>,
@@ -130,6 +133,8 @@ impl World {
             deleted_volumes: 0,
             replacing: None,
             renewals: 0,
+            zoned: false,
+            zones: BTreeMap::new(),
             copies: None,
             budget: None,
             leader: 0,
@@ -181,6 +186,7 @@ impl World {
                 .map(|node| (node.pod.name.clone(), self.answer(node)))
                 .collect(),
             placement: if told_map { [(1, named(&self.holders))].into() } else { BTreeMap::new() },
+            zones: told_map.then(|| self.zones.iter().map(|(node, zone)| (format!("claims-{node}"), zone.clone())).collect()),
             voters: if told_map { named(&self.voting) } else { Vec::new() },
             agreed: self.agreed(),
             epoch: None,
