@@ -29,8 +29,8 @@ fn the_status_is_shown_or_printed_as_it_came() {
     let (stdout, stderr) = ended(&run(&node.url, &["cluster", "status"]), 0);
     let expected = "grid g-1: healthy
 
-NAME    REACHABLE  VERSION  HTTP            PEER            ZONE
-node-1  yes        0.1.0    127.0.0.1:8000  -               -
+NAME    REACHABLE  VERSION  HTTP            PEER  ZONE
+node-1  yes        0.1.0    127.0.0.1:8000  -     -
 
 SHARD  RANGE  LEADER  REPLICA  NODE    ROLE    APPLIED  LAG
 1      all    node-1  1        node-1  leader  7        0

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sutra_grid::{Missing, Reading, Router, View};
+use sutra_grid::{HostedShard, Missing, Reading, Router, View};
 use sutra_protocol::{AsOf, Knowledge as _, Namespace};
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, Setup, id};
+use crate::cluster::{Cluster, Setup, id, until};
 
 /// What a node without a replica shows to somebody without a token.
 fn view(cluster: &Cluster, node: &str) -> View {
@@ -28,6 +28,9 @@ async fn a_node_that_does_not_remember_what_it_has_shown_asks_the_leader_before_
         let seen = view(&cluster, node);
         assert!(seen.concept(id(content)).is_some() && seen.missing().is_empty(), "{:?}", seen.missing());
     }
+    // Of a replica that has not heard from a leader yet that it has everything, nobody learns anything once there is none.
+    until("a replica does not know that it has everything", || cluster.replicas(shard).values().all(HostedShard::has_caught_up))
+        .await;
     cluster.leave(restarted).await;
     cluster.start(restarted).await;
     for keeper in &keepers[1..] {
