@@ -64,7 +64,7 @@ struct Move<'a> {
     at: usize,
     from: &'a str,
     to: &'a str,
-    /// Of how many of the others' zone it would be no more.
+    /// How many fewer of the others would be in its zone.
     gain: usize,
 }
 
@@ -114,7 +114,7 @@ impl<'a> Plan<'a> {
         free.min_by_key(|(node, count)| (self.beside(node, nodes), **count)).map(|(node, _)| (*node).to_owned())
     }
 
-    /// Which of these nodes' replicas could go to which other node, without being beside more of the others.
+    /// Which of these nodes' replicas could go to which other node, without having more of the others in their zone.
     fn moves<'c>(&'c self, nodes: &'c [String]) -> impl Iterator<Item = Move<'c>> {
         let free = || self.load.keys().filter(|to| !nodes.iter().any(|node| node == *to));
         nodes.iter().enumerate().flat_map(move |(at, from)| {
