@@ -189,6 +189,20 @@ impl<'a> Operator<'a> {
         Ok(pods.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect())
     }
 
+    /// Waits until so many pods are there that are not being deleted. Kubernetes adds, replaces and collects them by itself,
+    /// which neither an upgrade nor the release's end waits for.
+    ///
+    /// # Errors
+    /// If that takes too long.
+    pub async fn comes_to(&self, count: usize) -> Result<()> {
+        until("the operator has the pods that it shall have", SOON, async || {
+            let pods = self.pods().await?.len();
+            ensure!(pods == count, "there are {pods} pods of the operator, not {count}");
+            Ok(())
+        })
+        .await
+    }
+
     /// Name of the pod that holds the lease, as the lease says.
     ///
     /// # Errors

@@ -21,13 +21,11 @@ fn a_release_that_is_uninstalled_leaves_definitions_clusters_and_data() -> Resul
 
         // An upgrade that changes the operator's own settings.
         operator.upgrade(&environment.chart(), &Settings { poll: "5s", ..settings.clone() }.replicas(2)).await?;
-        let pods = operator.pods().await?.len();
-        ensure!(pods == 2, "there are {pods} operators");
+        operator.comes_to(2).await?;
         cluster.ready().await?;
 
         operator.uninstall().await?;
-        let pods = operator.pods().await?.len();
-        ensure!(pods == 0, "{pods} operators are left");
+        operator.comes_to(0).await?;
         let left = environment
             .kubectl(["get", "deployments,roles,rolebindings,serviceaccounts,services", "-n", &home, "-o", "name"])
             .await?;
