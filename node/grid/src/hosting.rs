@@ -245,8 +245,7 @@ impl Hosting {
     pub(crate) async fn may_be_removed(&self, map: &GridMap, shard: ShardId, replica: u64) -> bool {
         let question = Belongs { replica: ReplicaId(replica), epoch: map.epoch };
         let Ok(payload) = words::encode(&question) else { return false };
-        let members = map.members(map.replicas(shard));
-        for member in members.values().filter(|member| member.node != self.0.name) {
+        for member in map.to_be_asked(shard).iter().filter(|member| member.node != self.0.name) {
             let (group, payload) = (shard.0, payload.clone().into());
             let call = Call { class: Class::Control, service: BELONGS, group, payload, timeout: QUESTION };
             let Ok(reply) = self.0.pool.call(member, call).await else { continue };

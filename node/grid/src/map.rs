@@ -170,6 +170,15 @@ impl GridMap {
         replicas.iter().filter_map(member).collect()
     }
 
+    /// Whom to ask for the leader of a group: first the nodes that have a replica of it by this map, then all others. While its replicas
+    /// move, one may lead that this map takes away.
+    pub(crate) fn to_be_asked(&self, group: ShardId) -> Vec<Member> {
+        let given: BTreeSet<&String> = self.replicas(group).iter().map(|record| &record.node).collect();
+        let (first, others): (Vec<_>, Vec<_>) = self.nodes.iter().partition(|(name, _)| given.contains(name));
+        let member = |(name, node): (&String, &NodeRecord)| Member { node: name.clone(), address: node.peer.clone() };
+        first.into_iter().chain(others).map(member).collect()
+    }
+
     /// Who keeps the group of this number; 0: the map itself. None: there is no such group.
     pub fn replicas(&self, group: ShardId) -> &[ReplicaRecord] {
         match group {

@@ -184,15 +184,18 @@ impl Hosting {
         let (disk, folder) = (Arc::clone(self.directory().disk()), self.incoming(shard));
         let fetch = Fetch { pool: self.pool(), disk, folder, shard, by };
         let mut why = String::from("no other node leads its shard");
-        let members = map.members(map.replicas(ShardId(shard)));
+        let (id, members) = (ShardId(shard), map.to_be_asked(ShardId(shard)));
+        // Of the others it is known what they say: that they have nothing of it.
+        let is_given = |member: &Member| map.replicas(id).iter().any(|replica| replica.node == member.node);
         for wish in [Wish::OfLeader, Wish::OfLeader, Wish::OfAny] {
-            for member in members.values().filter(|member| member.node != self.name()) {
+            for member in members.iter().filter(|member| member.node != self.name()) {
                 match fetch.from(member, wish).await {
                     Ok(Some(fetched)) => return Ok(fetched),
                     Ok(None) => {}
                     // Who leads knows it; another would give what may be wrong.
                     Err(reason) if reason.contains(UNDECIDED) => return Err(format!("{member}: {reason}")),
-                    Err(reason) => why = format!("{member}: {reason}"),
+                    Err(reason) if is_given(member) => why = format!("{member}: {reason}"),
+                    Err(_) => {}
                 }
             }
             sleep(ELECTION).await;

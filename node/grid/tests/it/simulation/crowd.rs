@@ -6,9 +6,11 @@ use sutra_disk::Random;
 use sutra_grid::{Reading, Router, View};
 use sutra_protocol::command::{Operation, RequestKey};
 use sutra_protocol::{AssociationFilter, Direction, Knowledge, Step};
+use sutra_storage::Store;
 use tokio::time::sleep;
 
 use super::author::{Author, Subject};
+use super::nodes::Nodes;
 use super::scene::{Scene, command, view};
 
 /// Most that there can be of anything.
@@ -38,7 +40,9 @@ fn operation(random: &mut Random, subject: &Subject) -> Operation {
 }
 
 /// That at rest the shards say the same of what they share, in every namespace.
-pub(super) async fn assert_agreed(router: &Router) {
+pub(super) async fn assert_agreed(router: &Router, nodes: &Nodes) {
+    let stores: Vec<Store> =
+        nodes.replicas().into_values().filter_map(|replicas| Some(replicas.into_values().next()?.store().clone())).collect();
     for told in router.namespaces(&Reading::default()).await.unwrap() {
         let view = view(router, &told.name, Reading::default());
         let concepts = view.concepts(None, MOST);
@@ -67,16 +71,16 @@ pub(super) async fn assert_agreed(router: &Router) {
         let keys: Vec<_> = leaving.iter().map(|step| &step.key).collect();
         assert_eq!(keys, associations.iter().map(|one| &one.key).collect::<Vec<_>>(), "of namespace {}", told.name);
         for concept in &concepts {
-            assert_held(&view, router, concept);
+            assert_held(&view, &stores, concept);
         }
+        assert!(view.missing().is_empty(), "of namespace {}: {:?}", told.name, view.missing());
     }
 }
 
 /// That a key names one concept.
-fn assert_held(view: &View, router: &Router, concept: &sutra_protocol::Concept) {
+fn assert_held(view: &View, stores: &[Store], concept: &sutra_protocol::Concept) {
     let Some(key) = &concept.key else { return };
     let as_of = sutra_protocol::AsOf { valid_at: None, known_at: None };
-    let holders: Vec<_> =
-        router.stores().iter().filter_map(|store| store.view(view.namespace(), as_of).unwrap().keyed(key)).collect();
+    let holders: Vec<_> = stores.iter().filter_map(|store| store.view(view.namespace(), as_of).unwrap().keyed(key)).collect();
     assert_eq!(holders, [concept.id], "who has the key {key}");
 }

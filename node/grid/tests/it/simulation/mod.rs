@@ -1,6 +1,7 @@
 //! A whole grid of several shards in one process, over the real code of grid, replication and storage, on a simulated network and simulated
 //! disks: messages are lost, late, doubled, and overtake each other; links are cut, one way too; nodes are paused, stopped, and crash, alone
-//! and all at once, and lose what was not synced; clocks jump, leaders hand over, and a node is lost with its disk.
+//! and all at once, and lose what was not synced; clocks jump, leaders hand over, and a node is lost with its disk. Where there are more than
+//! three nodes, replicas move meanwhile.
 //!
 //! | module | responsibility |
 //! |---|---|
@@ -12,7 +13,7 @@
 //! | `crowd` | callers who write about the same: shards agree |
 //! | `author`, `picture` | random operations; what there is to be seen |
 //! | `rest` | the grid when nothing is on its way any more |
-//! | `hanging`, `lease`, `silence`, `standing`, `successor`, `telling` | one fault each, which a seed draws too seldom to show what it does |
+//! | `hanging`, `lease`, `moving`, `silence`, `standing`, `successor`, `telling` | one fault each that seeds draw too seldom to show what it does |
 //!
 //! A seed draws the faults, their order, and what callers ask. It does not fix in which order threads run, so that the same seed meets the
 //! same weather, and not always the same end: a failure that comes once in a while is looked for with the same seed several times.
@@ -21,6 +22,7 @@ mod author;
 mod crowd;
 mod hanging;
 mod lease;
+mod moving;
 mod nodes;
 mod picture;
 mod power;
@@ -53,6 +55,8 @@ use crate::cluster::LIMIT;
 async fn history(seed: u64) {
     let mut random = Random::new(seed);
     let setup = Setup {
+        // Each of three has every shard; each of five lacks some, and replicas can move.
+        nodes: if random.one_in(3) { 5 } else { 3 },
         shards: 2 + random.below(3) as u32,
         log_file_bytes: if random.one_in(2) { 64 << 10 } else { 256 << 10 },
         // Memory may be full all the time.
@@ -99,13 +103,17 @@ async fn history(seed: u64) {
     .expect("somebody waits for ever");
     nodes.numbers().into_iter().for_each(|node| scene.leave(node));
     nodes.assert_sound();
+    rest::come_to_place(&nodes, LIMIT / 2).await.unwrap_or_else(|how| panic!("{how}"));
     rest::come_to_rest(&nodes, LIMIT / 2).await.unwrap_or_else(|how| panic!("{how}"));
     rest::assert_equal(&nodes);
     rest::assert_one_digest(&nodes).await;
     let (_, running) = nodes.all_running().next().expect("a node runs");
     let router = running.router.clone();
-    crowd::assert_agreed(&router).await;
-    let acknowledged = registers.assert_kept(&view(&router, &"wards".parse::<Namespace>().unwrap(), Reading::default()));
+    crowd::assert_agreed(&router, &nodes).await;
+    let wards = view(&router, &"wards".parse::<Namespace>().unwrap(), Reading::default());
+    let acknowledged = registers.assert_kept(&wards);
+    assert!(wards.missing().is_empty(), "{:?}", wards.missing());
+    drop(wards);
     worlds.assert_kept(view(&router, &"worlds".parse::<Namespace>().unwrap(), Reading::default())).await;
     assert!(acknowledged > 0, "nothing was written, and nothing was shown");
     drop(router);

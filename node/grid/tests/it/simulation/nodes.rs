@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use sutra_disk::SimulatedDisk;
-use sutra_grid::{Change, Door, Grid, GridMap, GridSetup, ProposedChange, Router, ShardId, found_here};
+use sutra_grid::{Change, Door, Grid, GridMap, GridSetup, HostedShard, ProposedChange, Router, ShardId, found_here};
 use sutra_peer::{Class, PeerSecret};
 use sutra_protocol::command::{Command, Operation};
 use sutra_protocol::founding::{NodeRecord, Plan};
@@ -39,6 +39,7 @@ const CALM: Timing =
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
     pub(super) seed: u64,
+    /// Three replicas of each shard are on them at first.
     pub(super) nodes: u64,
     pub(super) shards: u32,
     pub(super) log_file_bytes: u64,
@@ -90,7 +91,7 @@ pub(super) struct Running {
     pub(super) ends: CancellationToken,
 }
 
-fn name(node: u64) -> String {
+pub(super) fn name(node: u64) -> String {
     format!("node-{node}")
 }
 
@@ -232,6 +233,25 @@ impl Nodes {
         self.start_node(node).await;
     }
 
+    /// Has a node be in a zone: where others of a group are there, one of them moves. All nodes run.
+    pub(super) async fn put(&self, node: u64, zone: &str) {
+        let change = Change::SetZone { name: name(node), zone: Some(zone.into()) };
+        self.changed(&change, |map| map.zones.get(&name(node)).is_some_and(|known| known == zone)).await;
+    }
+
+    /// Has a shard be on these nodes, whoever is there to do it.
+    pub(super) async fn place(&self, shard: ShardId, nodes: &[u64]) {
+        let nodes: Vec<String> = nodes.iter().map(|node| name(*node)).collect();
+        let change = Change::PlaceGroup { group: shard, nodes: nodes.clone() };
+        let is_made = |map: &GridMap| map.shard(shard).unwrap().replicas.iter().map(|one| &one.node).eq(&nodes);
+        self.changed(&change, is_made).await;
+    }
+
+    /// Has so many replicas made of each shard, or taken away. All nodes run.
+    pub(super) async fn replicate(&self, count: u32) {
+        self.changed(&Change::SetReplicas { count }, |map| map.factor() == count as usize).await;
+    }
+
     /// Has a node told by the map to serve HTTP elsewhere; the map.
     pub(super) async fn rename(&self, node: u64, http: &str) -> GridMap {
         let renamed = NodeRecord { http: http.into(), ..record(self.address(node)) };
@@ -302,6 +322,23 @@ impl Nodes {
 
     pub(super) fn set_skew(&self, node: u64, micros: i64) {
         self.hosts[&node].skew.store(micros, Ordering::Release);
+    }
+
+    /// The newest map that a running node knows.
+    pub(super) fn newest_map(&self) -> GridMap {
+        let maps = self.all_running().map(|(_, running)| GridMap::clone(&running.grid.map().borrow()));
+        maps.max_by_key(|map| map.epoch).expect("a node runs")
+    }
+
+    /// The running replicas of each shard, by the number of their node.
+    pub(super) fn replicas(&self) -> BTreeMap<ShardId, BTreeMap<u64, HostedShard>> {
+        let mut all: BTreeMap<ShardId, BTreeMap<u64, HostedShard>> = BTreeMap::new();
+        for (node, running) in self.all_running() {
+            for shard in running.grid.shards().iter() {
+                all.entry(shard.id()).or_default().insert(node, shard.clone());
+            }
+        }
+        all
     }
 
     /// That none has ended by itself.

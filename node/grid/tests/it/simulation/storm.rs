@@ -11,6 +11,12 @@ use super::scene::Scene;
 
 /// How long the weather is bad.
 const SPAN: Duration = Duration::from_secs(5);
+/// The same where replicas move: before one begins to, all nodes answer.
+const MOVING_SPAN: Duration = Duration::from_secs(8);
+/// In which a node can be.
+const ZONES: [&str; 3] = ["room-a", "room-b", "room-c"];
+/// Sooner than this the next may befall a node while a replica moves: at every point of that, if it is drawn so.
+const MOVE_MILLIS: u64 = 1_500;
 /// How wrong clocks are at most: what is remembered for an hour by one is so by all others.
 const SKEW_MICROS: u64 = 20 * 60 * 1_000_000;
 
@@ -25,11 +31,21 @@ pub(super) struct Storm {
 impl Storm {
     /// Until the time is over.
     pub(super) async fn rage(&mut self) {
-        let end = Instant::now() + SPAN;
+        if self.can_move() {
+            for node in self.nodes.numbers() {
+                self.nodes.put(node, self.random.pick(&ZONES).unwrap()).await;
+            }
+        }
+        let end = Instant::now() + if self.can_move() { MOVING_SPAN } else { SPAN };
         while Instant::now() < end {
             self.strike().await;
             sleep(Duration::from_millis(self.random.below(300))).await;
         }
+    }
+
+    /// Whether there are nodes on which a shard is not.
+    fn can_move(&self) -> bool {
+        self.nodes.numbers().len() > 3
     }
 
     async fn strike(&mut self) {
@@ -39,7 +55,7 @@ impl Storm {
         let all: Vec<u64> = nodes.iter().map(|node| self.nodes.address(*node)).collect();
         let but = |one: u64| all.iter().copied().filter(|other| *other != one).collect::<Vec<_>>();
         let is_up = self.nodes.running(node).is_some();
-        match self.random.below(18) {
+        match self.random.below(if self.can_move() { 22 } else { 18 }) {
             0 | 1 => self.nodes.net.heal(),
             2 => self.nodes.net.cut(address, *self.random.pick(&all).unwrap()),
             3 => self.nodes.net.part(&[address], &but(address)),
@@ -110,6 +126,15 @@ impl Storm {
                 self.scene.leave(node);
                 self.nodes.replace(node).await;
                 self.scene.enter(node, self.nodes.running(node).unwrap().clone());
+            }
+            18.. => {
+                self.all_start(None).await;
+                if self.random.one_in(4) {
+                    self.nodes.replicate(*self.random.pick(&[3, 5]).unwrap()).await;
+                } else {
+                    self.nodes.put(node, self.random.pick(&ZONES).unwrap()).await;
+                }
+                sleep(Duration::from_millis(self.random.below(MOVE_MILLIS))).await;
             }
             _ => {}
         }

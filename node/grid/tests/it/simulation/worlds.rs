@@ -230,6 +230,7 @@ impl Worlds {
                 told(one.last.as_slice())
             );
         }
+        assert!(view.missing().is_empty(), "{:?}", view.missing());
     }
 }
 
