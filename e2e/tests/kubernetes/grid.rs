@@ -116,8 +116,12 @@ fn three_nodes_become_one_grid_that_loses_nothing_when_its_leader_goes() -> Resu
         ensure!(reported == SHARDS, "{reported} shards are reported");
         let grid = cluster.grid().await?;
         grid.teach(WARFARIN).await?;
-        let status = cluster.get().await?.status.context("no status")?;
-        ensure!((status.nodes, status.ready_nodes) == (3, 3), "nodes: {status:?}");
+        let status = until("all nodes are told to be ready", SOON, async || {
+            let status = cluster.get().await?.status.context("no status")?;
+            ensure!((status.nodes, status.ready_nodes) == (3, 3), "nodes: {status:?}");
+            Ok(status)
+        })
+        .await?;
         for node in nodes(case, &cluster, NODES).await? {
             let told = told(case, &node).await?;
             ensure!(told["grid_id"] == json!(status.grid_id), "{} belongs to {}", node.address, told["grid_id"]);
@@ -148,9 +152,11 @@ fn three_nodes_become_one_grid_that_loses_nothing_when_its_leader_goes() -> Resu
 
 /// Two nodes are asked to go at once: the budget lets one, also when the operator is killed before that one is back.
 async fn two_evictions(cluster: &Cluster<'_>, operator: &Operator<'_>) -> Result<()> {
-    until("the budget lets one node go", LONG, async || {
-        let budget = budget(cluster).await?;
-        ensure!(budget == 1, "it lets {budget}");
+    until("the budget lets one node go, and Kubernetes knows it", LONG, async || {
+        let budget = serde_json::to_value(cluster.api::<PodDisruptionBudget>().get(&cluster.name).await?)?;
+        let (spec, status) = (&budget["spec"], &budget["status"]);
+        let is_known = status["observedGeneration"] == budget["metadata"]["generation"];
+        ensure!(is_known && spec["maxUnavailable"] == 1 && status["disruptionsAllowed"] == 1, "it is {spec} and {status}");
         Ok(())
     })
     .await?;
@@ -159,7 +165,7 @@ async fn two_evictions(cluster: &Cluster<'_>, operator: &Operator<'_>) -> Result
     let mut evicted = Vec::new();
     for name in names {
         // The library asks again and again as long as the budget is against it.
-        match timeout(Duration::from_secs(2), cluster.api::<Pod>().evict(name, &EvictParams::default())).await {
+        match timeout(Duration::from_secs(4), cluster.api::<Pod>().evict(name, &EvictParams::default())).await {
             Ok(Ok(_)) => evicted.push(name),
             Err(_) => {}
             Ok(Err(Error::Api(status))) if status.code == 429 => {}

@@ -62,11 +62,17 @@ async fn claims(cluster: &Cluster<'_>) -> Result<BTreeSet<String>> {
 /// The cluster is a grid of so many, with pods and claims for these and no others.
 async fn is_of(case: &Case, cluster: &Cluster<'_>, count: usize) -> Result<()> {
     cluster.ready().await?;
-    let members = members(case, cluster).await?;
-    ensure!(members.len() == count && members.iter().all(|(_, state)| state == "member"), "the grid is {members:?}");
-    let pods: BTreeSet<String> = uids(cluster).await?.into_keys().collect();
-    let named = members.into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
-    ensure!(pods == named, "the pods are {pods:?}, the nodes {named:?}");
+    // Any node answers, also one that has not heard yet what the others have decided.
+    let named = until("the grid has so many nodes, and pods for them", LONG, async || {
+        let members = members(case, cluster).await?;
+        ensure!(members.len() == count && members.iter().all(|(_, state)| state == "member"), "the grid is {members:?}");
+        let pods: BTreeSet<String> = uids(cluster).await?.into_keys().collect();
+        let named = members.into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
+        ensure!(pods == named, "the pods are {pods:?}, the nodes {named:?}");
+        Ok(named)
+    })
+    .await?;
+    cluster.ready().await?;
     until("there are claims for these nodes and no others", SOON, async || {
         let expected: BTreeSet<String> = named.iter().map(|node| format!("data-{node}")).collect();
         let claims = claims(cluster).await?;

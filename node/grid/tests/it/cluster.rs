@@ -234,8 +234,17 @@ impl Cluster {
     /// Asks for other nodes, or another number of replicas; the refusal of a node that knows.
     pub(crate) async fn resize(&self, request: &ResizeRequest) -> Result<(), String> {
         let request = rmp_serde::to_vec_named(request).unwrap();
-        let asked = self.peer(&self.up()[0]).call(Class::Control, RESIZE, 0, request.into(), LIMIT).await;
-        asked.map(|_| ()).map_err(|error| error.to_string())
+        let (peer, end) = (self.peer(&self.up()[0]), Instant::now() + LIMIT);
+        loop {
+            let asked = peer.call(Class::Control, RESIZE, 0, request.clone().into(), LIMIT).await;
+            match asked.map(drop).map_err(|error| error.to_string()) {
+                // As it says, on a busy machine meta's leader may have changed meanwhile.
+                Err(refused) if refused.contains("try again") && Instant::now() < end => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                decided => return decided,
+            }
+        }
     }
 
     /// The newest map that a running node knows.

@@ -149,7 +149,7 @@ async fn a_replica_whose_files_are_damaged_is_healed_while_the_others_serve() {
     let mut cluster = Setup::of(2, 3).start().await;
     let all = taught(&cluster).await;
     let (shard, contents) = &all[0];
-    assert_eq!(check(&cluster, *shard).await.outcome, "equal");
+    until_checked(&cluster, *shard, CheckOutcome::Equal).await;
     let node = follower(&cluster, *shard).await;
     let damages: [Damage<'_>; 4] = [
         ("in the middle of a segment", &|dir| flip(&segment(dir, *shard), |bytes| bytes / 2)),
@@ -278,8 +278,7 @@ async fn a_replica_that_knows_something_else_is_found_and_healed() {
     lead_astray(&mut cluster, *shard, &node).await;
     let load = Load::begin(&cluster);
     let replica = placement(&cluster, *shard, &node).replica;
-    let report = check(&cluster, *shard).await;
-    assert_eq!(report.outcome, "diverged", "{report:#?}");
+    let report = until_checked(&cluster, *shard, CheckOutcome::Diverged).await;
     let wrong: Vec<u64> = report.replicas.iter().filter(|one| one.wrong).map(|one| one.replica).collect();
     assert_eq!(wrong, [replica], "{report:#?}");
     healed(&cluster, &node, *shard, contents).await;

@@ -43,7 +43,7 @@ fn what_was_acknowledged_around_sigterm_is_there_afterwards() {
 #[test]
 fn a_request_half_received_over_http_is_finished() {
     let dir = tempfile::tempdir().unwrap();
-    let node = Node::serve_with(&data(&dir), &["--drain-delay", "500ms"]);
+    let node = Node::serve_with(&data(&dir), &["--drain-delay", "2s"]);
     let lines: String = (0..100).map(|number| format!("{}\n", json!({"content": format!("line {number}")}))).collect();
     let (first, second) = lines.split_at(lines.len() / 2);
     let mut importing = TcpStream::connect(node.http).unwrap();
@@ -53,9 +53,11 @@ fn a_request_half_received_over_http_is_finished() {
         lines.len()
     )
     .unwrap();
+    // Made before, as that takes a while on a busy machine.
+    let asking = reqwest::blocking::Client::new();
     node.signal(Signal::TERM);
     // While it drains it still answers, and says that nobody new should come.
-    while reqwest::blocking::get(node.url("/readyz")).unwrap().status() != 503 {}
+    while asking.get(node.url("/readyz")).send().unwrap().status() != 503 {}
     importing.write_all(second.as_bytes()).unwrap();
     let mut reply = String::new();
     importing.read_to_string(&mut reply).unwrap();

@@ -188,8 +188,13 @@ impl Grid {
         let secret = PeerSecret::read(self.places[asked].dir.join("peer-secret")).unwrap();
         let peer = Peer::new(self.places[asked].advertised.to_string(), identity, secret);
         let request = rmp_serde::to_vec_named(request).unwrap();
-        let call = async { peer.call(Class::Control, RESIZE, 0, request.into(), PATIENCE).await };
-        runtime().block_on(call).map(|_| ())
+        let runtime = runtime();
+        until("an answer of somebody who can decide", || {
+            let call = async { peer.call(Class::Control, RESIZE, 0, request.clone().into(), PATIENCE).await };
+            // As it says, on a busy machine meta's leader may have changed meanwhile.
+            let decided = runtime.block_on(call).map(drop);
+            (!decided.as_ref().is_err_and(|error| error.to_string().contains("try again"))).then_some(decided)
+        })
     }
 
     /// That node `at` becomes one of the grid.

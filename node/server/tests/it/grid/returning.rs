@@ -35,9 +35,11 @@ fn a_node_that_was_away_for_several_checkpoints_comes_back_by_a_snapshot() {
     }
     grid.restart(away);
     grid.healthy();
-    let log = grid.node(away).logged();
-    let is_said = |words: &str| log.iter().any(|line| line.contains(words));
-    assert!(is_said("a snapshot has taken the place of what this replica had"), "{log:#?}");
+    let mut log = grid.node(away).early.clone();
+    until("a snapshot in the place of what it had", || {
+        log.extend(grid.node(away).logged());
+        log.iter().find(|line| line.contains("a snapshot has taken the place of what this replica had")).map(drop)
+    });
     assert_eq!(grid.exports().len() as u64, number + 1);
     // It is a whole member again: with it, the grid survives the loss of another.
     grid.kill(leader);
