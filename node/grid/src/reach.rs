@@ -320,9 +320,8 @@ impl Reach {
         let mut newest = self.led(shard, shard.members().cloned().collect()).await;
         if newest.is_none() {
             // Those that the map names may be new, and know of nobody; who has the data may be another.
-            let map = Arc::clone(&self.0.map.borrow());
-            let all = map.nodes.iter().map(|(node, record)| Member { node: node.clone(), address: record.peer.clone() });
-            newest = self.led(shard, all.collect()).await;
+            let all = self.0.map.borrow().to_be_asked(shard.id());
+            newest = self.led(shard, all).await;
         }
         if let Some(newest) = newest {
             shard.0.notes.leader.send_if_modified(|noted| {

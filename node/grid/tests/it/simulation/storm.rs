@@ -24,7 +24,7 @@ pub(super) struct Storm {
     pub(super) nodes: Nodes,
     pub(super) scene: Scene,
     pub(super) random: Random,
-    /// Whether a disk was lost: no other may be, since each has what is acknowledged on two of three.
+    /// Whether a disk was lost: no other may be, since what is acknowledged may be on two only.
     pub(super) has_lost: bool,
 }
 
